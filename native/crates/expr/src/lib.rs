@@ -1,0 +1,3 @@
+//! Scalar functions and expressions: one evaluator for queries and flows.
+
+pub mod registry;

@@ -1,0 +1,127 @@
+//! Catalog objects. A definition is stored in the journal with the SQL that made it, and is all that the engine
+//! needs to run the object again after a restart.
+
+use std::collections::BTreeMap;
+
+use millrace_base::RelationId;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::expr::Expr;
+use crate::rel::Rel;
+use crate::types::{DataType, Field};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnDef {
+    pub name: String,
+    pub data_type: DataType,
+    pub nullable: bool,
+    /// Bound without columns; absent means NULL.
+    pub default: Option<Expr>,
+}
+
+impl ColumnDef {
+    pub fn field(&self) -> Field {
+        Field { name: self.name.clone(), data_type: self.data_type, nullable: self.nullable }
+    }
+}
+
+/// WATERMARK FOR column AS column - delay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Watermark {
+    pub column: u32,
+    pub delay_us: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum StartupMode {
+    Earliest,
+    Latest,
+}
+
+/// JSON messages of a topic. Offsets are kept in the journal, not by Kafka.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaSource {
+    pub brokers: String,
+    pub topic: String,
+    pub startup: StartupMode,
+    /// The stream that takes messages that cannot be decoded.
+    pub dead_letters: RelationId,
+    /// Further client settings, `properties.…` without that prefix.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// FORMAT UPSERT ENCODE JSON: the key columns as JSON in the message key; a deleted row is a tombstone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaSink {
+    pub brokers: String,
+    pub topic: String,
+    pub properties: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DefinitionKind {
+    Stream {
+        columns: Vec<ColumnDef>,
+        watermark: Option<Watermark>,
+        options: BTreeMap<String, String>,
+    },
+    Table {
+        columns: Vec<ColumnDef>,
+        primary_key: Vec<u32>,
+        options: BTreeMap<String, String>,
+    },
+    /// A stream that the engine fills from outside.
+    Source {
+        columns: Vec<ColumnDef>,
+        watermark: Option<Watermark>,
+        kafka: KafkaSource,
+    },
+    /// CREATE VIEW: expanded by the binder from its SQL; the engine only keeps it.
+    View {
+        columns: Vec<Field>,
+    },
+    MaterializedView {
+        columns: Vec<Field>,
+        query: Rel,
+    },
+    Sink {
+        from: RelationId,
+        key: Vec<u32>,
+        kafka: KafkaSink,
+    },
+    Model {
+        /// The ONNX file's bytes; empty where the catalog is listed.
+        #[serde(with = "serde_bytes")]
+        #[ts(type = "Uint8Array")]
+        onnx: Vec<u8>,
+        path: String,
+        /// The number of features; filled by the engine when the model is made.
+        inputs: u32,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    pub id: RelationId,
+    pub name: String,
+    /// The statement that made it.
+    pub sql: String,
+    pub object: DefinitionKind,
+    /// The objects that this one reads: they cannot be dropped before it.
+    pub depends_on: Vec<RelationId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CatalogChange {
+    Create { definition: Definition },
+    Drop { id: RelationId },
+}

@@ -1,0 +1,33 @@
+//! THE contract between TypeScript and Rust: types, expressions, operators, commands and catalog definitions.
+//! Defined once here; `sql/contract/plan.generated.ts` is written from it. A plan is MessagePack of a `Command`
+//! (structs as maps with their field names). Rust trusts no plan: `validate` re-derives every type.
+//!
+//! Start at `rel.rs` (operators) and `command.rs` (what can be asked). Never here: evaluation, storage, Arrow data.
+
+mod command;
+mod decode;
+mod definition;
+mod expr;
+mod function;
+mod generate;
+mod rel;
+mod types;
+mod validate;
+
+pub use command::{Append, Assignment, Command, ConflictAction};
+pub use decode::{decode_command, decode_definition, encode};
+pub use definition::{
+    CatalogChange, ColumnDef, Definition, DefinitionKind, KafkaSink, KafkaSource, StartupMode, Watermark,
+};
+pub use expr::{BinaryOp, CaseBranch, Expr, Literal};
+pub use function::{FunctionKind, FunctionSignature, ParameterType, ReturnRule, Volatility};
+pub use generate::{typescript_functions, typescript_plan};
+pub use rel::{
+    AggregateCall, AggregateFunction, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
+    WindowFunction,
+};
+pub use types::{DataType, Field, arrow_field, arrow_schema};
+pub use validate::{Relations, expr_type, validate_command, validate_rel};
+
+/// Bumped whenever a plan of the previous version would be read wrongly.
+pub const PLAN_VERSION: u32 = 1;

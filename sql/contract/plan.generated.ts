@@ -1,0 +1,110 @@
+// Generated from native/crates/plan. Do not edit: run `npm run generate`.
+/* biome-ignore-all lint: generated */
+
+export type RelationId = number;
+
+export type DataType = { "type": "boolean" } | { "type": "smallint" } | { "type": "integer" } | { "type": "bigint" } | { "type": "real" } | { "type": "double" } | { "type": "numeric", precision: number, scale: number, } | { "type": "text" } | { "type": "bytea" } | { "type": "date" } | { "type": "time" } | { "type": "timestamp" } | { "type": "timestamptz" } | { "type": "interval" };
+
+export type Field = { name: string, data_type: DataType, nullable: boolean, };
+
+export type Literal = { "type": "null", data_type: DataType, } | { "type": "boolean", value: boolean, } | { "type": "smallint", value: number, } | { "type": "integer", value: number, } | { "type": "bigint", value: bigint, } | { "type": "real", value: number, } | { "type": "double", value: number, } | { "type": "numeric", value: string, precision: number, scale: number, } | { "type": "text", value: string, } | { "type": "bytea", value: Uint8Array, } | { "type": "date", value: number, } | { "type": "time", value: bigint, } | { "type": "timestamp", value: bigint, } | { "type": "timestamptz", value: bigint, } | { "type": "interval", months: number, days: number, microseconds: bigint, };
+
+export type BinaryOp = "add" | "subtract" | "multiply" | "divide" | "modulo" | "equal" | "not_equal" | "less" | "less_equal" | "greater" | "greater_equal" | "is_distinct_from" | "is_not_distinct_from" | "and" | "or" | "concat" | "regex_match" | "regex_i_match" | "regex_not_match" | "regex_not_i_match";
+
+export type CaseBranch = { when: Expr, then: Expr, };
+
+export type Expr = { "op": "column", index: number, } | { "op": "literal", literal: Literal, } | { "op": "binary", operator: BinaryOp, left: Expr, right: Expr, data_type: DataType, } | { "op": "not", input: Expr, } | { "op": "negate", input: Expr, } | { "op": "is_null", input: Expr, negated: boolean, } | { "op": "case", branches: Array<CaseBranch>, otherwise: Expr | null, data_type: DataType, } | { "op": "cast", input: Expr, to: DataType, } | { "op": "in_list", input: Expr, list: Array<Expr>, negated: boolean, } | { "op": "like", input: Expr, pattern: Expr, negated: boolean, case_insensitive: boolean, } | { "op": "call", function: string, args: Array<Expr>, data_type: DataType, } | { "op": "predict", model: RelationId, args: Array<Expr>, };
+
+export type JoinKind = "inner" | "left" | "right" | "full" | "semi" | "anti";
+
+export type JoinKey = { left: Expr, right: Expr, };
+
+export type SortKey = { expr: Expr, descending: boolean, nulls_first: boolean, };
+
+export type AggregateFunction = "count_star" | "count" | "sum" | "min" | "max" | "avg" | "bool_and" | "bool_or";
+
+export type AggregateCall = { function: AggregateFunction, arg: Expr | null, distinct: boolean, 
+/**
+ * FILTER (WHERE …): only rows for which this is true.
+ */
+filter: Expr | null, data_type: DataType, };
+
+export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, };
+
+export type FrameUnit = "rows" | "range";
+
+export type FrameBound = { "bound": "unbounded_preceding" } | { "bound": "preceding", offset: Literal, } | { "bound": "current_row" } | { "bound": "following", offset: Literal, } | { "bound": "unbounded_following" };
+
+export type Frame = { unit: FrameUnit, start: FrameBound, end: FrameBound, };
+
+export type WindowCall = { function: WindowFunction, args: Array<Expr>, filter: Expr | null, 
+/**
+ * For aggregates and first/last value; the binder writes PostgreSQL's default out.
+ */
+frame: Frame, data_type: DataType, };
+
+export type Rel = { "op": "scan", relation: RelationId, columns: Array<number>, } | { "op": "values", types: Array<DataType>, rows: Array<Array<Expr>>, } | { "op": "filter", input: Rel, predicate: Expr, } | { "op": "project", input: Rel, exprs: Array<Expr>, } | { "op": "join", kind: JoinKind, left: Rel, right: Rel, keys: Array<JoinKey>, residual: Expr | null, } | { "op": "aggregate", input: Rel, group: Array<Expr>, aggregates: Array<AggregateCall>, } | { "op": "window", input: Rel, partition: Array<Expr>, order: Array<SortKey>, calls: Array<WindowCall>, } | { "op": "sort", input: Rel, keys: Array<SortKey>, limit: bigint | null, offset: bigint, } | { "op": "limit", input: Rel, limit: bigint | null, offset: bigint, } | { "op": "union_all", inputs: Array<Rel>, } | { "op": "time_window", input: Rel, time: Expr, size_us: bigint, slide_us: bigint, offset_us: bigint, } | { "op": "generate_series", start: bigint, stop: bigint, step: bigint, };
+
+export type ConflictAction = "error" | "do_nothing" | "replace";
+
+export type Assignment = { column: number, value: Expr, };
+
+export type Append = { relation: RelationId, on_conflict: ConflictAction, };
+
+export type Command = { "command": "query", version: number, root: Rel, names: Array<string>, } | { "command": "subscribe", version: number, root: Rel, names: Array<string>, snapshot: boolean, } | { "command": "insert", version: number, relation: RelationId, source: Rel, on_conflict: ConflictAction, } | { "command": "update", version: number, relation: RelationId, assignments: Array<Assignment>, predicate: Expr | null, } | { "command": "delete", version: number, relation: RelationId, predicate: Expr | null, } | { "command": "ddl", version: number, changes: Array<CatalogChange>, };
+
+export type ColumnDef = { name: string, data_type: DataType, nullable: boolean, 
+/**
+ * Bound without columns; absent means NULL.
+ */
+default: Expr | null, };
+
+export type Watermark = { column: number, delay_us: bigint, };
+
+export type StartupMode = "earliest" | "latest";
+
+export type KafkaSource = { brokers: string, topic: string, startup: StartupMode, 
+/**
+ * The stream that takes messages that cannot be decoded.
+ */
+dead_letters: RelationId, 
+/**
+ * Further client settings, `properties.…` without that prefix.
+ */
+properties: { [key in string]: string }, };
+
+export type KafkaSink = { brokers: string, topic: string, properties: { [key in string]: string }, };
+
+export type DefinitionKind = { "kind": "stream", columns: Array<ColumnDef>, watermark: Watermark | null, options: { [key in string]: string }, } | { "kind": "table", columns: Array<ColumnDef>, primary_key: Array<number>, options: { [key in string]: string }, } | { "kind": "source", columns: Array<ColumnDef>, watermark: Watermark | null, kafka: KafkaSource, } | { "kind": "view", columns: Array<Field>, } | { "kind": "materialized_view", columns: Array<Field>, query: Rel, } | { "kind": "sink", from: RelationId, key: Array<number>, kafka: KafkaSink, } | { "kind": "model", 
+/**
+ * The ONNX file's bytes; empty where the catalog is listed.
+ */
+onnx: Uint8Array, path: string, 
+/**
+ * The number of features; filled by the engine when the model is made.
+ */
+inputs: number, };
+
+export type Definition = { id: RelationId, name: string, 
+/**
+ * The statement that made it.
+ */
+sql: string, object: DefinitionKind, 
+/**
+ * The objects that this one reads: they cannot be dropped before it.
+ */
+depends_on: Array<RelationId>, };
+
+export type CatalogChange = { "change": "create", definition: Definition, } | { "change": "drop", id: RelationId, };
+
+export type FunctionKind = "scalar" | "aggregate" | "window";
+
+export type Volatility = "immutable" | "stable" | "volatile";
+
+export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "parameter": "numeric" } | { "parameter": "any" } | { "parameter": "common" };
+
+export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "numeric", scale: number, };
+
+export type FunctionSignature = { name: string, kind: FunctionKind, parameters: Array<ParameterType>, variadic: ParameterType | null, result: ReturnRule, volatility: Volatility, };
+
+export const PLAN_VERSION = 1
