@@ -1,1 +1,54 @@
-//! millrace-kernels
+//! Slices and arrays in, slices and arrays out: what queries (`exec`) and views (`flow`) compute with, so that a view
+//! is its query by construction. No I/O, no threads, no clock.
+//!
+//! Start at `group_table.rs` (keys → dense ids), `row_store.rs` (rows in slots), `accumulator.rs` (aggregates) and
+//! `window/` (window functions).
+
+mod accumulator;
+mod distinct;
+mod exact;
+mod extreme;
+mod group_table;
+mod hash;
+mod join_index;
+mod order;
+mod raw;
+mod row_multiset;
+mod row_store;
+mod sums;
+mod time_window;
+mod window;
+
+pub use accumulator::{Accumulator, AggregateKind};
+pub use distinct::DistinctSet;
+pub use exact::{ExactSum, fixed_of_float, fixed_to_float};
+pub use group_table::GroupTable;
+pub use hash::{hash_columns, mix};
+pub use join_index::{JoinIndex, Pairs};
+pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
+pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, normalized, sortable_i64};
+pub use row_multiset::{RowMultiset, consolidate};
+pub use row_store::RowStore;
+pub use time_window::{TimeWindows, assign_windows};
+pub use window::{
+    BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
+    WindowPlan, WindowValues, byte_keys, compute_window, int_keys,
+};
+
+use millrace_base::{Code, Error};
+
+/// Stands for "no row" (or "no group") wherever a row id is expected: gathering it gives NULL.
+pub const NO_ROW: u32 = u32::MAX;
+
+/// An Arrow error here is a broken invariant of ours: types were checked when the plan was validated.
+pub fn arrow_error(error: arrow_schema::ArrowError) -> Error {
+    Error::internal(format!("arrow: {error}"))
+}
+
+pub(crate) fn out_of_range(what: &str) -> Error {
+    Error::new(Code::NumericValueOutOfRange, format!("{what} out of range"))
+}
+
+pub(crate) fn too_many_rows() -> Error {
+    Error::new(Code::InsufficientResources, "an operator holds more than 4294967294 rows")
+}

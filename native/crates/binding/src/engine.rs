@@ -1,0 +1,126 @@
+//! The database handle.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use millrace_base::Result;
+use millrace_runtime::{Engine as Runtime, EngineOptions};
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, Object};
+use napi_derive::napi;
+
+use crate::convert::{CloseResult, ExecuteResult, NativeError, QueryResult};
+use crate::promise::promise;
+use crate::subscription::SubscribeResult;
+
+#[napi(object, object_to_js = false)]
+pub struct NativeOptions {
+    /// `commit` (acknowledged after fsync), `interval` or `interval:<milliseconds>`, `none`.
+    pub durability: Option<String>,
+}
+
+#[napi]
+pub struct Engine {
+    inner: Arc<Runtime>,
+}
+
+#[napi(object, object_from_js = false)]
+pub struct Opened {
+    pub error: Option<NativeError>,
+    pub engine: Option<Engine>,
+}
+
+impl From<Result<Runtime>> for Opened {
+    fn from(result: Result<Runtime>) -> Self {
+        match result {
+            Ok(runtime) => Self { error: None, engine: Some(Engine { inner: Arc::new(runtime) }) },
+            Err(error) => Self { error: Some(error.into()), engine: None },
+        }
+    }
+}
+
+#[napi]
+impl Engine {
+    /// Opens a database in a folder, or one in memory for `null`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Opened>")]
+    pub fn open<'e>(env: &'e Env, path: Option<String>, options: Option<NativeOptions>) -> napi::Result<Object<'e>> {
+        let options = EngineOptions { durability: options.and_then(|o| o.durability), ..EngineOptions::default() };
+        promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
+    }
+
+    /// The catalog: MessagePack of all definitions, without the bytes of models.
+    #[napi(catch_unwind)]
+    pub fn catalog(&self) -> napi::Result<Buffer> {
+        self.inner.catalog_bytes().map(Buffer::from).map_err(|e| napi::Error::from_reason(e.message))
+    }
+
+    /// The id that the next object of the catalog gets.
+    #[napi(catch_unwind)]
+    pub fn next_relation_id(&self) -> u32 {
+        self.inner.next_relation_id().0
+    }
+
+    /// INSERT, UPDATE, DELETE and DDL; settles when durable.
+    #[napi(catch_unwind, ts_return_type = "Promise<ExecuteResult>")]
+    pub fn execute<'e>(&self, env: &'e Env, command: &[u8]) -> napi::Result<Object<'e>> {
+        promise::<_, ExecuteResult>(env, |reply| self.inner.execute(command.to_vec(), reply))
+    }
+
+    /// Runs a query; `ticket` names it for `cancel`.
+    #[napi(catch_unwind, ts_return_type = "Promise<QueryResult>")]
+    pub fn query<'e>(&self, env: &'e Env, command: &[u8], ticket: u32) -> napi::Result<Object<'e>> {
+        promise::<_, QueryResult>(env, |reply| self.inner.query(command.to_vec(), ticket, reply))
+    }
+
+    /// Cancels the query of that ticket, if it still runs.
+    #[napi(catch_unwind)]
+    pub fn cancel(&self, ticket: u32) {
+        self.inner.cancel(ticket);
+    }
+
+    /// Appends an Arrow IPC stream of rows. The bytes are copied: JavaScript could change them while they are read.
+    #[napi(catch_unwind, ts_return_type = "Promise<ExecuteResult>")]
+    pub fn append<'e>(&self, env: &'e Env, head: &[u8], ipc: &[u8]) -> napi::Result<Object<'e>> {
+        promise::<_, ExecuteResult>(env, |reply| self.inner.append(head.to_vec(), ipc.to_vec(), reply))
+    }
+
+    #[napi(catch_unwind, ts_return_type = "Promise<SubscribeResult>")]
+    pub fn subscribe<'e>(&self, env: &'e Env, command: &[u8]) -> napi::Result<Object<'e>> {
+        promise::<_, SubscribeResult>(env, |reply| self.inner.subscribe(command.to_vec(), reply))
+    }
+
+    /// Counters as JSON.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn stats<'e>(&self, env: &'e Env) -> napi::Result<Object<'e>> {
+        promise::<_, StatsText>(env, |reply| self.inner.stats(reply))
+    }
+
+    /// Begins the freshness measurement anew.
+    #[napi(catch_unwind)]
+    pub fn reset_freshness(&self) {
+        self.inner.reset_freshness();
+    }
+
+    /// Drains, ends all threads, closes the files. Can be called again.
+    #[napi(catch_unwind, ts_return_type = "Promise<CloseResult>")]
+    pub fn close<'e>(&self, env: &'e Env) -> napi::Result<Object<'e>> {
+        let runtime = self.inner.clone();
+        promise::<_, CloseResult>(env, |reply| runtime.close_async(reply))
+    }
+}
+
+/// JSON text; an error is JSON too, as stats never fail.
+struct StatsText(String);
+
+impl From<Result<String>> for StatsText {
+    fn from(result: Result<String>) -> Self {
+        Self(result.unwrap_or_else(|e| format!("{{\"error\":{:?}}}", e.message)))
+    }
+}
+
+impl napi::bindgen_prelude::ToNapiValue for StatsText {
+    unsafe fn to_napi_value(env: napi::sys::napi_env, value: Self) -> napi::Result<napi::sys::napi_value> {
+        // SAFETY: forwards the caller's own guarantee that `env` is live on this thread.
+        unsafe { String::to_napi_value(env, value.0) }
+    }
+}

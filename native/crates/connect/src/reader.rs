@@ -1,0 +1,378 @@
+//! A topic → batches. The reader assigns all partitions to itself, at offsets that the journal keeps: no consumer
+//! group decides or remembers anything. Whatever the broker does, `poll` comes back in time with rows, with a
+//! status to show, or with an error that only a person can mend.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use millrace_base::{Code, Error, Result};
+use millrace_plan::{ColumnDef, KafkaSource, StartupMode};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::batch_queue::{BatchQueue, Received, known_end};
+use crate::client::{Context, Status, client_config, creation_error};
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::decode::JsonDecoder;
+use crate::partition::{Partitions, Position};
+
+/// Librdkafka wants a group's name for any assignment; nothing is ever committed to it.
+const GROUP: &str = "millrace";
+const SETTINGS: &[(&str, &str)] = &[
+    ("group.id", GROUP),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    // A silent reset would lose or repeat rows.
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("enable.partition.eof", "true"),
+    ("allow.auto.create.topics", "false"),
+    ("check.crcs", "true"),
+    ("queued.max.messages.kbytes", "65536"),
+    ("max.partition.fetch.bytes", "4194304"),
+    // A full local queue is looked at again after this; the default of a second would starve a fast reader.
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.error.backoff.ms", "100"),
+];
+
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How often the topic is asked for new partitions.
+const REFRESH: Duration = Duration::from_secs(10);
+/// One question to the broker.
+const REQUEST_MAX: Duration = Duration::from_millis(500);
+/// Messages of one batch call: small enough that `max_bytes` is not overshot by much.
+const CHUNK_MAX: usize = 4096;
+
+/// What one poll brought. Rows, dead letters and offsets belong in one commit.
+#[derive(Debug)]
+pub struct Polled {
+    /// The relation's columns by name, nullable throughout; may have no row.
+    pub rows: RecordBatch,
+    /// The columns of `dead_letter_fields`.
+    pub dead_letters: Option<RecordBatch>,
+    /// Where to go on, for each partition that moved. Also given when a start was found and no row came yet: a
+    /// source that began at `latest` must begin at the same place after a restart.
+    pub next_offsets: Vec<(i32, i64)>,
+    /// Bytes of keys and values that were read.
+    pub bytes: usize,
+    pub status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    pub partition: i32,
+    pub next_offset: i64,
+    /// Messages at the broker that are not read yet, as far as the last fetch knows.
+    pub messages: i64,
+}
+
+pub struct KafkaReader {
+    topic: String,
+    brokers: String,
+    startup: StartupMode,
+    decoder: JsonDecoder,
+    letters: DeadLetters,
+    // Before the consumer, as it must be dropped first.
+    queue: BatchQueue,
+    consumer: BaseConsumer<Context>,
+    partitions: Partitions,
+    /// No offset was ever committed: the first partitions start where the source says.
+    fresh: bool,
+    assigned: bool,
+    status: Status,
+    backoff: Duration,
+    next_attempt: Instant,
+    next_refresh: Instant,
+    failed: Option<Error>,
+}
+
+impl KafkaReader {
+    /// `offsets` are the next offsets of the last commit; empty for a new source. Talks to nobody: only settings
+    /// can be wrong here.
+    pub fn open(source: &KafkaSource, columns: &[ColumnDef], offsets: &[(i32, i64)]) -> Result<Self> {
+        let config = client_config(&source.brokers, SETTINGS, &source.properties)?;
+        let consumer: BaseConsumer<Context> =
+            config.create_with_context(Context::default()).map_err(creation_error)?;
+        let queue = BatchQueue::of(&consumer).ok_or_else(|| Error::internal("the consumer has no queue"))?;
+        let now = Instant::now();
+        Ok(Self {
+            topic: source.topic.clone(),
+            brokers: source.brokers.clone(),
+            startup: source.startup,
+            decoder: JsonDecoder::new(columns)?,
+            letters: DeadLetters::default(),
+            queue,
+            consumer,
+            partitions: Partitions::resume(offsets),
+            fresh: offsets.is_empty(),
+            assigned: false,
+            status: Status::Connecting { message: format!("connecting to kafka at {}", source.brokers) },
+            backoff: BACKOFF_MIN,
+            next_attempt: now,
+            next_refresh: now + REFRESH,
+            failed: None,
+        })
+    }
+
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Returns as soon as there is something, with all that is here up to the limits (`max_bytes` may be overshot by
+    /// one batch call), and after `timeout` at the latest. An error stays: the source needs a person.
+    pub fn poll(&mut self, max_rows: usize, max_bytes: usize, timeout: Duration) -> Result<Polled> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let deadline = Instant::now() + timeout;
+        self.attend(deadline);
+        let bytes = self.receive(max_rows.max(1), max_bytes.max(1), deadline);
+        // Rows that were read before a failure are good, and go first.
+        if let Some(error) = &self.failed
+            && self.decoder.rows() == 0
+            && self.letters.rows() == 0
+        {
+            return Err(error.clone());
+        }
+        Ok(Polled {
+            rows: self.decoder.finish(),
+            dead_letters: self.letters.finish(),
+            next_offsets: if self.assigned { self.partitions.take_moved() } else { Vec::new() },
+            bytes,
+            status: self.status.clone(),
+        })
+    }
+
+    /// Asks nobody.
+    pub fn lag(&self) -> Vec<Lag> {
+        let lags = self.partitions.iter().filter_map(|(partition, state)| {
+            let Position::Next(next_offset) = state.position else { return None };
+            let end = known_end(&self.consumer, &self.topic, partition).unwrap_or(next_offset);
+            // At the end there may still be offsets beyond: the marks of transactions.
+            let messages = if state.at_end { 0 } else { (end - next_offset).max(0) };
+            Some(Lag { partition, next_offset, messages })
+        });
+        lags.collect()
+    }
+
+    /// Talks to the broker where that is due: at the start, after an error, and now and then for new partitions.
+    fn attend(&mut self, deadline: Instant) {
+        let now = Instant::now();
+        let due = match (&self.status, self.assigned) {
+            (Status::Running, true) => now >= self.next_refresh,
+            _ => now >= self.next_attempt,
+        };
+        if !due {
+            return;
+        }
+        match self.discover(deadline) {
+            Ok(()) => {
+                self.backoff = BACKOFF_MIN;
+                self.next_refresh = Instant::now() + REFRESH;
+                self.status = Status::Running;
+            }
+            Err(message) => {
+                self.next_attempt = Instant::now() + self.backoff;
+                self.next_refresh = self.next_attempt;
+                self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+                self.status = Status::Connecting { message };
+            }
+        }
+    }
+
+    fn discover(&mut self, deadline: Instant) -> std::result::Result<(), String> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.topic), request_time(deadline))
+            .map_err(|error| self.unreachable(&error))?;
+        let topic = metadata.topics().first().ok_or_else(|| self.missing())?;
+        match topic.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                // When it comes, everything in it is new.
+                self.fresh = false;
+                return Err(self.missing());
+            }
+            Some(error) => return Err(format!("kafka at {}, topic \"{}\": {error}", self.brokers, self.topic)),
+        }
+        let (known, count) = (self.partitions.len(), topic.partitions().len());
+        if count == 0 {
+            return Err(self.missing());
+        }
+        self.partitions.grow(count, !self.fresh || self.startup == StartupMode::Earliest);
+        self.fresh = false;
+        while let Some((id, from_beginning)) = self.partitions.first_unknown() {
+            let (low, high) = self
+                .consumer
+                .fetch_watermarks(&self.topic, id, request_time(deadline))
+                .map_err(|error| self.unreachable(&error))?;
+            self.partitions.set_next(id, if from_beginning { low } else { high });
+        }
+        if !self.assigned || self.partitions.len() > known {
+            self.assign().map_err(|error| self.unreachable(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The whole list each time, each partition where we stand; what is queued from before is dropped by librdkafka.
+    fn assign(&mut self) -> std::result::Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(self.partitions.len());
+        for (id, partition) in self.partitions.iter() {
+            if let Position::Next(next) = partition.position {
+                list.add_partition_offset(&self.topic, id, Offset::Offset(next))?;
+            }
+        }
+        self.consumer.assign(&list)?;
+        self.assigned = true;
+        Ok(())
+    }
+
+    /// Waits for the first message only; then takes what is there.
+    fn receive(&mut self, max_rows: usize, max_bytes: usize, deadline: Instant) -> usize {
+        let Self { consumer, queue, decoder, letters, partitions, .. } = self;
+        let mut intake = Intake { decoder, letters, partitions, bytes: 0, taken: 0, error: None };
+        let mut error = None;
+        loop {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match consumer.poll(rest) {
+                Some(Ok(message)) => {
+                    intake.take(Received::of(&message));
+                    break;
+                }
+                Some(Err(KafkaError::PartitionEOF(id))) => intake.partitions.set_at_end(id),
+                Some(Err(failure)) => error = Some(failure),
+                None => break,
+            }
+            if rest.is_zero() {
+                break;
+            }
+        }
+        while intake.taken > 0 && intake.taken < max_rows && intake.bytes < max_bytes && intake.error.is_none() {
+            let size = (intake.bytes / intake.taken).max(1);
+            let want = (max_rows - intake.taken).min((max_bytes - intake.bytes) / size + 1).min(CHUNK_MAX);
+            if queue.take(want, |received| intake.take(received)) < want {
+                break;
+            }
+        }
+        let (bytes, taken) = (intake.bytes, intake.taken);
+        let error = error.or(intake.error.map(KafkaError::MessageConsumption));
+        if taken > 0 && error.is_none() {
+            self.status = Status::Running;
+        }
+        if let Some(error) = error {
+            self.note(&error);
+        }
+        bytes
+    }
+
+    fn note(&mut self, error: &KafkaError) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.failed = Some(self.offset_gone());
+            }
+            _ => {
+                self.status = Status::Connecting { message: self.unreachable(error) };
+                self.next_attempt = Instant::now() + self.backoff;
+            }
+        }
+    }
+
+    /// What the client said last is nearer to the cause than the error of a call, which is mostly a timeout.
+    fn unreachable(&self, error: &KafkaError) -> String {
+        // Serves the events in which the client tells why.
+        for _ in 0..16 {
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Err(_)) => {}
+                _ => break,
+            }
+        }
+        let cause = match self.consumer.context().take_error() {
+            Some(cause) => cause,
+            None => match (error.rdkafka_error_code(), &self.status) {
+                (Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => return self.missing(),
+                // Still the same trouble: its cause was told before.
+                (Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::AllBrokersDown), Status::Connecting { message }) => {
+                    return message.clone();
+                }
+                (Some(code), _) => code.to_string(),
+                (None, _) => error.to_string(),
+            },
+        };
+        format!("cannot reach kafka at {}: {cause}", self.brokers)
+    }
+
+    fn missing(&self) -> String {
+        format!("topic \"{}\" does not exist in kafka at {}", self.topic, self.brokers)
+    }
+
+    /// Which partition it is, the error does not tell; the broker does.
+    fn offset_gone(&self) -> Error {
+        let mut details = Vec::new();
+        for (id, partition) in self.partitions.iter() {
+            let Position::Next(next) = partition.position else { continue };
+            if let Ok((low, high)) = self.consumer.fetch_watermarks(&self.topic, id, REQUEST_MAX)
+                && !(low..=high).contains(&next)
+            {
+                details.push(format!("partition {id}: next is {next}, kafka has {low} to {high}"));
+            }
+        }
+        let error = Error::new(
+            Code::ObjectNotInPrerequisiteState,
+            format!("the next offset of topic \"{}\" is not in kafka any more", self.topic),
+        )
+        .with_hint(
+            "The topic's retention removed messages before they were read, or the topic was made anew. Nothing was skipped: drop the source and create it again to start over.",
+        );
+        if details.is_empty() { error } else { error.with_detail(format!("{}.", details.join("; "))) }
+    }
+}
+
+/// A poll with no time still asks a question that a broker nearby can answer.
+fn request_time(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), REQUEST_MAX)
+}
+
+/// Where messages go: a row, or a dead letter.
+struct Intake<'a> {
+    decoder: &'a mut JsonDecoder,
+    letters: &'a mut DeadLetters,
+    partitions: &'a mut Partitions,
+    bytes: usize,
+    taken: usize,
+    error: Option<RDKafkaErrorCode>,
+}
+
+impl Intake<'_> {
+    #[inline]
+    fn take(&mut self, received: Received<'_>) {
+        match received.error {
+            None => {}
+            Some(RDKafkaErrorCode::PartitionEOF) => return self.partitions.set_at_end(received.partition),
+            Some(error) => {
+                self.error = Some(error);
+                return;
+            }
+        }
+        if !self.partitions.advance(received.partition, received.offset) {
+            return;
+        }
+        self.taken += 1;
+        self.bytes += received.value.map_or(0, <[u8]>::len) + received.key.map_or(0, <[u8]>::len);
+        let outcome = match received.value {
+            Some(value) => self.decoder.push(value),
+            None => Err("the message has no value (a tombstone)".to_owned()),
+        };
+        if let Err(reason) = outcome {
+            self.letters.push(DeadLetter {
+                partition: received.partition,
+                offset: received.offset,
+                timestamp_us: received.timestamp_us,
+                key: received.key,
+                value: received.value,
+                reason: &reason,
+            });
+        }
+    }
+}

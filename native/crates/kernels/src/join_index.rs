@@ -1,0 +1,120 @@
+//! The index of one side of a join: key → the ids of the rows that have it, as a chain through arrays. Row ids are the
+//! caller's (slots of a store, or rows of a batch). Rows with a NULL key match nothing and are not indexed.
+
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
+use arrow_schema::DataType;
+use millrace_base::Result;
+
+use crate::group_table::GroupTable;
+use crate::NO_ROW;
+
+#[derive(Debug)]
+pub struct JoinIndex {
+    keys: GroupTable,
+    /// By group: the newest row.
+    heads: Vec<u32>,
+    /// By row: the neighbours in its group's chain and the group.
+    links: Vec<Link>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    next: u32,
+    previous: u32,
+    group: u32,
+}
+
+const UNLINKED: Link = Link { next: NO_ROW, previous: NO_ROW, group: NO_ROW };
+
+/// Matches: `probe[i]` of the probing batch with the stored row `stored[i]`, ordered by `probe`.
+#[derive(Debug, Default, Clone)]
+pub struct Pairs {
+    pub probe: Vec<u32>,
+    pub stored: Vec<u32>,
+}
+
+impl Pairs {
+    pub fn len(&self) -> usize {
+        self.probe.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.probe.is_empty()
+    }
+
+    /// Whether each of `rows` probing rows matched exactly once, so that their columns can be used as they are.
+    pub fn is_identity(&self, rows: usize) -> bool {
+        self.probe.len() == rows && self.probe.iter().enumerate().all(|(i, &p)| i == p as usize)
+    }
+}
+
+/// The rows in which some key is NULL.
+fn null_keys(keys: &[ArrayRef]) -> Option<NullBuffer> {
+    keys.iter().fold(None, |union, key| NullBuffer::union(union.as_ref(), key.nulls())).filter(|n| n.null_count() > 0)
+}
+
+impl JoinIndex {
+    pub fn new(key_types: &[DataType]) -> Result<Self> {
+        Ok(Self { keys: GroupTable::new(key_types)?, heads: Vec::new(), links: Vec::new() })
+    }
+
+    /// Adds rows: `rows[i]` has the key in row i of `keys`. A row already indexed stays where it is.
+    pub fn insert(&mut self, keys: &[ArrayRef], rows: &[u32]) -> Result<()> {
+        let nulls = null_keys(keys);
+        let groups = self.keys.intern(keys, rows.len())?;
+        self.heads.resize(self.keys.capacity(), NO_ROW);
+        if let Some(&highest) = rows.iter().max()
+            && highest as usize >= self.links.len()
+        {
+            self.links.resize(highest as usize + 1, UNLINKED);
+        }
+        for (i, (&row, &group)) in rows.iter().zip(&groups).enumerate() {
+            if nulls.as_ref().is_some_and(|n| n.is_null(i)) || self.links[row as usize].group != NO_ROW {
+                continue;
+            }
+            let next = std::mem::replace(&mut self.heads[group as usize], row);
+            self.links[row as usize] = Link { next, previous: NO_ROW, group };
+            if next != NO_ROW {
+                self.links[next as usize].previous = row;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a row out; a key without rows is forgotten.
+    pub fn remove(&mut self, row: u32) {
+        let Some(link) = self.links.get(row as usize).copied().filter(|l| l.group != NO_ROW) else { return };
+        if link.previous == NO_ROW {
+            self.heads[link.group as usize] = link.next;
+        } else {
+            self.links[link.previous as usize].next = link.next;
+        }
+        if link.next != NO_ROW {
+            self.links[link.next as usize].previous = link.previous;
+        }
+        self.links[row as usize] = UNLINKED;
+        if self.heads[link.group as usize] == NO_ROW {
+            self.keys.release(link.group);
+        }
+    }
+
+    /// All matches of the probing rows.
+    pub fn probe(&self, keys: &[ArrayRef], rows: usize) -> Result<Pairs> {
+        let nulls = null_keys(keys);
+        let groups = self.keys.find(keys, rows)?;
+        let mut pairs = Pairs { probe: Vec::with_capacity(rows), stored: Vec::with_capacity(rows) };
+        for (row, &group) in groups.iter().enumerate() {
+            if group == NO_ROW || nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+                continue;
+            }
+            let mut stored = self.heads.get(group as usize).copied().unwrap_or(NO_ROW);
+            while stored != NO_ROW {
+                pairs.probe.push(row as u32);
+                pairs.stored.push(stored);
+                stored = self.links[stored as usize].next;
+            }
+        }
+        Ok(pairs)
+    }
+}

@@ -1,0 +1,277 @@
+//! The catalog as one immutable value: a statement runs against the one it began with, a change makes the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::Float64Array;
+use arrow_schema::SchemaRef;
+use millrace_base::{Code, Error, RelationId, Result};
+use millrace_expr::{Model, Models};
+use millrace_model::OnnxModel;
+use millrace_plan::{
+    CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, Field, Relations, arrow_schema, validate_rel,
+};
+
+/// A definition and what the engine derives from it.
+pub struct Object {
+    pub definition: Definition,
+    /// The columns of what can be scanned.
+    types: Option<Vec<DataType>>,
+    model: Option<Arc<dyn Model>>,
+}
+
+#[derive(Default, Clone)]
+pub struct Catalog {
+    objects: BTreeMap<RelationId, Arc<Object>>,
+}
+
+/// The next catalog, and the changes with what the engine has filled in.
+pub struct Planned {
+    pub catalog: Catalog,
+    pub changes: Vec<CatalogChange>,
+}
+
+/// A model of the model crate, as the evaluator wants it.
+struct Onnx(OnnxModel);
+
+impl Model for Onnx {
+    fn inputs(&self) -> usize {
+        self.0.inputs()
+    }
+
+    fn predict(&self, features: &[Float64Array]) -> Result<Float64Array> {
+        self.0.predict(features)
+    }
+}
+
+impl Relations for Catalog {
+    fn columns(&self, id: RelationId) -> Option<Vec<DataType>> {
+        self.objects.get(&id)?.types.clone()
+    }
+
+    fn model_inputs(&self, id: RelationId) -> Option<u32> {
+        self.objects.get(&id)?.model.as_ref().map(|m| m.inputs() as u32)
+    }
+}
+
+impl Models for Catalog {
+    fn model(&self, id: RelationId) -> Option<Arc<dyn Model>> {
+        self.objects.get(&id)?.model.clone()
+    }
+}
+
+impl Catalog {
+    /// The catalog of a log that is opened.
+    pub fn from_definitions(definitions: Vec<Definition>) -> Result<Self> {
+        let mut catalog = Self::default();
+        for mut definition in definitions {
+            let object = derive(&mut definition)?;
+            catalog.objects.insert(definition.id, Arc::new(Object { definition, ..object }));
+        }
+        Ok(catalog)
+    }
+
+    pub fn get(&self, id: RelationId) -> Option<&Arc<Object>> {
+        self.objects.get(&id)
+    }
+
+    /// The object, or the error of a statement that was planned before a drop.
+    pub fn require(&self, id: RelationId) -> Result<&Arc<Object>> {
+        self.get(id).ok_or_else(|| {
+            Error::new(Code::UndefinedTable, format!("relation {} does not exist", id.0))
+                .with_hint("It may have been dropped since the statement was planned.")
+        })
+    }
+
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.values()
+    }
+
+    /// All definitions; models without their bytes.
+    pub fn listing(&self) -> Vec<Definition> {
+        let bare = |definition: &Definition| {
+            let mut definition = definition.clone();
+            if let DefinitionKind::Model { onnx, .. } = &mut definition.object {
+                onnx.clear();
+            }
+            definition
+        };
+        self.objects().map(|object| bare(&object.definition)).collect()
+    }
+
+    /// Applies changes one after another; nothing when one of them is refused. `next_id` is the first free id.
+    pub fn plan(&self, changes: Vec<CatalogChange>, next_id: RelationId) -> Result<Planned> {
+        let dropped: Vec<RelationId> = changes
+            .iter()
+            .filter_map(|change| match change {
+                CatalogChange::Drop { id } => Some(*id),
+                CatalogChange::Create { .. } => None,
+            })
+            .collect();
+        let mut catalog = self.clone();
+        let mut filled = Vec::with_capacity(changes.len());
+        for change in changes {
+            filled.push(match change {
+                CatalogChange::Create { definition } => {
+                    CatalogChange::Create { definition: catalog.create(definition, next_id)? }
+                }
+                CatalogChange::Drop { id } => {
+                    catalog.drop_object(id, &dropped)?;
+                    CatalogChange::Drop { id }
+                }
+            });
+        }
+        Ok(Planned { catalog, changes: filled })
+    }
+
+    fn create(&mut self, mut definition: Definition, next_id: RelationId) -> Result<Definition> {
+        if definition.id < next_id || self.objects.contains_key(&definition.id) {
+            return Err(Error::new(
+                Code::SerializationFailure,
+                format!("the catalog changed while \"{}\" was planned", definition.name),
+            )
+            .with_hint("Run the statement again."));
+        }
+        let is_model = matches!(definition.object, DefinitionKind::Model { .. });
+        let same_name = |other: &&Arc<Object>| {
+            other.definition.name == definition.name
+                && matches!(other.definition.object, DefinitionKind::Model { .. }) == is_model
+        };
+        if self.objects().find(same_name).is_some() {
+            let (code, kind) =
+                if is_model { (Code::DuplicateObject, "model") } else { (Code::DuplicateTable, "relation") };
+            return Err(Error::new(code, format!("{kind} \"{}\" already exists", definition.name)));
+        }
+        for id in &definition.depends_on {
+            self.require(*id)?;
+        }
+        self.check(&definition)?;
+        let object = derive(&mut definition)?;
+        self.objects.insert(definition.id, Arc::new(Object { definition: definition.clone(), ..object }));
+        Ok(definition)
+    }
+
+    /// What `validate` cannot see without the catalog.
+    fn check(&self, definition: &Definition) -> Result<()> {
+        let refuse = |why: String| {
+            Err(Error::new(Code::ProtocolViolation, format!("invalid definition of \"{}\": {why}", definition.name)))
+        };
+        match &definition.object {
+            DefinitionKind::MaterializedView { columns, query } => {
+                let types = validate_rel(query, self)?;
+                if types.iter().ne(columns.iter().map(|c| &c.data_type)) {
+                    return refuse("its query has other columns".into());
+                }
+                let mut scanned = Vec::new();
+                scans(query, &mut scanned);
+                if let Some(id) = scanned.iter().find(|id| !definition.depends_on.contains(id)) {
+                    return refuse(format!("it reads relation {} without saying so", id.0));
+                }
+            }
+            DefinitionKind::Sink { from, key, .. } => {
+                let Some(columns) = self.columns(*from) else {
+                    return refuse(format!("relation {} cannot be read", from.0));
+                };
+                if key.iter().any(|&k| k as usize >= columns.len()) {
+                    return refuse("a key column is not there".into());
+                }
+                if !definition.depends_on.contains(from) {
+                    return refuse(format!("it reads relation {} without saying so", from.0));
+                }
+            }
+            DefinitionKind::Source { kafka, .. } => {
+                let object = self.require(kafka.dead_letters)?;
+                if !matches!(object.definition.object, DefinitionKind::Stream { .. }) {
+                    return refuse("its dead letters do not go to a stream".into());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn drop_object(&mut self, id: RelationId, dropped: &[RelationId]) -> Result<()> {
+        let object = self.require(id)?.clone();
+        let dependent = self
+            .objects()
+            .find(|other| other.definition.depends_on.contains(&id) && !dropped.contains(&other.definition.id));
+        if let Some(dependent) = dependent {
+            return Err(Error::new(
+                Code::DependentObjectsStillExist,
+                format!("cannot drop \"{}\" because other objects depend on it", object.definition.name),
+            )
+            .with_detail(format!("\"{}\" depends on \"{}\".", dependent.definition.name, object.definition.name))
+            .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        self.objects.remove(&id);
+        Ok(())
+    }
+}
+
+impl Object {
+    /// The columns of a stream, source or table.
+    pub fn stored_columns(&self) -> Option<&[ColumnDef]> {
+        match &self.definition.object {
+            DefinitionKind::Stream { columns, .. }
+            | DefinitionKind::Table { columns, .. }
+            | DefinitionKind::Source { columns, .. } => Some(columns),
+            _ => None,
+        }
+    }
+
+    pub fn is_view(&self) -> bool {
+        matches!(self.definition.object, DefinitionKind::MaterializedView { .. })
+    }
+
+    /// The columns of what can be scanned, as stored: nullable.
+    pub fn schema(&self) -> Option<SchemaRef> {
+        let fields: Vec<Field> = match &self.definition.object {
+            DefinitionKind::MaterializedView { columns, .. } => columns.clone(),
+            _ => self.stored_columns()?.iter().map(ColumnDef::field).collect(),
+        };
+        let nullable: Vec<Field> = fields.into_iter().map(|f| Field { nullable: true, ..f }).collect();
+        Some(Arc::new(arrow_schema(&nullable)))
+    }
+}
+
+/// Compiles what needs compiling; fills the definition's blanks.
+fn derive(definition: &mut Definition) -> Result<Object> {
+    let mut object = Object { definition: definition.clone(), types: None, model: None };
+    match &mut definition.object {
+        DefinitionKind::Model { onnx, inputs, .. } => {
+            let model = OnnxModel::load(onnx)?;
+            *inputs = model.inputs() as u32;
+            object.model = Some(Arc::new(Onnx(model)));
+        }
+        DefinitionKind::MaterializedView { columns, .. } => {
+            object.types = Some(columns.iter().map(|c| c.data_type).collect());
+        }
+        _ => object.types = object.stored_columns().map(|c| c.iter().map(|c| c.data_type).collect()),
+    }
+    Ok(object)
+}
+
+/// The relations that a plan scans, each once.
+pub fn scans(rel: &millrace_plan::Rel, out: &mut Vec<RelationId>) {
+    use millrace_plan::Rel;
+    match rel {
+        Rel::Scan { relation, .. } => {
+            if !out.contains(relation) {
+                out.push(*relation);
+            }
+        }
+        Rel::Values { .. } | Rel::GenerateSeries { .. } => {}
+        Rel::Filter { input, .. }
+        | Rel::Project { input, .. }
+        | Rel::Aggregate { input, .. }
+        | Rel::Window { input, .. }
+        | Rel::Sort { input, .. }
+        | Rel::Limit { input, .. }
+        | Rel::TimeWindow { input, .. } => scans(input, out),
+        Rel::Join { left, right, .. } => {
+            scans(left, out);
+            scans(right, out);
+        }
+        Rel::UnionAll { inputs } => inputs.iter().for_each(|input| scans(input, out)),
+    }
+}

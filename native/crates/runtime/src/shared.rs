@@ -1,0 +1,95 @@
+//! What all threads of one engine share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use millrace_base::{Clock, Error, Result};
+use millrace_log::Log;
+use parking_lot::{Mutex, RwLock};
+
+use crate::catalog::Catalog;
+use crate::connectors::Connectors;
+use crate::flow_thread::Request;
+use crate::histogram::Histogram;
+use crate::mailbox::Mailbox;
+use crate::pins::Pins;
+use crate::published::Published;
+use crate::reply::closed;
+
+pub struct Shared {
+    pub log: Log,
+    pub clock: Arc<dyn Clock>,
+    catalog: RwLock<Arc<Catalog>>,
+    /// Writers hold it while they check and commit; a change of the catalog takes it alone.
+    pub gate: RwLock<()>,
+    /// One statement at a time changes rows of tables with keys.
+    pub table_writes: Mutex<()>,
+    /// One change of the catalog at a time.
+    pub ddl: Mutex<()>,
+    pub published: Arc<Published>,
+    pub mailbox: Arc<Mailbox<Request>>,
+    pub pins: Arc<Pins>,
+    /// From commit to published, in rows.
+    pub freshness: Histogram,
+    /// The cancel flags of the queries that wait or run.
+    pub running: Mutex<HashMap<u32, Arc<AtomicBool>>>,
+    pub connectors: Connectors,
+    /// Why the engine has stopped working, if it has.
+    failure: Mutex<Option<Error>>,
+    pub closing: AtomicBool,
+}
+
+impl Shared {
+    pub fn new(
+        log: Log,
+        clock: Arc<dyn Clock>,
+        catalog: Catalog,
+        published: Arc<Published>,
+        mailbox: Arc<Mailbox<Request>>,
+    ) -> Self {
+        Self {
+            log,
+            clock,
+            catalog: RwLock::new(Arc::new(catalog)),
+            gate: RwLock::new(()),
+            table_writes: Mutex::new(()),
+            ddl: Mutex::new(()),
+            published,
+            mailbox,
+            pins: Arc::default(),
+            freshness: Histogram::default(),
+            running: Mutex::default(),
+            connectors: Connectors::default(),
+            failure: Mutex::new(None),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.read().clone()
+    }
+
+    pub fn set_catalog(&self, catalog: Catalog) {
+        *self.catalog.write() = Arc::new(catalog);
+    }
+
+    /// Refuses work on an engine that is closed or broken.
+    pub fn check_alive(&self) -> Result<()> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        self.failure.lock().as_ref().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// A thread that all depend on has died: every later call says so, and nobody waits for it.
+    pub fn poison(&self, error: Error) {
+        self.failure.lock().get_or_insert_with(|| error.clone());
+        self.published.end(error);
+        self.mailbox.kill();
+    }
+}

@@ -1,0 +1,83 @@
+/** What the planner may ask of the catalog: objects by name and id, and who depends on whom. Immutable; a change gives a new one. */
+import type { CatalogChange, DataType, Definition, DefinitionKind, Field, RelationId } from '../contract/plan.generated.js'
+import { suggest } from '../diag/suggest.js'
+
+export type ObjectKind = DefinitionKind['kind']
+
+/** Kinds that have rows. */
+export type RelationDefinition = Definition & { readonly object: Exclude<DefinitionKind, { kind: 'sink' } | { kind: 'model' }> }
+
+export interface Catalog {
+  find(name: string): Definition | undefined
+  byId(id: RelationId): Definition | undefined
+  /** In order of creation. */
+  all(): readonly Definition[]
+  /** The objects that read this one, directly. */
+  dependents(id: RelationId): readonly Definition[]
+  /** The nearest name of an object that `accept` takes. */
+  didYouMean(name: string, accept: (definition: Definition) => boolean): string | undefined
+  /** The column types of what a plan can scan. */
+  columnTypes(id: RelationId): readonly DataType[] | undefined
+  with(changes: readonly CatalogChange[]): Catalog
+}
+
+export function createCatalog(definitions: readonly Definition[]): Catalog {
+  const byName = new Map(definitions.map((definition) => [definition.name, definition]))
+  const byId = new Map(definitions.map((definition) => [definition.id, definition]))
+  return {
+    find: (name) => byName.get(name),
+    byId: (id) => byId.get(id),
+    all: () => definitions,
+    dependents: (id) => definitions.filter((definition) => definition.depends_on.includes(id)),
+    didYouMean: (name, accept) => suggest(name, definitions.filter(accept).map((definition) => definition.name)),
+    columnTypes: (id) => {
+      const definition = byId.get(id)
+      return definition === undefined ? undefined : columnsOf(definition)?.map((column) => column.data_type)
+    },
+    with: (changes) => createCatalog(changes.reduce(applied, definitions)),
+  }
+}
+
+function applied(definitions: readonly Definition[], change: CatalogChange): readonly Definition[] {
+  switch (change.change) {
+    case 'create':
+      return [...definitions, change.definition]
+    case 'drop':
+      return definitions.filter((definition) => definition.id !== change.id)
+    default:
+      return change satisfies never
+  }
+}
+
+/** The columns of a relation; undefined for what has no rows. */
+export function columnsOf(definition: Definition): readonly Field[] | undefined {
+  switch (definition.object.kind) {
+    case 'stream':
+    case 'table':
+    case 'source':
+      return definition.object.columns.map(({ name, data_type, nullable }) => ({ name, data_type, nullable }))
+    case 'view':
+    case 'materialized_view':
+      return definition.object.columns
+    case 'sink':
+    case 'model':
+      return undefined
+    default:
+      return definition.object satisfies never
+  }
+}
+
+export function hasRows(definition: Definition): definition is RelationDefinition {
+  return definition.object.kind !== 'sink' && definition.object.kind !== 'model'
+}
+
+/** `materialized view`, as messages say it. */
+export function kindName(kind: ObjectKind): string {
+  return kind === 'materialized_view' ? 'materialized view' : kind
+}
+
+/** The primary key of a table; undefined for other relations and for a table without one. */
+export function primaryKeyOf(definition: Definition): readonly number[] | undefined {
+  if (definition.object.kind !== 'table' || definition.object.primary_key.length === 0) return undefined
+  return definition.object.primary_key
+}

@@ -1,0 +1,78 @@
+/** Type names, with SQL's spellings in several words and its synonyms brought to one name each. */
+import { Comma, Identifier, kw, LeftBracket, LeftParen, NumberLiteral, RightBracket, RightParen } from '../tokens.js'
+import type { TypeName } from '../tree.js'
+import { BaseGrammar } from './base.js'
+import { nameOf } from '../lex.js'
+
+const [CHARACTER, DOUBLE, PRECISION, TIME, VARYING, WITH, WITHOUT, ZONE] = [
+  kw('character'),
+  kw('double'),
+  kw('precision'),
+  kw('time'),
+  kw('varying'),
+  kw('with'),
+  kw('without'),
+  kw('zone'),
+]
+
+const SYNONYMS: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  int2: 'smallint',
+  int: 'integer',
+  int4: 'integer',
+  int8: 'bigint',
+  float4: 'real',
+  float8: 'double precision',
+  float: 'double precision',
+  double: 'double precision',
+  decimal: 'numeric',
+  dec: 'numeric',
+  string: 'text',
+  bytes: 'bytea',
+  'character varying': 'varchar',
+  character: 'char',
+  'timestamp with time zone': 'timestamptz',
+  'timestamp without time zone': 'timestamp',
+  'time with time zone': 'timetz',
+  'time without time zone': 'time',
+}
+
+export abstract class TypesGrammar extends BaseGrammar {
+  readonly typeName = this.RULE('typeName', (): TypeName => {
+    const start = this.mark()
+    const args: number[] = []
+    let dimensions = 0
+    let words = nameOf(this.CONSUME(Identifier))
+    this.OPTION({
+      GATE: () => this.LA(0).tokenType === DOUBLE || this.LA(0).tokenType === CHARACTER,
+      DEF: () => {
+        words += ` ${nameOf(this.OR([{ ALT: () => this.CONSUME(PRECISION) }, { ALT: () => this.CONSUME(VARYING) }]))}`
+      },
+    })
+    this.OPTION1(() => {
+      this.CONSUME(LeftParen)
+      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(Number(this.CONSUME(NumberLiteral).image)) })
+      this.CONSUME(RightParen)
+    })
+    this.OPTION2({
+      GATE: () => (words === 'timestamp' || words === 'time') && this.nextIs(TIME, 2) && this.nextIs(ZONE, 3),
+      DEF: () => {
+        words += ` ${nameOf(this.OR1([{ ALT: () => this.CONSUME(WITH) }, { ALT: () => this.CONSUME(WITHOUT) }]))} time zone`
+        this.CONSUME(TIME)
+        this.CONSUME(ZONE)
+      },
+    })
+    this.MANY(() => {
+      this.CONSUME(LeftBracket)
+      this.CONSUME(RightBracket)
+      dimensions += 1
+    })
+    return { kind: 'type', name: SYNONYMS[words] ?? words, arguments: args, dimensions, span: this.since(start) }
+  })
+}
+
+/** The type of a literal's head word, as in `DATE '2024-01-01'`. */
+export function canonicalType(words: string): string {
+  return SYNONYMS[words] ?? words
+}
+

@@ -1,0 +1,253 @@
+/**
+ * The vocabulary: every kind of token, and the lexer for one statement's text. Words are lexed by one pattern and looked
+ * up in a table (`lex.ts`), which costs one hash instead of a pattern for each keyword.
+ */
+import { createToken, Lexer, type TokenType } from './chevrotain.js'
+
+/** Anything that may name a column after AS or a dot: every word, reserved or not. */
+export const Label = createToken({ name: 'Label', label: 'a name', pattern: Lexer.NA })
+/** Anything that may be a name without quotes: words that are not reserved, and "quoted" ones. */
+export const Identifier = createToken({ name: 'Identifier', label: 'a name', pattern: Lexer.NA, categories: [Label] })
+
+// ---- what the lexer sees
+
+const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\r\n\f\v\u00a0\ufeff]+/, group: Lexer.SKIPPED })
+const LineComment = createToken({ name: 'LineComment', pattern: /--[^\n]*/, group: Lexer.SKIPPED })
+const BlockComment = createToken({
+  name: 'BlockComment',
+  pattern: { exec: (text: string, offset: number) => matchUpTo(text, offset, endOfBlockComment(text, offset)) },
+  start_chars_hint: ['/'],
+  line_breaks: true,
+  group: Lexer.SKIPPED,
+})
+
+const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/
+export const Word = createToken({ name: 'Word', label: 'a name', pattern: WORD, categories: [Identifier] })
+export const QuotedIdentifier = createToken({
+  name: 'QuotedIdentifier',
+  label: 'a name',
+  pattern: /"[^"]*(?:""[^"]*)*"/,
+  line_breaks: true,
+  categories: [Identifier],
+})
+
+/** 'text', E'text' and $tag$text$tag$ alike; `lex.ts` tells them apart by how they begin. */
+export const StringLiteral = createToken({ name: 'StringLiteral', label: 'a string', pattern: Lexer.NA })
+const PlainString = createToken({
+  name: 'PlainString',
+  label: 'a string',
+  pattern: /'[^']*(?:''[^']*)*'/,
+  line_breaks: true,
+  categories: [StringLiteral],
+})
+const EscapeString = createToken({
+  name: 'EscapeString',
+  label: 'a string',
+  pattern: /[eE]'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*'/,
+  line_breaks: true,
+  start_chars_hint: ['e', 'E'],
+  categories: [StringLiteral],
+})
+const DollarString = createToken({
+  name: 'DollarString',
+  label: 'a string',
+  pattern: { exec: (text: string, offset: number) => matchUpTo(text, offset, endOfDollarString(text, offset)) },
+  start_chars_hint: ['$'],
+  line_breaks: true,
+  categories: [StringLiteral],
+})
+export const NumberLiteral = createToken({
+  name: 'NumberLiteral',
+  label: 'a number',
+  pattern: /(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?/,
+})
+export const Parameter = createToken({ name: 'Parameter', label: 'a parameter', pattern: /\$\d+/ })
+
+function symbol(name: string, pattern: string | RegExp, label: string): TokenType {
+  return createToken({ name, pattern, label })
+}
+export const LeftParen = symbol('LeftParen', '(', '"("')
+export const RightParen = symbol('RightParen', ')', '")"')
+export const LeftBracket = symbol('LeftBracket', '[', '"["')
+export const RightBracket = symbol('RightBracket', ']', '"]"')
+export const Comma = symbol('Comma', ',', '","')
+export const Dot = symbol('Dot', '.', '"."')
+export const DoubleColon = symbol('DoubleColon', '::', '"::"')
+export const Equal = symbol('Equal', '=', '"="')
+export const Star = symbol('Star', '*', '"*"')
+export const Plus = symbol('Plus', '+', '"+"')
+export const Minus = symbol('Minus', '-', '"-"')
+
+/** Comparisons: they do not associate, so one rule takes one of them. */
+export const Comparison = createToken({ name: 'Comparison', label: 'an operator', pattern: Lexer.NA })
+const OtherComparison = createToken({
+  name: 'OtherComparison',
+  label: 'an operator',
+  pattern: /<>|!=|<=|>=|<|>/,
+  start_chars_hint: ['<', '>', '!'],
+  categories: [Comparison],
+})
+/** Binary operators of arithmetic and text; `fold.ts` knows how tightly each binds. */
+export const Arithmetic = createToken({ name: 'Arithmetic', label: 'an operator', pattern: Lexer.NA })
+const OtherArithmetic = createToken({
+  name: 'OtherArithmetic',
+  label: 'an operator',
+  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^/,
+  start_chars_hint: ['|', '!', '~', '/', '%', '^'],
+  categories: [Arithmetic],
+})
+Equal.CATEGORIES = [Comparison]
+for (const type of [Star, Plus, Minus]) type.CATEGORIES = [Arithmetic]
+
+// ---- words
+
+const reserved =
+  'all and as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
+  'distinct else end except exists false fetch for from full group having ilike in inner intersect into is join lateral ' +
+  'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
+  'select table then to true union unique using values when where window with'
+const unreserved =
+  'abort analyze at begin both by cascade commit conflict constraint current delete describe do drop encode escape exclude ' +
+  'explain first following format groups if ignore insert isnull key last leading materialized model models next no ' +
+  'notnull nothing nulls only others over partition preceding precision range recursive replace reset respect restrict rollback row ' +
+  'rows set show sink sinks snapshot source sources start stream streams subscribe symmetric asymmetric tables ties time ' +
+  'timestamp timestamptz trailing transaction unbounded unknown update varying verify view views watermark without work zone ' +
+  'double character'
+
+/** Every keyword of the language by its lower-case spelling. */
+export const keywords: ReadonlyMap<string, TokenType> = new Map([
+  ...reserved.split(' ').map((word) => [word, keyword(word, Label)] as const),
+  ...unreserved.split(' ').map((word) => [word, keyword(word, Identifier)] as const),
+])
+
+function keyword(word: string, category: TokenType): TokenType {
+  const type = createToken({ name: word.toUpperCase(), label: word.toUpperCase(), pattern: Lexer.NA, categories: [category] })
+  return type
+}
+
+/** The keyword's token type; asking for a word that is none is a mistake in a grammar file, found on loading. */
+export function kw(word: string): TokenType {
+  const type = keywords.get(word)
+  if (type === undefined) throw new Error(`"${word}" is not in the list of keywords`)
+  return type
+}
+
+/**
+ * Words that are special only before what makes them so, and plain names elsewhere: `extract(`, `array[`, `at time`.
+ * So a column may be called "position" and the grammar needs no second look.
+ */
+function head(name: string): TokenType {
+  return createToken({ name: `${name}Head`, label: name.toUpperCase(), pattern: Lexer.NA, categories: [Label] })
+}
+export const ExtractHead = head('extract')
+export const SubstringHead = head('substring')
+export const PositionHead = head('position')
+export const TrimHead = head('trim')
+export const RowHead = head('row')
+export const TryCastHead = head('try_cast')
+export const FilterHead = head('filter')
+export const ArrayHead = head('array')
+export const AtHead = head('at')
+/** The first word of `DATE '2024-01-01'`, `INTERVAL '1 day'`, `my_type 'text'`. */
+export const TypedLiteralHead = createToken({ name: 'TypedLiteralHead', label: 'a value', pattern: Lexer.NA, categories: [Label] })
+
+/** The heads that a "(" makes. */
+export const callHeads: ReadonlyMap<string, TokenType> = new Map([
+  ['extract', ExtractHead],
+  ['substring', SubstringHead],
+  ['position', PositionHead],
+  ['trim', TrimHead],
+  ['row', RowHead],
+  ['try_cast', TryCastHead],
+  ['filter', FilterHead],
+])
+
+/** Order matters: the first that matches wins, so longer symbols stand before their beginnings. */
+const lexed: TokenType[] = [
+  WhiteSpace,
+  LineComment,
+  BlockComment,
+  EscapeString,
+  Word,
+  NumberLiteral,
+  PlainString,
+  QuotedIdentifier,
+  DollarString,
+  Parameter,
+  LeftParen,
+  RightParen,
+  LeftBracket,
+  RightBracket,
+  Comma,
+  Dot,
+  DoubleColon,
+  OtherArithmetic,
+  OtherComparison,
+  Equal,
+  Star,
+  Plus,
+  Minus,
+]
+
+export const vocabulary: TokenType[] = [
+  Label,
+  Identifier,
+  StringLiteral,
+  Comparison,
+  Arithmetic,
+  ...lexed,
+  ...keywords.values(),
+  ...callHeads.values(),
+  ArrayHead,
+  AtHead,
+  TypedLiteralHead,
+]
+
+/** `validate` has the lexer check its own definition, which costs more than lexing: a test does it. */
+export function createLexer(validate: boolean) {
+  return new Lexer(lexed, {
+    positionTracking: 'onlyOffset',
+    ensureOptimizations: true,
+    skipValidations: !validate,
+    recoveryEnabled: false,
+  })
+}
+
+// ---- the two lexical forms that no regular expression describes; the script splitter uses them as well
+
+/** Where the comment that begins at `offset` ends, or -1 if nowhere or if none begins. Comments nest. */
+export function endOfBlockComment(text: string, offset: number): number {
+  if (!text.startsWith('/*', offset)) return -1
+  let depth = 1
+  let i = offset + 2
+  for (; i < text.length && depth > 0; i += 1) {
+    const unit = text.charCodeAt(i)
+    if (unit === 0x2a && text.charCodeAt(i + 1) === 0x2f) {
+      depth -= 1
+      i += 1
+    } else if (unit === 0x2f && text.charCodeAt(i + 1) === 0x2a) {
+      depth += 1
+      i += 1
+    }
+  }
+  return depth === 0 ? i : -1
+}
+
+const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y
+
+/** The opening `$tag$` at `offset`, if there is one. */
+export function dollarTag(text: string, offset: number): string | undefined {
+  DOLLAR_TAG.lastIndex = offset
+  return DOLLAR_TAG.exec(text)?.[0]
+}
+
+function endOfDollarString(text: string, offset: number): number {
+  const tag = dollarTag(text, offset)
+  if (tag === undefined) return -1
+  const close = text.indexOf(tag, offset + tag.length)
+  return close === -1 ? -1 : close + tag.length
+}
+
+function matchUpTo(text: string, offset: number, end: number): RegExpExecArray | null {
+  return end === -1 ? null : ([text.slice(offset, end)] as unknown as RegExpExecArray)
+}

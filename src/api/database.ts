@@ -1,0 +1,178 @@
+/** A database in this process: what `open` gives. */
+import type { CatalogEntry } from '../catalog/describe.js'
+import { Session } from '../engine/session.js'
+import { canceled, toMillraceError } from '../native/errors.js'
+import { type NativeEngine, openEngine } from '../native/native.js'
+import { Appender, type AppenderOptions } from './appender.js'
+import type { Parameter } from './parameters.js'
+import { bound, PreparedStatement } from './prepared-statement.js'
+import { type Batch, Result, type Row } from './result.js'
+import type { Stats } from './stats.js'
+import { Subscription } from './subscription.js'
+
+export interface OpenOptions {
+  /** When a commit is acknowledged: after fsync (`commit`, if not given), before (`interval` or `interval:<milliseconds>`),
+   *  or without any (`none`). */
+  readonly durability?: 'commit' | 'interval' | `interval:${number}` | 'none'
+  readonly signal?: AbortSignal
+}
+
+export interface CallOptions {
+  /** Cancels the statement: the promise rejects with 57014. A write that is under way may still be committed. */
+  readonly signal?: AbortSignal
+}
+
+export interface SubscribeOptions extends CallOptions {
+  /** Whether the rows of now come first, each with weight 1. */
+  readonly snapshot?: boolean
+  readonly parameters?: readonly Parameter[]
+}
+
+/** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
+export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
+  const { durability, signal } = options
+  try {
+    if (signal?.aborted) throw canceled(signal.reason)
+    const engine = await openEngine(path === ':memory:' ? null : path, durability === undefined ? {} : { durability })
+    if (!signal?.aborted) return new Database(engine)
+    await engine.close()
+    throw canceled(signal.reason)
+  } catch (error) {
+    throw toMillraceError(error)
+  }
+}
+
+interface Open {
+  close(): Promise<void>
+}
+
+export class Database {
+  readonly #engine: NativeEngine
+  readonly #session: Session
+  /** Appenders and subscriptions that end with the database. */
+  readonly #open = new Set<Open>()
+  #closing: Promise<void> | undefined
+
+  /** Use `open`. */
+  constructor(engine: NativeEngine) {
+    this.#engine = engine
+    this.#session = new Session(engine)
+  }
+
+  /** Runs one statement. Parameters are `$1`, `$2`, … in its text. */
+  async query<T = Row>(text: string, parameters: readonly Parameter[] = [], options: CallOptions = {}): Promise<Result<T>> {
+    const run = this.#session.run(text, { ...bound(parameters), signal: options.signal })
+    return new Result<T>(await cancellable(run, options.signal))
+  }
+
+  /** Runs one statement whose values are parameters: db.sql`SELECT * FROM t WHERE id = ${id}`. */
+  sql<T = Row>(strings: TemplateStringsArray, ...values: readonly Parameter[]): Promise<Result<T>> {
+    return this.query<T>(templateText(strings), values)
+  }
+
+  /** Runs a script. A syntax error anywhere runs nothing; another error stops at its statement, and what ran before stays. */
+  async execute(script: string, options: CallOptions = {}): Promise<Result[]> {
+    const results: Result[] = []
+    const run = async () => {
+      for await (const outcome of this.#session.script(script, options)) results.push(new Result(outcome))
+    }
+    await cancellable(run(), options.signal)
+    return results
+  }
+
+  prepare<T = Row>(text: string): PreparedStatement<T> {
+    return new PreparedStatement<T>(this.#session, text)
+  }
+
+  /** The rows of a query, a batch at a time. */
+  async *stream<T = Row>(
+    text: string,
+    parameters: readonly Parameter[] = [],
+    options: CallOptions = {},
+  ): AsyncGenerator<Batch<T>, undefined> {
+    const result = await this.query<T>(text, parameters, options)
+    for (const batch of result.batches()) {
+      if (options.signal?.aborted) throw canceled(options.signal.reason)
+      yield batch
+    }
+    return undefined
+  }
+
+  /** The changes of a query from now on, epoch by epoch. */
+  async subscribe<T = Row>(text: string, options: SubscribeOptions = {}): Promise<Subscription<T>> {
+    const { snapshot, signal, parameters = [] } = options
+    const { native, fields } = await this.#session.subscribe(text, { ...bound(parameters), snapshot, signal })
+    const open: Open = { close: async () => subscription.close() }
+    const subscription = new Subscription<T>(native, fields, { signal, onClose: () => this.#open.delete(open) })
+    if (!signal?.aborted) this.#open.add(open)
+    return subscription
+  }
+
+  /** The fast way to put rows into a table or stream. */
+  appender(relation: string, options: AppenderOptions = {}): Appender {
+    const definition = this.#session.catalog.writable(relation)
+    const appender: Appender = new Appender(this.#engine, definition, options, () => this.#open.delete(appender))
+    this.#open.add(appender)
+    return appender
+  }
+
+  /** How a statement would run, as text. */
+  async explain(text: string, options: CallOptions = {}): Promise<string> {
+    const { rows } = await this.query(`EXPLAIN ${text}`, [], options)
+    return rows.map((row) => Object.values(row)[0]).join('\n')
+  }
+
+  async stats(): Promise<Stats> {
+    return (await this.#engine.stats()) as Stats
+  }
+
+  /** Begins the measurement of freshness anew: what came before is forgotten. */
+  resetFreshness(): void {
+    this.#engine.resetFreshness()
+  }
+
+  /** All objects of the catalog. */
+  catalog(): CatalogEntry[] {
+    return this.#session.catalog.entries()
+  }
+
+  /** Flushes the appenders, ends the subscriptions, waits for what is under way and frees the folder. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    const flushed = await Promise.allSettled([...this.#open].map((open) => open.close()))
+    await this.#engine.close().catch((error: unknown) => {
+      throw toMillraceError(error)
+    })
+    const failed = flushed.find((result) => result.status === 'rejected')
+    if (failed) throw toMillraceError(failed.reason)
+  }
+}
+
+/** `$1` for the first value, and so on. */
+function templateText(strings: TemplateStringsArray): string {
+  return strings.reduce((text, part, index) => `${text}$${index}${part}`)
+}
+
+/** Rejects as soon as the signal aborts, even where the engine cannot stop what is under way. */
+async function cancellable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work
+  let abort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(canceled(signal.reason))
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    if (abort) signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,0 +1,15 @@
+/** A typed constant as the JavaScript value that the appender takes: a column's default, put into rows that leave it out. */
+import type { Literal } from '../../sql/contract/plan.generated.js'
+
+export function literalValue(literal: Literal): unknown {
+  switch (literal.type) {
+    case 'null':
+      return null
+    case 'date':
+      return new Date(literal.value * 86_400_000)
+    case 'interval':
+      return { months: literal.months, days: literal.days, microseconds: literal.microseconds }
+    default:
+      return literal.value
+  }
+}

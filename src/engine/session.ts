@@ -1,0 +1,194 @@
+/** One user's way through the engine: text is parsed and compiled against the newest catalog, and its command is run. */
+import { type Command, type Definition, type Field, type Literal, PLAN_VERSION } from '../../sql/contract/plan.generated.js'
+import { Code } from '../../sql/diag/codes.js'
+import { type Compiled, compile, parseScript, type Statement } from '../../sql/index.js'
+import { StoredCatalog } from '../catalog/stored-catalog.js'
+import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
+import type { NativeEngine, NativeSubscription } from '../native/native.js'
+import { readModelFile } from './model-file.js'
+import { StatementCache } from './statement-cache.js'
+import { textRows } from './text-rows.js'
+import { Turnstile } from './turnstile.js'
+
+/** What one statement did. `tag` is PostgreSQL's command tag; that of a query lacks the count, which is in the rows. */
+export interface Outcome {
+  readonly tag: string
+  readonly fields: readonly Field[]
+  readonly ipc?: Uint8Array
+  /** Rows that a write changed. */
+  readonly rowCount?: number
+  readonly epoch?: bigint
+  readonly notices: readonly string[]
+}
+
+export interface RunOptions {
+  readonly parameters?: readonly Literal[]
+  readonly signal?: AbortSignal | undefined
+}
+
+export class Session {
+  readonly engine: NativeEngine
+  #catalog: StoredCatalog
+  readonly #turnstile = new Turnstile()
+  readonly #parsed = new StatementCache<readonly Statement[]>()
+  /** Emptied when the catalog changes. */
+  readonly #compiled = new StatementCache<Compiled>()
+  readonly #settings = new Map<string, string>()
+
+  constructor(engine: NativeEngine) {
+    this.engine = engine
+    this.#catalog = new StoredCatalog(engine.definitions())
+  }
+
+  get catalog(): StoredCatalog {
+    return this.#catalog
+  }
+
+  /** The statements of a text; throws at the first error of syntax, before anything ran. */
+  parse(text: string): readonly Statement[] {
+    const known = this.#parsed.get(text)
+    if (known !== undefined) return known
+    try {
+      const { statements } = parseScript(text)
+      this.#parsed.set(text, statements)
+      return statements
+    } catch (error) {
+      throw toMillraceError(error)
+    }
+  }
+
+  /** Runs the one statement of a text; a text without any does nothing, as in PostgreSQL. */
+  async run(text: string, options: RunOptions = {}): Promise<Outcome> {
+    const statement = this.#single(text)
+    return statement === undefined ? { tag: '', fields: [], notices: [] } : await this.#step(statement, text, options)
+  }
+
+  /** Runs all statements of a text in order and stops at the first error. What ran before it stays. */
+  async *script(text: string, options: RunOptions = {}): AsyncGenerator<Outcome, undefined> {
+    for (const statement of this.parse(text)) yield await this.#step(statement, text, options)
+    return undefined
+  }
+
+  /** The changes of a SELECT or of SUBSCRIBE. */
+  async subscribe(
+    text: string,
+    options: RunOptions & { readonly snapshot?: boolean | undefined } = {},
+  ): Promise<{ readonly native: NativeSubscription; readonly fields: readonly Field[] }> {
+    const statement = this.#single(text)
+    if (statement === undefined) throw new MillraceError(Code.SyntaxError, 'a subscription needs a query')
+    await this.#ready(options.signal)
+    const compiled = this.#compile(asSubscribe(statement, options.snapshot), text, options.parameters)
+    if (compiled.kind !== 'subscribe') {
+      throw new MillraceError(Code.SyntaxError, 'a subscription needs a query', {
+        hint: 'Give a SELECT or SUBSCRIBE TO (SELECT …).',
+      })
+    }
+    return { native: await this.#guard(() => this.engine.subscribe(compiled.command)), fields: compiled.fields }
+  }
+
+  #single(text: string): Statement | undefined {
+    const statements = this.parse(text)
+    if (statements.length <= 1) return statements[0]
+    throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
+      detail: `The text has ${statements.length} statements.`,
+      hint: 'Use execute() for a script.',
+    })
+  }
+
+  async #step(statement: Statement, text: string, options: RunOptions): Promise<Outcome> {
+    await this.#ready(options.signal)
+    const compiled = this.#compileCached(statement, text, options)
+    switch (compiled.kind) {
+      case 'query': {
+        const ipc = await this.#guard(() => this.engine.query(compiled.command, options.signal))
+        return { tag: 'SELECT', fields: compiled.fields, ipc, notices: [] }
+      }
+      case 'dml': {
+        const { rows, epoch } = await this.#guard(() => this.engine.execute(compiled.command))
+        const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
+        return { tag, fields: [], rowCount: rows, epoch, notices: [] }
+      }
+      case 'ddl':
+        return await this.#turnstile.close(() => this.#changeCatalog(compiled))
+      case 'rows':
+        return { tag: compiled.tag, fields: compiled.fields, ipc: textRows(compiled.fields, compiled.rows), notices: [] }
+      case 'set':
+        if (compiled.value === null) this.#settings.delete(compiled.name)
+        else this.#settings.set(compiled.name, compiled.value)
+        return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
+      case 'subscribe':
+        throw new MillraceError(Code.WrongObjectType, 'SUBSCRIBE does not end, so it has no result', {
+          hint: 'Use subscribe().',
+        })
+      default:
+        return compiled satisfies never
+    }
+  }
+
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    await this.#turnstile.pass()
+    if (signal?.aborted) throw canceled(signal.reason)
+  }
+
+  #compileCached(statement: Statement, text: string, { parameters }: RunOptions): Compiled {
+    // A script's statements share its text, and parameters are part of the plan: neither is named by the text alone.
+    const cacheable = parameters === undefined && this.parse(text).length === 1
+    const known = cacheable ? this.#compiled.get(text) : undefined
+    if (known !== undefined) return known
+    const compiled = this.#compile(statement, text, parameters)
+    if (cacheable && (compiled.kind === 'query' || compiled.kind === 'dml')) this.#compiled.set(text, compiled)
+    return compiled
+  }
+
+  #compile(statement: Statement, text: string, parameters: readonly Literal[] = []): Compiled {
+    try {
+      return compile(statement, {
+        catalog: this.#catalog.names,
+        nextId: () => this.engine.nextRelationId(),
+        parameters,
+        searchText: text,
+      })
+    } catch (error) {
+      throw toMillraceError(error)
+    }
+  }
+
+  async #changeCatalog(compiled: Extract<Compiled, { kind: 'ddl' }>): Promise<Outcome> {
+    const { tag, notices, modelFile } = compiled
+    if (compiled.changes.length === 0) return { tag, fields: [], notices }
+    let changes = compiled.changes
+    if (modelFile !== undefined) {
+      const onnx = await readModelFile(modelFile)
+      changes = changes.map((change) =>
+        change.change === 'create' && change.definition.object.kind === 'model'
+          ? { ...change, definition: withModel(change.definition, onnx) }
+          : change,
+      )
+    }
+    const command: Command = { command: 'ddl', version: PLAN_VERSION, changes: [...changes] }
+    const { epoch } = await this.#guard(() => this.engine.execute(command))
+    this.#catalog = new StoredCatalog(this.engine.definitions())
+    this.#compiled.clear()
+    return { tag, fields: [], epoch, notices }
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw toMillraceError(error)
+    }
+  }
+}
+
+/** A query is subscribed to as SUBSCRIBE TO (query) would; `snapshot` goes before what the text says. */
+function asSubscribe(statement: Statement, snapshot: boolean | undefined): Statement {
+  if (statement.kind === 'subscribe') return { ...statement, snapshot: snapshot ?? statement.snapshot }
+  if (!isQuery(statement)) return statement
+  return { kind: 'subscribe', query: statement, snapshot: snapshot ?? false, span: statement.span }
+}
+
+function withModel(definition: Definition, onnx: Uint8Array): Definition {
+  const { object } = definition
+  return object.kind === 'model' ? { ...definition, object: { ...object, onnx } } : definition
+}

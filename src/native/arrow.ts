@@ -1,0 +1,115 @@
+/** Reads results: Arrow IPC to JavaScript values, column by column, only for the rows that are asked for.
+ *  Values are read from Arrow's buffers, not by arrow-js's getters: those give NUMERIC and TIMESTAMPTZ as numbers that
+ *  lose digits. */
+import { type Data, type RecordBatch, RecordBatchReader, Table } from 'apache-arrow'
+import type { DataType } from '../../sql/contract/plan.generated.js'
+import { Decimal } from '../values/decimal.js'
+import type { Value } from '../values/format.js'
+import { Instant } from '../values/instant.js'
+import { Interval } from '../values/interval.js'
+import { formatDate, formatTime, formatTimestamp } from '../values/sql-types.js'
+import { Code } from '../../sql/diag/codes.js'
+import { MillraceError } from './errors.js'
+
+/** Reads one value of a column; NULL is null. */
+export type ValueReader = (index: number) => Value
+
+const decoder = new TextDecoder()
+
+/** The batches of an IPC stream. Their columns share the buffer's memory. */
+export function readBatches(ipc: Uint8Array): RecordBatch[] {
+  // Typed arrays of 64-bit values need their address to be a multiple of 8.
+  const aligned = ipc.byteOffset % 8 === 0 ? ipc : Uint8Array.from(ipc)
+  return RecordBatchReader.from(aligned).readAll()
+}
+
+export function readTable(ipc: Uint8Array): Table {
+  const aligned = ipc.byteOffset % 8 === 0 ? ipc : Uint8Array.from(ipc)
+  return new Table(RecordBatchReader.from(aligned).readAll())
+}
+
+/** A reader for each column of a batch. */
+export function columnReaders(batch: RecordBatch, types: readonly DataType[]): ValueReader[] {
+  const columns = batch.data.children
+  if (columns.length < types.length) {
+    throw new MillraceError(Code.InternalError, `a result of ${types.length} columns came with ${columns.length}`)
+  }
+  return types.map((type, index) => columnReader(columns[index]!, type))
+}
+
+/** Reads a column of Arrow data as values of a SQL type. */
+export function columnReader(column: Data, type: DataType): ValueReader {
+  const read = presentReader(column, type)
+  if (column.nullCount === 0) return read
+  const { nullBitmap, offset } = column as { nullBitmap: Uint8Array; offset: number }
+  return (index) => {
+    const bit = offset + index
+    return ((nullBitmap[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0 ? null : read(index)
+  }
+}
+
+function presentReader(column: Data, type: DataType): ValueReader {
+  const values = column.values
+  switch (type.type) {
+    case 'boolean': {
+      const { offset } = column
+      return (index) => (values[(offset + index) >> 3] & (1 << ((offset + index) & 7))) !== 0
+    }
+    case 'smallint':
+    case 'integer':
+    case 'real':
+    case 'double':
+    case 'bigint':
+      return (index) => values[index]
+    case 'numeric': {
+      const { scale } = type
+      const halves = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength >> 3)
+      return (index) => new Decimal((BigInt.asIntN(64, halves[index * 2 + 1]!) << 64n) | halves[index * 2]!, scale)
+    }
+    case 'text': {
+      const offsets = column.valueOffsets as Int32Array
+      const bytes = values as Uint8Array
+      return (index) => decoder.decode(bytes.subarray(offsets[index]!, offsets[index + 1]!))
+    }
+    case 'bytea': {
+      const offsets = column.valueOffsets as Int32Array
+      // A copy: the user may keep or change it long after the result's buffer is gone.
+      return (index) => (values as Uint8Array).slice(offsets[index]!, offsets[index + 1]!)
+    }
+    case 'date':
+      return (index) => formatDate(values[index])
+    case 'time':
+      return (index) => formatTime(values[index])
+    case 'timestamp':
+      return (index) => formatTimestamp(values[index])
+    case 'timestamptz':
+      return (index) => new Instant(values[index])
+    case 'interval': {
+      const nanoseconds = new BigInt64Array(values.buffer, values.byteOffset, values.byteLength >> 3)
+      return (index) =>
+        new Interval({
+          months: values[index * 4],
+          days: values[index * 4 + 1],
+          microseconds: nanoseconds[index * 2 + 1]! / 1000n,
+        })
+    }
+    default:
+      return type satisfies never
+  }
+}
+
+/** Makes row objects of a result. The names are the same for every row, so it is made once. */
+export function rowMaker(names: readonly string[]): (readers: readonly ValueReader[], index: number) => Record<string, Value> {
+  // A column may be called __proto__: assigning it would change the prototype instead.
+  if (names.includes('__proto__')) {
+    return (readers, index) => {
+      const entries = names.map((name, column): [string, Value] => [name, readers[column]!(index)])
+      return Object.fromEntries(entries)
+    }
+  }
+  return (readers, index) => {
+    const row: Record<string, Value> = {}
+    for (let column = 0; column < names.length; column++) row[names[column]!] = readers[column]!(index)
+    return row
+  }
+}

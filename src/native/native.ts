@@ -1,0 +1,170 @@
+/** The engine in Rust, typed: the only importer of the generated binding. Commands and definitions are objects here, errors
+ *  are thrown, calls can be cancelled. */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Append, Command, Definition } from '../../sql/contract/plan.generated.js'
+import { Code } from '../../sql/diag/codes.js'
+import type { Binding, BindingEngine, BindingSubscription } from './binding-types.js'
+import { decodeDefinitions, encodeAppend, encodeCommand } from './encode.js'
+import { canceled, closed, fromNative, MillraceError } from './errors.js'
+
+/** What a write did. */
+export interface Executed {
+  readonly rows: number
+  readonly epoch: bigint
+}
+
+/** Changes of a subscription: Arrow IPC whose last column is the weight. */
+export interface Delivery {
+  readonly epoch: bigint
+  readonly ipc: Uint8Array
+}
+
+let binding: Binding | undefined
+
+/** Opens a database in a folder, or in memory for `null`. */
+export async function openEngine(path: string | null, options: { readonly durability?: string }): Promise<NativeEngine> {
+  binding ??= loadBinding(packageRoot(dirname(fileURLToPath(import.meta.url))))
+  const { error, engine } = await binding.Engine.open(path, options)
+  if (error) throw fromNative(error)
+  if (!engine) throw new MillraceError(Code.InternalError, 'the engine opened without a handle')
+  return new NativeEngine(engine)
+}
+
+export class NativeEngine {
+  readonly #engine: BindingEngine
+  #ticket = 0
+  #closed = false
+
+  constructor(engine: BindingEngine) {
+    this.#engine = engine
+  }
+
+  definitions(): Definition[] {
+    return decodeDefinitions(this.#open().catalog())
+  }
+
+  nextRelationId(): number {
+    return this.#open().nextRelationId()
+  }
+
+  /** INSERT, UPDATE, DELETE, DDL: resolves when the commit is as durable as the database promises. */
+  async execute(command: Command): Promise<Executed> {
+    const { error, rows, epoch } = await this.#open().execute(encodeCommand(command))
+    if (error) throw fromNative(error)
+    return { rows, epoch }
+  }
+
+  /** The rows of a query as one Arrow IPC stream. */
+  async query(command: Command, signal?: AbortSignal): Promise<Uint8Array> {
+    const engine = this.#open()
+    if (signal?.aborted) throw canceled(signal.reason)
+    this.#ticket = (this.#ticket + 1) % 0x1_0000_0000
+    const ticket = this.#ticket
+    const cancel = () => engine.cancel(ticket)
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      const { error, ipc } = await engine.query(encodeCommand(command), ticket)
+      if (error) throw signal?.aborted && error.code === '57014' ? canceled(signal.reason) : fromNative(error)
+      if (!ipc) throw new MillraceError(Code.InternalError, 'a query gave neither rows nor an error')
+      return ipc
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  async append(head: Append, ipc: Uint8Array): Promise<Executed> {
+    const { error, rows, epoch } = await this.#open().append(encodeAppend(head), ipc)
+    if (error) throw fromNative(error)
+    return { rows, epoch }
+  }
+
+  async subscribe(command: Command): Promise<NativeSubscription> {
+    const { error, subscription } = await this.#open().subscribe(encodeCommand(command))
+    if (error) throw fromNative(error)
+    if (!subscription) throw new MillraceError(Code.InternalError, 'a subscription opened without a handle')
+    return new NativeSubscription(subscription)
+  }
+
+  async stats(): Promise<unknown> {
+    return JSON.parse(await this.#open().stats())
+  }
+
+  /** Begins the measurement of freshness anew. */
+  resetFreshness(): void {
+    this.#open().resetFreshness()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const { error } = await this.#engine.close()
+    if (error) throw fromNative(error)
+  }
+
+  #open(): BindingEngine {
+    if (this.#closed) throw closed('database')
+    return this.#engine
+  }
+}
+
+export class NativeSubscription {
+  readonly #subscription: BindingSubscription
+  #closed = false
+
+  constructor(subscription: BindingSubscription) {
+    this.#subscription = subscription
+  }
+
+  /** The next changes, waiting for some; undefined at the end. One call at a time. */
+  async next(): Promise<Delivery | undefined> {
+    if (this.#closed) return undefined
+    const { error, done, epoch, ipc } = await this.#subscription.next()
+    if (this.#closed) return undefined
+    if (error) throw fromNative(error)
+    if (done || epoch === undefined || !ipc) return undefined
+    return { epoch, ipc }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#subscription.close()
+  }
+}
+
+/** The addon lies beside the sources, and this file runs from there (tests) or from `dist`: the package's root is above both. */
+export function packageRoot(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const manifest = join(folder, 'package.json')
+    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'millrace') {
+      return folder
+    }
+    if (dirname(folder) === folder) {
+      throw new MillraceError(Code.UndefinedFile, `no package.json of millrace above "${from}"`)
+    }
+  }
+}
+
+export function loadBinding(root: string): Binding {
+  const path = join(root, 'src', 'native', 'binding.cjs')
+  const hint = 'Run "npm run build" in the package\'s folder; it needs Rust and a C compiler.'
+  if (!existsSync(path)) {
+    throw new MillraceError(Code.UndefinedFile, 'the native module of millrace is not built', {
+      detail: `There is no file "${path}".`,
+      hint,
+    })
+  }
+  try {
+    return createRequire(import.meta.url)(path) as Binding
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause)
+    throw new MillraceError(Code.UndefinedFile, 'the native module of millrace does not load', { detail, hint, cause })
+  }
+}
