@@ -12,6 +12,8 @@ const AFTER_QUERY = new Set(
 /** The rules decide by one token; where that is not enough, a GATE asks one of the questions below. */
 export abstract class BaseGrammar extends EmbeddedActionsParser {
   private partner: Int32Array = new Int32Array(0)
+  /** Chevrotain's index of the last token taken; its types leave it out. */
+  declare protected readonly exportLexerState: () => number
 
   constructor(validate: boolean) {
     super(vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate, errorMessageProvider })
@@ -125,5 +127,5 @@ const errorMessageProvider = {
   buildMismatchTokenMessage: () => 'mismatch',
   buildNotAllInputParsedMessage: () => 'rest',
   buildNoViableAltMessage: () => 'alternative',
-  buildEarlyExit: () => 'exit',
+  buildEarlyExitMessage: () => 'exit',
 }

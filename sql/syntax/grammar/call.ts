@@ -178,24 +178,22 @@ export abstract class CallGrammar extends PrimaryGrammar {
       { ALT: () => (this.CONSUME(RANGE), 'range' as const) },
       { ALT: () => (this.CONSUME(GROUPS), 'groups' as const) },
     ])
-    const [start, end] = this.OR1<[FrameBound, FrameBound]>([
-      {
-        ALT: () => {
-          this.CONSUME(BETWEEN)
-          const from = this.SUBRULE(this.frameBound)
-          this.CONSUME(AND)
-          return [from, this.SUBRULE1(this.frameBound)]
-        },
-      },
-      {
-        ALT: () => {
-          const from = this.SUBRULE2(this.frameBound)
-          return [from, { kind: 'current_row', span: this.since(begin) }]
-        },
-      },
-    ])
-    let exclude: Frame['exclude']
+    let between = false
     this.OPTION(() => {
+      this.CONSUME(BETWEEN)
+      between = true
+    })
+    const start = this.SUBRULE(this.frameBound)
+    let end: FrameBound = { kind: 'current_row', span: start.span }
+    this.OPTION1({
+      GATE: () => between,
+      DEF: () => {
+        this.CONSUME(AND)
+        end = this.SUBRULE1(this.frameBound)
+      },
+    })
+    let exclude: Frame['exclude']
+    this.OPTION2(() => {
       this.CONSUME(EXCLUDE)
       exclude = this.OR2<Frame['exclude']>([
         { ALT: () => (this.CONSUME(CURRENT), this.CONSUME(ROW), 'current_row' as const) },

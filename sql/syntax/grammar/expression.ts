@@ -42,8 +42,12 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     const operators: OperatorToken[] = []
     operands.push(this.SUBRULE(this.negation))
     this.MANY(() => {
-      const token = this.OR([{ ALT: () => this.CONSUME(AND) }, { ALT: () => this.CONSUME(OR) }])
-      operators.push({ operator: token.tokenType === AND ? 'and' : 'or', span: spanOf(token) })
+      operators.push(
+        this.OR<OperatorToken>([
+          { ALT: () => ({ operator: 'and', span: spanOf(this.CONSUME(AND)) }) },
+          { ALT: () => ({ operator: 'or', span: spanOf(this.CONSUME(OR)) }) },
+        ]),
+      )
       operands.push(this.SUBRULE1(this.negation))
     })
     return operators.length === 0 ? operands[0]! : this.ACTION(() => fold(operands, operators))

@@ -26,15 +26,7 @@ const [AS, BOTH, CASE, CAST, DEFAULT, ELSE, END, EXISTS, FALSE, FOR, FROM, IN, L
   t.kw('right'),
   t.kw('then'),
 ]
-const [TIME, TRAILING, TRUE, WHEN, WITH, WITHOUT, ZONE] = [
-  t.kw('time'),
-  t.kw('trailing'),
-  t.kw('true'),
-  t.kw('when'),
-  t.kw('with'),
-  t.kw('without'),
-  t.kw('zone'),
-]
+const [TRAILING, TRUE, WHEN] = [t.kw('trailing'), t.kw('true'), t.kw('when')]
 const CURRENT = ['current_timestamp', 'current_date', 'current_time', 'localtimestamp', 'localtime'].map(t.kw)
 const UNITS: ReadonlySet<string> = new Set<IntervalUnit>(['year', 'month', 'day', 'hour', 'minute', 'second'])
 
@@ -100,7 +92,7 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
   /** LEFT and RIGHT are functions of text, too. */
   readonly sideCall = this.RULE('sideCall', (): Expr => {
     const start = this.mark()
-    const part = toIdent(this.OR([{ ALT: () => this.CONSUME(LEFT) }, { ALT: () => this.CONSUME(RIGHT) }]))
+    const part = this.OR([{ ALT: () => toIdent(this.CONSUME(LEFT)) }, { ALT: () => toIdent(this.CONSUME(RIGHT)) }])
     const name: Name = { kind: 'name', parts: [part], span: part.span }
     return this.SUBRULE(this.callOf, { ARGS: [name, start] })
   })
@@ -136,9 +128,7 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
     const start = this.mark()
     let words = nameOf(this.CONSUME(t.TypedLiteralHead))
     this.OPTION(() => {
-      words += ` ${nameOf(this.OR([{ ALT: () => this.CONSUME(WITH) }, { ALT: () => this.CONSUME(WITHOUT) }]))} time zone`
-      this.CONSUME(TIME)
-      this.CONSUME(ZONE)
+      words += this.SUBRULE(this.timeZone)
     })
     const span = this.since(start)
     const type: TypeName = { kind: 'type', name: canonicalType(words), arguments: [], dimensions: 0, span }

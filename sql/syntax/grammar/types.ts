@@ -38,6 +38,17 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 }
 
 export abstract class TypesGrammar extends BaseGrammar {
+  /** The words after TIMESTAMP or TIME. */
+  readonly timeZone = this.RULE('timeZone', (): string => {
+    const word = this.OR([
+      { ALT: () => (this.CONSUME(WITH), 'with') },
+      { ALT: () => (this.CONSUME(WITHOUT), 'without') },
+    ])
+    this.CONSUME(TIME)
+    this.CONSUME(ZONE)
+    return ` ${word} time zone`
+  })
+
   readonly typeName = this.RULE('typeName', (): TypeName => {
     const start = this.mark()
     const args: number[] = []
@@ -46,7 +57,10 @@ export abstract class TypesGrammar extends BaseGrammar {
     this.OPTION({
       GATE: () => this.LA(0).tokenType === DOUBLE || this.LA(0).tokenType === CHARACTER,
       DEF: () => {
-        words += ` ${nameOf(this.OR([{ ALT: () => this.CONSUME(PRECISION) }, { ALT: () => this.CONSUME(VARYING) }]))}`
+        this.OR([
+          { ALT: () => (this.CONSUME(PRECISION), (words += ' precision')) },
+          { ALT: () => (this.CONSUME(VARYING), (words += ' varying')) },
+        ])
       },
     })
     this.OPTION1(() => {
@@ -57,9 +71,7 @@ export abstract class TypesGrammar extends BaseGrammar {
     this.OPTION2({
       GATE: () => (words === 'timestamp' || words === 'time') && this.nextIs(TIME, 2) && this.nextIs(ZONE, 3),
       DEF: () => {
-        words += ` ${nameOf(this.OR1([{ ALT: () => this.CONSUME(WITH) }, { ALT: () => this.CONSUME(WITHOUT) }]))} time zone`
-        this.CONSUME(TIME)
-        this.CONSUME(ZONE)
+        words += this.SUBRULE(this.timeZone)
       },
     })
     this.MANY(() => {

@@ -209,6 +209,16 @@ pub fn sortable_i64(array: &dyn Array) -> Result<Option<ScalarBuffer<i64>>> {
     }))
 }
 
+/// As `sortable_i64`, of one value.
+#[inline]
+pub(crate) fn sortable_of_word(data_type: &DataType, word: i64) -> i64 {
+    match data_type {
+        DataType::Float32 => i64::from(flip32(canonical32(word as i32))),
+        DataType::Float64 => flip64(canonical64(word)),
+        _ => word,
+    }
+}
+
 /// The inverse of `sortable_i64`.
 pub fn array_of_sortable(data_type: &DataType, values: Vec<i64>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     match data_type {

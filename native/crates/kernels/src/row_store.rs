@@ -7,7 +7,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
-use crate::raw::{RawColumn, Words, array_of_bits, array_of_bytes, array_of_i128, array_of_words};
+use crate::raw::{RawColumn, Words, array_of_bits, array_of_bytes, array_of_i128, array_of_words, sortable_of_word};
 use crate::{NO_ROW, too_many_rows};
 
 const CHUNK_BITS: u32 = 13;
@@ -42,6 +42,11 @@ impl<T: Copy> Chunks<T> {
         }
         let chunk = &mut self.chunks[chunk];
         if at == chunk.len() { chunk.push(value) } else { chunk[at] = value }
+    }
+
+    #[inline]
+    fn get_ref(&self, slot: u32) -> &T {
+        &self.chunks[(slot >> CHUNK_BITS) as usize][(slot & CHUNK_MASK) as usize]
     }
 
     fn gather(&self, slots: &[u32], missing: T) -> Vec<T> {
@@ -254,6 +259,31 @@ impl RowStore {
         }
     }
 
+    /// As `sortable_i64` of the column.
+    #[inline]
+    pub fn sortable(&self, column: usize, slot: u32) -> i64 {
+        sortable_of_word(&self.columns[column].data_type, self.word(column, slot))
+    }
+
+    /// A float column's value as a double.
+    #[inline]
+    pub fn float(&self, column: usize, slot: u32) -> f64 {
+        let word = self.word(column, slot);
+        match self.columns[column].data_type {
+            DataType::Float32 => f64::from(f32::from_bits(word as u32)),
+            _ => f64::from_bits(word as u64),
+        }
+    }
+
+    /// A text or byte string.
+    pub fn bytes(&self, column: usize, slot: u32) -> &[u8] {
+        match &self.columns[column].values {
+            Values::Bytes(c) => c.resolve(c.views.get_ref(slot)),
+            _ => &[],
+        }
+    }
+
+    /// A numeric's unscaled value, or an interval's raw bits.
     #[inline]
     pub fn wide(&self, column: usize, slot: u32) -> i128 {
         match &self.columns[column].values {

@@ -207,6 +207,11 @@ impl Log {
 
     /// The chosen columns of all rows that `relation` holds at `as_of`.
     pub fn scan(&self, relation: RelationId, columns: &[u32], as_of: Epoch) -> Result<LogScan> {
+        self.scan_after(relation, columns, Epoch::ZERO, as_of)
+    }
+
+    /// As `scan`, of a stream without the rows up to `after`.
+    pub fn scan_after(&self, relation: RelationId, columns: &[u32], after: Epoch, as_of: Epoch) -> Result<LogScan> {
         let stored = self.relation(relation)?;
         let projection: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
         let schema: Schema =
@@ -218,10 +223,11 @@ impl Log {
             }
             RelationData::Stream(entries) => {
                 let entries = entries.read();
-                let end = entries.partition_point(|entry| entry.frame.epoch <= as_of);
+                let start = entries.partition_point(|entry| entry.frame.epoch <= after);
+                let end = entries.partition_point(|entry| entry.frame.epoch <= as_of).max(start);
                 ScanSource::Stream {
                     journal: self.journal.clone(),
-                    entries: entries[..end].to_vec().into_iter(),
+                    entries: entries[start..end].to_vec().into_iter(),
                     schema: stored.schema.clone(),
                     projection,
                 }

@@ -21,8 +21,8 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
-    // Each plan level nests a map, its value and sometimes a list.
-    decoder.set_max_depth(PLAN_DEPTH_MAX * 4);
+    // A plan level is a map, and sometimes a list of maps.
+    decoder.set_max_depth(PLAN_DEPTH_MAX * 2);
     serde::Deserialize::deserialize(&mut decoder)
         .map_err(|e| Error::new(Code::ProtocolViolation, format!("the {what} is not valid: {e}")))
 }

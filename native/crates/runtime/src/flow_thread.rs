@@ -13,7 +13,7 @@ use millrace_plan::Rel;
 use crate::catalog::Catalog;
 use crate::feed::{Feed, RelationState};
 use crate::published::{ViewState, Views, failed_view};
-use crate::rebuild;
+use crate::rebuild::{self, Opened};
 use crate::reply::{Reply, caught};
 use crate::shared::Shared;
 use crate::step_input::StepInput;
@@ -73,10 +73,10 @@ pub struct Flow {
 }
 
 /// The body of the thread. A panic or an error that is nobody's in particular ends the engine, not the process.
-pub fn run(shared: Arc<Shared>) {
+pub fn run(shared: Arc<Shared>, opened: &Opened) {
     let ended = caught(|| {
         let mut flow = Flow::new(shared.clone());
-        rebuild::rebuild(&mut flow)?;
+        rebuild::rebuild(&mut flow, opened)?;
         flow.run()
     });
     match ended {

@@ -2,13 +2,14 @@
 //! changes the catalog, one encodes what subscriptions deliver: none waits for another's work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use millrace_base::{Code, Error, Result};
 use parking_lot::Mutex;
 
-use crate::reply::closed;
+use crate::reply::{Reply, closed};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -40,6 +41,24 @@ impl Pool {
             }
             TrySendError::Disconnected(_) => closed(),
         })
+    }
+
+    /// Queues a job that answers `reply`; a refusal is the answer then.
+    pub fn give<T: 'static>(&self, reply: Reply<T>, job: impl FnOnce(Reply<T>) + Send + 'static) {
+        let slot = Arc::new(Mutex::new(Some(reply)));
+        let of_job = slot.clone();
+        let submitted = self.submit(move || {
+            let reply = of_job.lock().take();
+            if let Some(reply) = reply {
+                job(reply);
+            }
+        });
+        if let Err(error) = submitted {
+            let reply = slot.lock().take();
+            if let Some(reply) = reply {
+                reply.send(Err(error));
+            }
+        }
     }
 
     /// Takes no more jobs, ends those that are queued, joins the threads.

@@ -1,0 +1,58 @@
+//! DISTINCT inside an aggregate: which (group, value) pairs appear or vanish. The weights that come out go into the
+//! accumulator in place of the rows' own.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array};
+use arrow_schema::DataType;
+use millrace_base::Result;
+
+use crate::group_table::GroupTable;
+
+#[derive(Debug)]
+pub struct DistinctSet {
+    pairs: GroupTable,
+    counts: Vec<i64>,
+}
+
+impl DistinctSet {
+    pub fn new(argument: &DataType) -> Result<Self> {
+        Ok(Self { pairs: GroupTable::new(&[DataType::Int32, argument.clone()])?, counts: Vec::new() })
+    }
+
+    /// For each row +1 if it brings its value into its group, -1 if it takes the last one away, else 0. NULLs count
+    /// for nothing.
+    pub fn update(
+        &mut self,
+        groups: &[u32],
+        values: &ArrayRef,
+        mask: Option<&BooleanArray>,
+        weights: Option<&[i64]>,
+    ) -> Result<Vec<i64>> {
+        let ids: ArrayRef = Arc::new(Int32Array::from_iter_values(groups.iter().map(|&g| g as i32)));
+        let pairs = self.pairs.intern(&[ids, values.clone()], groups.len())?;
+        self.counts.resize(self.pairs.capacity().max(self.counts.len()), 0);
+        let mut changes = vec![0; groups.len()];
+        for (row, &pair) in pairs.iter().enumerate() {
+            let counts = values.is_valid(row) && mask.is_none_or(|m| m.is_valid(row) && m.value(row));
+            let weight = if counts { weights.map_or(1, |w| w[row]) } else { 0 };
+            let count = &mut self.counts[pair as usize];
+            let before = *count != 0;
+            *count += weight;
+            changes[row] = i64::from(*count != 0) - i64::from(before);
+        }
+        for &pair in &pairs {
+            // A pair may stand in several rows: it is released once, and found again only if it was.
+            if self.counts[pair as usize] == 0 {
+                self.counts[pair as usize] = i64::MIN;
+                self.pairs.release(pair);
+            }
+        }
+        for &pair in &pairs {
+            if self.counts[pair as usize] == i64::MIN {
+                self.counts[pair as usize] = 0;
+            }
+        }
+        Ok(changes)
+    }
+}

@@ -1,0 +1,166 @@
+//! Sort orders of rows. Keys go through Arrow's row format (bytes in the order of the keys); one integer-like key is
+//! sorted as integers. The tie rule lives here: rows equal in all keys of a window are ordered by the bytes of the
+//! whole row, so that a view and its query number them alike.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Decimal128Array};
+use arrow_row::{RowConverter, Rows, SortField as ArrowSortField};
+use arrow_schema::{DataType, SortOptions};
+use millrace_base::Result;
+
+use crate::arrow_error;
+use crate::raw::{RawColumn, Words, interval_length, normalized, sortable_i64};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortField {
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+/// A key column as Arrow's row format must see it: floats canonical, intervals by length.
+fn comparable(array: &ArrayRef) -> Result<ArrayRef> {
+    if let (DataType::Interval(_), Words::W16(v)) = (array.data_type(), RawColumn::of(array.as_ref())?.words) {
+        let lengths: Vec<i128> = v.iter().map(|&v| interval_length(v)).collect();
+        return Ok(Arc::new(Decimal128Array::new(lengths.into(), array.nulls().cloned())));
+    }
+    normalized(array)
+}
+
+/// Bytes whose order is that of the keys.
+pub(crate) fn key_rows(keys: &[ArrayRef], fields: &[SortField]) -> Result<Rows> {
+    let keys: Vec<ArrayRef> = keys.iter().map(comparable).collect::<Result<_>>()?;
+    let fields = keys
+        .iter()
+        .zip(fields)
+        .map(|(key, f)| {
+            let options = SortOptions { descending: f.descending, nulls_first: f.nulls_first };
+            ArrowSortField::new_with_options(key.data_type().clone(), options)
+        })
+        .collect();
+    let converter = RowConverter::new(fields).map_err(arrow_error)?;
+    converter.convert_columns(&keys).map_err(arrow_error)
+}
+
+/// The bytes of whole rows, which order ties.
+pub fn row_order(columns: &[ArrayRef]) -> Result<Rows> {
+    let fields = columns.iter().map(|c| ArrowSortField::new(c.data_type().clone())).collect();
+    let converter = RowConverter::new(fields).map_err(arrow_error)?;
+    converter.convert_columns(columns).map_err(arrow_error)
+}
+
+fn single_int(keys: &[ArrayRef], fields: &[SortField]) -> Result<Option<Vec<(i8, i64)>>> {
+    let ([key], [field]) = (keys, fields) else { return Ok(None) };
+    let Some(values) = sortable_i64(key.as_ref())? else { return Ok(None) };
+    let null = if field.nulls_first { -1 } else { 1 };
+    let one = |(row, &v): (usize, &i64)| match key.is_null(row) {
+        true => (null, 0),
+        false => (0, if field.descending { !v } else { v }),
+    };
+    Ok(Some(values.iter().enumerate().map(one).collect()))
+}
+
+/// The rows in the order of the keys; equal rows stay in input order.
+pub fn sort_order(keys: &[ArrayRef], fields: &[SortField], rows: usize) -> Result<Vec<u32>> {
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    if keys.is_empty() {
+        return Ok(order);
+    }
+    if let Some(ints) = single_int(keys, fields)? {
+        order.sort_unstable_by_key(|&r| (ints[r as usize], r));
+        return Ok(order);
+    }
+    let bytes = key_rows(keys, fields)?;
+    order.sort_unstable_by(|&a, &b| bytes.row(a as usize).cmp(&bytes.row(b as usize)).then(a.cmp(&b)));
+    Ok(order)
+}
+
+/// The first `n` rows in the order of the keys, as `sort_order` would give them.
+pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize) -> Result<Vec<u32>> {
+    if n >= rows || keys.is_empty() {
+        let mut order = sort_order(keys, fields, rows)?;
+        order.truncate(n);
+        return Ok(order);
+    }
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    let ints = single_int(keys, fields)?;
+    let bytes = if ints.is_none() { Some(key_rows(keys, fields)?) } else { None };
+    let compare = |a: &u32, b: &u32| -> Ordering {
+        let by_key = match (&ints, &bytes) {
+            (Some(ints), _) => ints[*a as usize].cmp(&ints[*b as usize]),
+            (_, Some(bytes)) => bytes.row(*a as usize).cmp(&bytes.row(*b as usize)),
+            _ => Ordering::Equal,
+        };
+        by_key.then(a.cmp(b))
+    };
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    order.select_nth_unstable_by(n - 1, compare);
+    order.truncate(n);
+    order.sort_unstable_by(compare);
+    Ok(order)
+}
+
+/// As `sort_order`, with ties ordered by the bytes of the whole row (`columns`).
+pub fn tied_sort_order(keys: &[ArrayRef], fields: &[SortField], columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+    let mut order = sort_order(keys, fields, rows)?;
+    let same: Box<dyn Fn(u32, u32) -> bool> = if keys.is_empty() {
+        Box::new(|_, _| true)
+    } else if let Some(ints) = single_int(keys, fields)? {
+        Box::new(move |a, b| ints[a as usize] == ints[b as usize])
+    } else {
+        let bytes = key_rows(keys, fields)?;
+        Box::new(move |a, b| bytes.row(a as usize) == bytes.row(b as usize))
+    };
+    let mut whole: Option<Rows> = None;
+    let mut start = 0;
+    while start < rows {
+        let mut end = start + 1;
+        while end < rows && same(order[start], order[end]) {
+            end += 1;
+        }
+        if end - start > 1 && !columns.is_empty() {
+            if whole.is_none() {
+                whole = Some(row_order(columns)?);
+            }
+            let whole = whole.as_ref().expect("made above");
+            order[start..end].sort_unstable_by(|&a, &b| whole.row(a as usize).cmp(&whole.row(b as usize)));
+        }
+        start = end;
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Float64Array, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn top_n_is_the_head_of_the_sort() {
+        let ints: ArrayRef = Arc::new(Int64Array::from_iter((0..500i64).map(|i| (i % 7 != 0).then_some(i * 37 % 50))));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..500).map(|i| (i * 53 % 20).to_string())));
+        for (descending, nulls_first) in [(false, false), (false, true), (true, false), (true, true)] {
+            let field = SortField { descending, nulls_first };
+            for keys in [vec![ints.clone()], vec![texts.clone(), ints.clone()]] {
+                let fields = vec![field; keys.len()];
+                let all = sort_order(&keys, &fields, 500).unwrap();
+                for n in [0, 1, 10, 499, 500, 900] {
+                    assert_eq!(top_n(&keys, &fields, 500, n).unwrap(), all[..n.min(500)]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_by_the_whole_row_and_zeros_are_equal() {
+        let key: ArrayRef = Arc::new(Float64Array::from(vec![0.0, -0.0, f64::NAN, -f64::NAN, 1.0]));
+        let rest: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "b", "a", "c"]));
+        let field = SortField { descending: false, nulls_first: false };
+        let order = tied_sort_order(std::slice::from_ref(&key), &[field], &[rest, key.clone()], 5).unwrap();
+        assert_eq!(order, [1, 0, 4, 3, 2]);
+    }
+}

@@ -1,0 +1,215 @@
+/** CREATE and DROP of everything that has a name. */
+import { Code } from '../../diag/codes.js'
+import { SqlError } from '../../diag/error.js'
+import type { ParserMethod } from '../chevrotain.js'
+import * as t from '../tokens.js'
+import type {
+  CreateModel,
+  CreateSink,
+  CreateSource,
+  CreateStream,
+  CreateTable,
+  CreateView,
+  Drop,
+  Format,
+  Ident,
+  Name,
+  ObjectKind,
+  Query,
+  Span,
+  Statement,
+} from '../tree.js'
+import { type Elements, RelationGrammar } from './relation.js'
+
+const [AS, CASCADE, CREATE, DROP, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] = [
+  t.kw('as'),
+  t.kw('cascade'),
+  t.kw('create'),
+  t.kw('drop'),
+  t.kw('from'),
+  t.kw('materialized'),
+  t.kw('model'),
+  t.kw('or'),
+  t.kw('replace'),
+  t.kw('restrict'),
+  t.kw('sink'),
+  t.kw('source'),
+  t.kw('stream'),
+  t.kw('table'),
+  t.kw('view'),
+]
+
+export abstract class DdlGrammar extends RelationGrammar {
+  readonly create: ParserMethod<[], Statement> = this.RULE('create', (): Statement => {
+    const start = this.mark()
+    let orReplace = false
+    this.CONSUME(CREATE)
+    this.OPTION(() => (this.CONSUME(OR), this.CONSUME(REPLACE), (orReplace = true)))
+    const args = { ARGS: [orReplace, start] as [boolean, number] }
+    return this.OR<Statement>([
+      { ALT: () => this.SUBRULE(this.createTable, args) },
+      { ALT: () => this.SUBRULE(this.createStream, args) },
+      { ALT: () => this.SUBRULE(this.createSource, args) },
+      { ALT: () => this.SUBRULE(this.createView, args) },
+      { ALT: () => this.SUBRULE(this.createSink, args) },
+      { ALT: () => this.SUBRULE(this.createModel, args) },
+    ])
+  })
+
+  readonly createTable = this.RULE('createTable', (orReplace: boolean, start: number): CreateTable => {
+    this.CONSUME(TABLE)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    const elements = this.SUBRULE(this.elements)
+    const options = this.SUBRULE(this.withOptions)
+    this.ACTION(() => refuse(elements.watermark, 'a table has no watermark', 'Only a stream or a source has one.'))
+    const { columns, primaryKey } = elements
+    return {
+      kind: 'create_table',
+      orReplace,
+      ifNotExists,
+      name,
+      columns,
+      ...(primaryKey && { primaryKey }),
+      options,
+      span: this.since(start),
+    }
+  })
+
+  readonly createStream = this.RULE('createStream', (orReplace: boolean, start: number): CreateStream => {
+    this.CONSUME(STREAM)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    const { columns, watermark } = this.SUBRULE(this.streamElements)
+    const options = this.SUBRULE(this.withOptions)
+    return {
+      kind: 'create_stream',
+      orReplace,
+      ifNotExists,
+      name,
+      columns,
+      ...(watermark && { watermark }),
+      options,
+      span: this.since(start),
+    }
+  })
+
+  readonly createSource = this.RULE('createSource', (orReplace: boolean, start: number): CreateSource => {
+    let format: Format | undefined
+    this.CONSUME(SOURCE)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    const { columns, watermark } = this.SUBRULE(this.streamElements)
+    const options = this.SUBRULE(this.withOptions)
+    this.OPTION(() => (format = this.SUBRULE(this.format)))
+    return {
+      kind: 'create_source',
+      orReplace,
+      ifNotExists,
+      name,
+      columns,
+      ...(watermark && { watermark }),
+      options,
+      ...(format && { format }),
+      span: this.since(start),
+    }
+  })
+
+  /** The elements of what is append-only: no primary key. */
+  readonly streamElements = this.RULE('streamElements', (): Elements => {
+    const elements = this.SUBRULE(this.elements)
+    this.ACTION(() => {
+      const keyed = elements.primaryKey?.[0] ?? elements.columns.find((column) => column.primaryKey)
+      refuse(keyed, 'a stream has no primary key', 'A stream keeps every row; rows that replace each other belong in a table.')
+    })
+    return elements
+  })
+
+  readonly createView = this.RULE('createView', (orReplace: boolean, start: number): CreateView => {
+    let materialized = false
+    let columns: Ident[] = []
+    this.OPTION(() => (this.CONSUME(MATERIALIZED), (materialized = true)))
+    this.CONSUME(VIEW)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    this.OPTION1(() => (columns = this.SUBRULE(this.identList)))
+    const options = this.SUBRULE(this.withOptions)
+    this.CONSUME(AS)
+    const query = this.SUBRULE(this.query)
+    return {
+      kind: 'create_view',
+      materialized,
+      orReplace,
+      ifNotExists,
+      name,
+      columns,
+      options,
+      query,
+      span: this.since(start),
+    }
+  })
+
+  readonly createSink = this.RULE('createSink', (orReplace: boolean, start: number): CreateSink => {
+    let from: Name | undefined
+    let query: Query | undefined
+    let format: Format | undefined
+    this.CONSUME(SINK)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    this.OR([
+      { ALT: () => (this.CONSUME(FROM), (from = this.SUBRULE1(this.name))) },
+      { ALT: () => (this.CONSUME(AS), (query = this.SUBRULE(this.query))) },
+    ])
+    const options = this.SUBRULE(this.withOptions)
+    this.OPTION(() => (format = this.SUBRULE(this.format)))
+    return {
+      kind: 'create_sink',
+      orReplace,
+      ifNotExists,
+      name,
+      ...(from && { from }),
+      ...(query && { query }),
+      options,
+      ...(format && { format }),
+      span: this.since(start),
+    }
+  })
+
+  readonly createModel = this.RULE('createModel', (orReplace: boolean, start: number): CreateModel => {
+    this.CONSUME(MODEL)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.name)
+    this.CONSUME(FROM)
+    const pathStart = this.mark()
+    const path = this.SUBRULE(this.text)
+    const pathSpan = this.since(pathStart)
+    const options = this.SUBRULE(this.withOptions)
+    return { kind: 'create_model', orReplace, ifNotExists, name, path, pathSpan, options, span: this.since(start) }
+  })
+
+  readonly drop = this.RULE('drop', (): Drop => {
+    const start = this.mark()
+    const names: Name[] = []
+    let cascade = false
+    this.CONSUME(DROP)
+    const object = this.OR<ObjectKind>([
+      { ALT: () => (this.CONSUME(TABLE), 'table' as const) },
+      { ALT: () => (this.CONSUME(STREAM), 'stream' as const) },
+      { ALT: () => (this.CONSUME(SOURCE), 'source' as const) },
+      { ALT: () => (this.CONSUME(VIEW), 'view' as const) },
+      { ALT: () => (this.CONSUME(MATERIALIZED), this.CONSUME1(VIEW), 'materialized_view' as const) },
+      { ALT: () => (this.CONSUME(SINK), 'sink' as const) },
+      { ALT: () => (this.CONSUME(MODEL), 'model' as const) },
+    ])
+    const ifExists = this.SUBRULE(this.ifExists)
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
+    this.OPTION(() =>
+      this.OR1([{ ALT: () => (this.CONSUME(CASCADE), (cascade = true)) }, { ALT: () => this.CONSUME(RESTRICT) }]),
+    )
+    return { kind: 'drop', object, ifExists, names, cascade, span: this.since(start) }
+  })
+}
+
+function refuse(node: { readonly span: Span } | undefined, message: string, hint: string): void {
+  if (node !== undefined) throw new SqlError(Code.InvalidTableDefinition, message, { at: node.span, hint })
+}

@@ -1,0 +1,127 @@
+/** INSERT with ON CONFLICT, UPDATE, DELETE. */
+import * as t from '../tokens.js'
+import type { Assignment, Delete, Expr, Ident, Insert, OnConflict, Query, Update } from '../tree.js'
+import { TableRefGrammar } from './table-ref.js'
+
+const [AS, CONFLICT, DEFAULT, DELETE, DO, FROM, INSERT, INTO, NOTHING, ON, SET, UPDATE, VALUES, WHERE] = [
+  t.kw('as'),
+  t.kw('conflict'),
+  t.kw('default'),
+  t.kw('delete'),
+  t.kw('do'),
+  t.kw('from'),
+  t.kw('insert'),
+  t.kw('into'),
+  t.kw('nothing'),
+  t.kw('on'),
+  t.kw('set'),
+  t.kw('update'),
+  t.kw('values'),
+  t.kw('where'),
+]
+
+export abstract class DmlGrammar extends TableRefGrammar {
+  readonly insert = this.RULE('insert', (): Insert => {
+    const start = this.mark()
+    let columns: Ident[] = []
+    let source: Query | undefined
+    let onConflict: OnConflict | undefined
+    this.CONSUME(INSERT)
+    this.CONSUME(INTO)
+    const table = this.SUBRULE(this.name)
+    this.OPTION({
+      GATE: () => !this.queryInParens(),
+      DEF: () => {
+        columns = this.SUBRULE(this.identList)
+      },
+    })
+    this.OR([
+      { ALT: () => (this.CONSUME(DEFAULT), this.CONSUME(VALUES)) },
+      { ALT: () => (source = this.SUBRULE(this.query)) },
+    ])
+    this.OPTION1(() => (onConflict = this.SUBRULE(this.onConflict)))
+    return {
+      kind: 'insert',
+      table,
+      columns,
+      ...(source && { source }),
+      ...(onConflict && { onConflict }),
+      span: this.since(start),
+    }
+  })
+
+  readonly onConflict = this.RULE('onConflict', (): OnConflict => {
+    const start = this.mark()
+    let columns: Ident[] = []
+    let assignments: Assignment[] = []
+    let action: OnConflict['action'] = 'do_nothing'
+    let where: Expr | undefined
+    this.CONSUME(ON)
+    this.CONSUME(CONFLICT)
+    this.OPTION(() => (columns = this.SUBRULE(this.identList)))
+    this.CONSUME(DO)
+    this.OR([
+      { ALT: () => this.CONSUME(NOTHING) },
+      {
+        ALT: () => {
+          this.CONSUME(UPDATE)
+          this.CONSUME(SET)
+          action = 'do_update'
+          assignments = this.SUBRULE(this.assignments)
+          this.OPTION1(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
+        },
+      },
+    ])
+    return { kind: 'on_conflict', columns, action, assignments, ...(where && { where }), span: this.since(start) }
+  })
+
+  readonly assignments = this.RULE('assignments', (): Assignment[] => {
+    const list: Assignment[] = []
+    this.AT_LEAST_ONE_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        const start = this.mark()
+        const column = this.SUBRULE(this.ident)
+        this.CONSUME(t.Equal)
+        const value = this.SUBRULE(this.expression)
+        list.push({ kind: 'assignment', column, value, span: this.since(start) })
+      },
+    })
+    return list
+  })
+
+  readonly update = this.RULE('update', (): Update => {
+    const start = this.mark()
+    let where: Expr | undefined
+    this.CONSUME(UPDATE)
+    const table = this.SUBRULE(this.name)
+    const alias = this.SUBRULE(this.targetAlias)
+    this.CONSUME(SET)
+    const assignments = this.SUBRULE(this.assignments)
+    this.OPTION(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
+    return { kind: 'update', table, ...(alias && { alias }), assignments, ...(where && { where }), span: this.since(start) }
+  })
+
+  readonly delete = this.RULE('delete', (): Delete => {
+    const start = this.mark()
+    let where: Expr | undefined
+    this.CONSUME(DELETE)
+    this.CONSUME(FROM)
+    const table = this.SUBRULE(this.name)
+    const alias = this.SUBRULE(this.targetAlias)
+    this.OPTION(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
+    return { kind: 'delete', table, ...(alias && { alias }), ...(where && { where }), span: this.since(start) }
+  })
+
+  readonly targetAlias = this.RULE('targetAlias', (): Ident | undefined => {
+    let alias: Ident | undefined
+    this.OPTION({
+      GATE: () => !this.nextIs(SET),
+      DEF: () => {
+        this.OPTION1(() => this.CONSUME(AS))
+        alias = this.SUBRULE(this.ident)
+      },
+    })
+    return alias
+  })
+}

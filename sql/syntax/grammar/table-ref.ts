@@ -1,0 +1,198 @@
+/** What stands in FROM: names, subqueries, table functions, time windows, and joins of these. */
+import { Code } from '../../diag/codes.js'
+import { SqlError } from '../../diag/error.js'
+import type { ParserMethod } from '../chevrotain.js'
+import * as t from '../tokens.js'
+import type { DerivedTable, Expr, Ident, Join, Name, TableAlias, TableFunction, TableName, TableRef, TimeWindow } from '../tree.js'
+import { QueryGrammar } from './query.js'
+
+const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
+  t.kw('as'),
+  t.kw('cross'),
+  t.kw('format'),
+  t.kw('full'),
+  t.kw('inner'),
+  t.kw('join'),
+  t.kw('lateral'),
+  t.kw('left'),
+  t.kw('natural'),
+  t.kw('on'),
+  t.kw('outer'),
+  t.kw('right'),
+  t.kw('set'),
+  t.kw('table'),
+  t.kw('using'),
+]
+/** Words that go on with the statement after a table, so they are aliases only after AS. */
+const NOT_ALIASES = new Set([FORMAT, SET])
+
+export abstract class TableRefGrammar extends QueryGrammar {
+  readonly tableRef: ParserMethod<[], TableRef> = this.RULE('tableRef', (): TableRef => {
+    const start = this.mark()
+    let left = this.SUBRULE(this.tableFactor)
+    this.MANY(() => {
+      const outer = left
+      left = this.SUBRULE(this.joinTail, { ARGS: [outer, start] })
+    })
+    return left
+  })
+
+  readonly joinTail = this.RULE('joinTail', (left: TableRef, start: number): Join => {
+    let natural = false
+    let kind: Join['join'] = 'inner'
+    let on: Expr | undefined
+    let using: Ident[] | undefined
+    this.OPTION(() => (this.CONSUME(NATURAL), (natural = true)))
+    this.OPTION1(() =>
+      this.OR([
+        { ALT: () => this.CONSUME(INNER) },
+        { GATE: () => !natural, ALT: () => (this.CONSUME(CROSS), (kind = 'cross')) },
+        {
+          ALT: () => {
+            kind = this.OR1([
+              { ALT: () => (this.CONSUME(LEFT), 'left' as const) },
+              { ALT: () => (this.CONSUME(RIGHT), 'right' as const) },
+              { ALT: () => (this.CONSUME(FULL), 'full' as const) },
+            ])
+            this.OPTION2(() => this.CONSUME(OUTER))
+          },
+        },
+      ]),
+    )
+    this.CONSUME(JOIN)
+    const right = this.SUBRULE(this.tableFactor)
+    // A join that must say how fails here, at the token that stands in the place of ON.
+    this.OPTION3({
+      GATE: () => !natural && kind !== 'cross',
+      DEF: () =>
+        this.OR2([
+          { ALT: () => (this.CONSUME(ON), (on = this.SUBRULE(this.expression))) },
+          { ALT: () => (this.CONSUME(USING), (using = this.SUBRULE(this.identList))) },
+        ]),
+    })
+    this.ACTION(() => {
+      if (!natural && kind !== 'cross' && on === undefined && using === undefined) this.CONSUME1(ON)
+    })
+    return { kind: 'join', join: kind, natural, left, right, ...(on && { on }), ...(using && { using }), span: this.since(start) }
+  })
+
+  readonly tableFactor = this.RULE('tableFactor', (): TableRef =>
+    this.OR<TableRef>({
+      DEF: [
+        { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
+        { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
+        {
+          ALT: () => {
+            this.CONSUME(t.LeftParen)
+            const inner = this.SUBRULE(this.tableRef)
+            this.CONSUME(t.RightParen)
+            return inner
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(LATERAL)
+            return this.OR1<TableRef>([
+              { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
+              { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
+            ])
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    }),
+  )
+
+  readonly derivedTable = this.RULE('derivedTable', (lateral: boolean): DerivedTable => {
+    const start = this.mark()
+    this.CONSUME(t.LeftParen)
+    const query = this.SUBRULE(this.query)
+    this.CONSUME(t.RightParen)
+    const alias = this.SUBRULE(this.tableAlias)
+    return { kind: 'derived_table', query, lateral, ...(alias && { alias }), span: this.since(start) }
+  })
+
+  readonly namedTable = this.RULE('namedTable', (lateral: boolean): TableName | TableFunction | TimeWindow => {
+    const start = this.mark()
+    const name = this.SUBRULE(this.name)
+    let args: Expr[] | undefined
+    this.OPTION({
+      GATE: () => this.nextIs(t.LeftParen),
+      DEF: () => {
+        args = this.SUBRULE(this.tableArguments)
+      },
+    })
+    const alias = this.SUBRULE(this.tableAlias)
+    const base = { ...(alias && { alias }), span: this.since(start) }
+    return this.ACTION((): TableName | TableFunction | TimeWindow => {
+      if (args === undefined) return { kind: 'table_name', name, ...base }
+      const window = name.parts.length === 1 ? name.parts[0]!.name : ''
+      if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
+      return { kind: 'table_function', name, args, lateral, ...base }
+    })
+  })
+
+  readonly tableArguments = this.RULE('tableArguments', (): Expr[] => {
+    const args: Expr[] = []
+    this.CONSUME(t.LeftParen)
+    this.MANY_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        // `TUMBLE(TABLE t, …)` is the SQL standard's spelling.
+        this.OPTION(() => this.CONSUME(TABLE))
+        args.push(this.SUBRULE(this.expression))
+      },
+    })
+    this.CONSUME(t.RightParen)
+    return args
+  })
+
+  readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
+    const start = this.mark()
+    let name: Ident | undefined
+    let columns: Ident[] = []
+    this.OPTION({
+      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType),
+      DEF: () => {
+        this.OPTION1(() => this.CONSUME(AS))
+        name = this.SUBRULE(this.ident)
+        this.OPTION2(() => {
+          columns = this.SUBRULE(this.identList)
+        })
+      },
+    })
+    return name && { kind: 'table_alias', name, columns, span: this.since(start) }
+  })
+}
+
+type WindowParts = Omit<TimeWindow, 'alias' | 'span'>
+
+/** The arguments by position: source, time, [slide,] size [, offset]. */
+function timeWindow(window: 'tumble' | 'hop', name: Name, args: readonly Expr[]): WindowParts {
+  const usage = window === 'tumble' ? 'TUMBLE(table, time, size [, offset])' : 'HOP(table, time, slide, size [, offset])'
+  const durations = args.slice(2)
+  const slide = window === 'hop' ? durations.shift() : undefined
+  const [size, offset] = durations
+  const [first, second] = args
+  const source = first && sourceOf(first)
+  if (size === undefined || second === undefined || durations.length > 2) {
+    throw new SqlError(Code.UndefinedFunction, `${window} does not take ${args.length} arguments`, {
+      at: name.span,
+      hint: `Write ${usage}.`,
+    })
+  }
+  if (source === undefined) {
+    throw new SqlError(Code.SyntaxError, `the first argument of ${window} must be a table or a query in parentheses`, {
+      at: first?.span,
+      hint: `Write ${usage}.`,
+    })
+  }
+  const time = second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
+  return { kind: 'time_window', window, source, time, ...(slide && { slide }), size, ...(offset && { offset }) }
+}
+
+function sourceOf(expr: Expr): TableName | DerivedTable | undefined {
+  if (expr.kind === 'subquery') return { kind: 'derived_table', query: expr.query, lateral: false, span: expr.span }
+  if (expr.kind !== 'column') return undefined
+  return { kind: 'table_name', name: { kind: 'name', parts: expr.parts, span: expr.span }, span: expr.span }
+}

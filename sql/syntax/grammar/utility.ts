@@ -1,0 +1,222 @@
+/** Statements about the database rather than its rows: EXPLAIN, SHOW, SET, SUBSCRIBE, VERIFY, transactions. */
+import type { ParserMethod } from '../chevrotain.js'
+import * as t from '../tokens.js'
+import type {
+  Describe,
+  Explain,
+  Ident,
+  Option,
+  Query,
+  SetVariable,
+  Show,
+  Statement,
+  Subscribe,
+  Transaction,
+  Verify,
+} from '../tree.js'
+import { DdlGrammar } from './ddl.js'
+
+const [ABORT, ALL, ANALYZE, BEGIN, COMMIT, DEFAULT, DESCRIBE, END, EXPLAIN, MATERIALIZED, MODELS, RESET, ROLLBACK, SET] = [
+  t.kw('abort'),
+  t.kw('all'),
+  t.kw('analyze'),
+  t.kw('begin'),
+  t.kw('commit'),
+  t.kw('default'),
+  t.kw('describe'),
+  t.kw('end'),
+  t.kw('explain'),
+  t.kw('materialized'),
+  t.kw('models'),
+  t.kw('reset'),
+  t.kw('rollback'),
+  t.kw('set'),
+]
+const [SHOW, SINKS, SNAPSHOT, SOURCES, START, STREAMS, SUBSCRIBE, TABLES, TO, TRANSACTION, VERIFY, VIEW, VIEWS, WITH, WORK] = [
+  t.kw('show'),
+  t.kw('sinks'),
+  t.kw('snapshot'),
+  t.kw('sources'),
+  t.kw('start'),
+  t.kw('streams'),
+  t.kw('subscribe'),
+  t.kw('tables'),
+  t.kw('to'),
+  t.kw('transaction'),
+  t.kw('verify'),
+  t.kw('view'),
+  t.kw('views'),
+  t.kw('with'),
+  t.kw('work'),
+]
+
+type Explainable = Exclude<Statement, Explain>
+
+export abstract class UtilityGrammar extends DdlGrammar {
+  readonly statement: ParserMethod<[], Statement> = this.RULE('statement', (): Statement =>
+    this.OR<Statement>([{ ALT: () => this.SUBRULE(this.explain) }, { ALT: () => this.SUBRULE(this.explainable) }]),
+  )
+
+  readonly explainable: ParserMethod<[], Explainable> = this.RULE('explainable', (): Explainable =>
+    this.OR<Explainable>([
+      { ALT: () => this.SUBRULE(this.query) },
+      { ALT: () => this.SUBRULE(this.insert) },
+      { ALT: () => this.SUBRULE(this.update) },
+      { ALT: () => this.SUBRULE(this.delete) },
+      { ALT: () => this.SUBRULE(this.create) as Explainable },
+      { ALT: () => this.SUBRULE(this.drop) },
+      { ALT: () => this.SUBRULE(this.show) },
+      { ALT: () => this.SUBRULE(this.describe) },
+      { ALT: () => this.SUBRULE(this.set) },
+      { ALT: () => this.SUBRULE(this.subscribe) },
+      { ALT: () => this.SUBRULE(this.verify) },
+      { ALT: () => this.SUBRULE(this.transaction) },
+    ]),
+  )
+
+  readonly explain = this.RULE('explain', (): Explain => {
+    const start = this.mark()
+    let analyze = false
+    let options: Option[] = []
+    this.CONSUME(EXPLAIN)
+    this.OPTION({
+      GATE: () => !this.queryInParens(),
+      DEF: () => {
+        options = this.SUBRULE(this.explainOptions)
+      },
+    })
+    this.OPTION1(() => (this.CONSUME(ANALYZE), (analyze = true)))
+    const statement = this.SUBRULE(this.explainable)
+    this.ACTION(() => {
+      for (const { key, value } of options) if (key === 'analyze') analyze = value === 'true' || value === 'on' || value === '1'
+      options = options.filter((option) => option.key !== 'analyze')
+    })
+    return { kind: 'explain', analyze, options, statement, span: this.since(start) }
+  })
+
+  /** `(ANALYZE, FORMAT json)`: names with values and without. */
+  readonly explainOptions = this.RULE('explainOptions', (): Option[] => {
+    const options: Option[] = []
+    this.CONSUME(t.LeftParen)
+    this.AT_LEAST_ONE_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        const start = this.mark()
+        let value = 'true'
+        const key = this.SUBRULE(this.label)
+        this.OPTION(() => (value = this.SUBRULE(this.setting)))
+        const span = this.since(start)
+        options.push({ kind: 'option', key: key.name, value, valueSpan: span, span })
+      },
+    })
+    this.CONSUME(t.RightParen)
+    return options
+  })
+
+  readonly show = this.RULE('show', (): Show => {
+    const start = this.mark()
+    let name: Ident | undefined
+    this.CONSUME(SHOW)
+    const what = this.OR<Show['what']>({
+      DEF: [
+        { ALT: () => (this.CONSUME(TABLES), 'tables' as const) },
+        { ALT: () => (this.CONSUME(STREAMS), 'streams' as const) },
+        { ALT: () => (this.CONSUME(SOURCES), 'sources' as const) },
+        { ALT: () => (this.CONSUME(VIEWS), 'views' as const) },
+        { ALT: () => (this.CONSUME(MATERIALIZED), this.CONSUME1(VIEWS), 'materialized_views' as const) },
+        { ALT: () => (this.CONSUME(SINKS), 'sinks' as const) },
+        { ALT: () => (this.CONSUME(MODELS), 'models' as const) },
+        { ALT: () => (this.CONSUME(ALL), 'all' as const) },
+        {
+          ALT: () => {
+            name = this.SUBRULE(this.ident)
+            return 'setting' as const
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+    return { kind: 'show', what, ...(name && { name }), span: this.since(start) }
+  })
+
+  readonly describe = this.RULE('describe', (): Describe => {
+    const start = this.mark()
+    this.CONSUME(DESCRIBE)
+    const name = this.SUBRULE(this.name)
+    return { kind: 'describe', name, span: this.since(start) }
+  })
+
+  readonly set = this.RULE('set', (): SetVariable => {
+    const start = this.mark()
+    let value: string | undefined
+    const name = this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(SET)
+          const variable = this.SUBRULE(this.ident)
+          this.OR1([{ ALT: () => this.CONSUME(t.Equal) }, { ALT: () => this.CONSUME(TO) }])
+          this.OR2([{ ALT: () => this.CONSUME(DEFAULT) }, { ALT: () => (value = this.SUBRULE(this.setting)) }])
+          return variable
+        },
+      },
+      { ALT: () => (this.CONSUME(RESET), this.SUBRULE1(this.ident)) },
+    ])
+    return { kind: 'set', name, ...(value !== undefined && { value }), span: this.since(start) }
+  })
+
+  readonly subscribe = this.RULE('subscribe', (): Subscribe => {
+    const start = this.mark()
+    let snapshot = false
+    this.CONSUME(SUBSCRIBE)
+    this.OPTION(() => this.CONSUME(TO))
+    const query = this.OR<Query>([
+      { ALT: () => this.SUBRULE(this.query) },
+      { ALT: () => this.SUBRULE(this.wholeRelation) },
+    ])
+    this.OPTION1(() => (this.CONSUME(WITH), this.CONSUME(SNAPSHOT), (snapshot = true)))
+    return { kind: 'subscribe', query, snapshot, span: this.since(start) }
+  })
+
+  /** A name where a query is meant: all of its rows. */
+  readonly wholeRelation = this.RULE('wholeRelation', (): Query => {
+    const name = this.SUBRULE(this.name)
+    const { span } = name
+    return {
+      kind: 'query',
+      body: {
+        kind: 'select',
+        distinct: false,
+        distinctOn: [],
+        items: [{ kind: 'star', exclude: [], span }],
+        from: [{ kind: 'table_name', name, span }],
+        windows: [],
+        span,
+      },
+      orderBy: [],
+      span,
+    }
+  })
+
+  readonly verify = this.RULE('verify', (): Verify => {
+    const start = this.mark()
+    this.CONSUME(VERIFY)
+    this.CONSUME(MATERIALIZED)
+    this.CONSUME(VIEW)
+    const name = this.SUBRULE(this.name)
+    return { kind: 'verify', name, span: this.since(start) }
+  })
+
+  readonly transaction = this.RULE('transaction', (): Transaction => {
+    const start = this.mark()
+    const action = this.OR<Transaction['action']>([
+      { ALT: () => (this.CONSUME(BEGIN), 'begin' as const) },
+      { ALT: () => (this.CONSUME(START), 'begin' as const) },
+      { ALT: () => (this.CONSUME(COMMIT), 'commit' as const) },
+      { ALT: () => (this.CONSUME(END), 'commit' as const) },
+      { ALT: () => (this.CONSUME(ROLLBACK), 'rollback' as const) },
+      { ALT: () => (this.CONSUME(ABORT), 'rollback' as const) },
+    ])
+    this.OPTION(() => this.OR1([{ ALT: () => this.CONSUME(TRANSACTION) }, { ALT: () => this.CONSUME(WORK) }]))
+    return { kind: 'transaction', action, span: this.since(start) }
+  })
+}

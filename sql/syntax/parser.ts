@@ -1,0 +1,24 @@
+/** The one parser of the process: the grammar put together, and a run of it over one statement's tokens. */
+import type { IRecognitionException } from './chevrotain.js'
+import { UtilityGrammar } from './grammar/utility.js'
+import type { Lexed } from './lex.js'
+import type { Statement } from './tree.js'
+
+/** `validate` has the grammar check itself, which takes far longer than building it: a test does it. */
+export class SqlParser extends UtilityGrammar {
+  constructor(validate: boolean) {
+    super(validate)
+    this.performSelfAnalysis()
+  }
+}
+
+const parser = new SqlParser(false)
+
+export type Outcome = { readonly tree: Statement } | { readonly failure: IRecognitionException }
+
+export function run(lexed: Lexed): Outcome {
+  parser.load(lexed)
+  const tree = parser.statement()
+  const failure = parser.errors[0]
+  return failure === undefined ? { tree } : { failure }
+}
