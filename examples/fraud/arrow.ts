@@ -1,6 +1,5 @@
 /** Swipes and cards as Arrow IPC streams, written straight from the columns: no row ever becomes an object. */
 import {
-  Bool,
   type DataType,
   Decimal,
   Field,
@@ -89,7 +88,6 @@ export function cardsToArrow(cards: Cards, start: number, end: number): Uint8Arr
     ['usual_category', texts(CATEGORY_NAMES, cards.usualCategory.subarray(start, end))],
     ['usual_from', integers(Int32Array.from(cards.usualFrom.subarray(start, end)))],
     ['usual_hours', integers(Int32Array.from(cards.usualHours.subarray(start, end)))],
-    ['blocked', booleans(count)],
   ])
 }
 
@@ -114,10 +112,6 @@ function integers(values: Int32Array) {
 
 function doubles(values: Float64Array) {
   return makeData({ type: new Float64(), length: values.length, nullCount: 0, data: values })
-}
-
-function booleans(count: number) {
-  return makeData({ type: new Bool(), length: count, nullCount: 0, data: new Uint8Array((count + 7) >> 3) })
 }
 
 /** Non-negative cents as NUMERIC(10,2): 128-bit integers whose three high words stay zero. */

@@ -22,8 +22,20 @@ export function centsToText(cents: number): string {
   return `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`
 }
 
+const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'))
+const HOUR_US = 3_600_000_000
+let hourText = ''
+let hourUs = Number.NaN
+
+/** `2026-03-02T06:00:00.123456Z`. A Date is made once an hour of event time: swipes come nearly in order. */
 export function microsToText(micros: number): string {
-  const seconds = Math.floor(micros / 1e6)
-  const fraction = micros - seconds * 1e6
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(fraction).padStart(6, '0')}Z`
+  const hour = Math.floor(micros / HOUR_US) * HOUR_US
+  if (hour !== hourUs) {
+    hourUs = hour
+    hourText = new Date(hour / 1000).toISOString().slice(0, 14)
+  }
+  const rest = micros - hour
+  const seconds = Math.floor(rest / 1e6)
+  const fraction = rest - seconds * 1e6 + 1e6
+  return `${hourText}${TWO_DIGITS[Math.floor(seconds / 60)]}:${TWO_DIGITS[seconds % 60]}.${String(fraction).slice(1)}Z`
 }

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -128,6 +128,8 @@ class Node {
   readonly controllerPort: number
   readonly #timeoutMs: number
   #child: ChildProcess | undefined
+  /** Where the running broker writes its class-data archive at its end, and where that belongs. */
+  #archive: { path: string; writing?: string } | undefined
   readonly #killAtExit = () => {
     this.#child?.kill('SIGKILL')
   }
@@ -170,12 +172,11 @@ class Node {
     )
     closeSync(log)
     this.#child = child
+    this.#archive = archive
     process.on('exit', this.#killAtExit)
     child.once('exit', () => {
       process.off('exit', this.#killAtExit)
       if (this.#child === child) this.#child = undefined
-      // Written when Java ended cleanly; the next start then needs half the time.
-      if (archive.writing !== undefined) rename(archive.writing, archive.path).catch(() => {})
     })
     child.unref()
     await this.#ready(child)
@@ -190,6 +191,19 @@ class Node {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
     await ended
     clearTimeout(timer)
+    await this.#keepArchive()
+  }
+
+  /** Java wrote it at a clean end; the next start then needs half the time. It is only a cache: no failure counts. */
+  async #keepArchive(): Promise<void> {
+    const archive = this.#archive
+    if (archive?.writing === undefined || !existsSync(archive.writing)) return
+    // The folders may be on two disks; renamed when whole, as another broker may read it at any time.
+    const whole = `${archive.path}.${process.pid}`
+    await copyFile(archive.writing, whole)
+      .then(() => rename(whole, archive.path))
+      .catch(() => {})
+    await rm(archive.writing, { force: true })
   }
 
   /** Waits until the broker says so and its port answers; its last lines are the error if it ends before. */

@@ -10,8 +10,12 @@ const marker = '/lib/src/'
 const at = entry.lastIndexOf(marker)
 const bundle = at === -1 ? entry : `${entry.slice(0, at)}/lib/chevrotain.min.mjs`
 
-export const { EmbeddedActionsParser, Lexer, createToken, tokenMatcher, EOF, EarlyExitException } = (await import(
-  bundle
-)) as typeof Chevrotain
+const library = (await import(bundle)) as typeof Chevrotain
 
-export type { ILexingError, IRecognitionException, IToken, ParserMethod, TokenType } from 'chevrotain'
+export const { EmbeddedActionsParser, EOF, Lexer, tokenMatcher } = library
+/** The nodes of the recorded grammar. */
+export const { Alternation, Alternative, NonTerminal, Option, Repetition, RepetitionMandatory } = library
+export const { RepetitionMandatoryWithSeparator, RepetitionWithSeparator, Terminal } = library
+
+export type { ILookaheadStrategy, IProduction, IRecognitionException, IToken, ParserMethod, Rule, TokenType } from 'chevrotain'
+export type Alternative = Chevrotain.Alternative

@@ -11,6 +11,7 @@ import * as t from './tokens.js'
 const lexer = t.createLexer(false)
 const [CASE, END, TIME, WITH, ZONE] = [t.kw('case'), t.kw('end'), t.kw('time'), t.kw('with'), t.kw('zone')]
 const WITHOUT = t.kw('without')
+const QUERY_STARTS = new Set(['select', 'with', 'values', 'from'].map(t.kw))
 
 /** `partner[i]` is the index of the ")" that closes the "(" at i; 0 elsewhere. */
 export interface Lexed {
@@ -95,21 +96,31 @@ function isString(type: TokenType): boolean {
 
 function checkNesting(tokens: IToken[], partner: Int32Array): void {
   const open: number[] = []
+  let depth = 0
   for (let i = 0; i < tokens.length; i += 1) {
     const type = tokens[i]!.tokenType
     if (type === t.LeftParen || type === t.LeftBracket || type === CASE) {
       open.push(i)
-      if (open.length > NESTING_MAX) {
+      depth += weightOf(tokens, i)
+      if (depth > NESTING_MAX) {
         throw new SqlError(Code.StatementTooComplex, 'statement is nested too deeply', {
           at: tokens[i]!.startOffset,
-          detail: `Parentheses and CASE expressions can be inside each other ${NESTING_MAX} times.`,
+          detail: `Parentheses and CASE expressions can be inside each other ${NESTING_MAX} times, subqueries half as often.`,
         })
       }
     } else if (type === t.RightParen || type === t.RightBracket || type === END) {
       const opener = open.pop()
-      if (opener !== undefined && type === t.RightParen) partner[opener] = i
+      if (opener === undefined) continue
+      depth -= weightOf(tokens, opener)
+      if (type === t.RightParen) partner[opener] = i
     }
   }
+}
+
+/** A subquery takes twice the stack of an expression. */
+function weightOf(tokens: readonly IToken[], opener: number): number {
+  const next = tokens[opener + 1]?.tokenType
+  return next !== undefined && QUERY_STARTS.has(next) ? 2 : 1
 }
 
 function unknownCharacter(statement: string, offset: number, base: number): SqlError {

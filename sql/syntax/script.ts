@@ -32,7 +32,7 @@ export function parseScript(text: string): ParsedScript {
   const errors: SqlError[] = []
   for (const piece of split(text)) {
     try {
-      const statement = piece.blank ? undefined : parsePiece(text, piece)
+      const statement = piece.blank && piece.open === undefined ? undefined : parsePiece(text, piece)
       if (statement !== undefined) statements.push(statement)
     } catch (error) {
       if (!(error instanceof SqlError)) throw error

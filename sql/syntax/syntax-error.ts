@@ -15,9 +15,10 @@ const EXPECTED_SHOWN_MAX = 8
 const NEAR_LENGTH_MAX = 40
 
 const SYMBOLS = [t.LeftParen, t.RightParen, t.Comma, t.Dot, t.Equal, t.Arithmetic, t.StringLiteral, t.NumberLiteral, t.Word]
-const CANDIDATES: readonly TokenType[] = [...SYMBOLS, ...t.keywords.values()]
+const CANDIDATES: readonly TokenType[] = [...SYMBOLS, ...t.keywords.values(), t.FilterHead]
 /** Keywords that continue any expression, and those that begin one: they are summed up as one word each. */
 const OPERATOR_WORDS = new Set(['and', 'or', 'is', 'isnull', 'notnull', 'in', 'like', 'ilike', 'between', 'not', 'at'].map((word) => word.toUpperCase()))
+const [AND, OR] = [t.kw('and'), t.kw('or')]
 const isUnreserved = (type: TokenType) => type.CATEGORIES?.[0] === t.Identifier
 
 /** Whether these tokens parse so far that the last one was taken. */
@@ -57,11 +58,12 @@ function describe(expected: readonly TokenType[]): string | undefined {
   const has = (type: TokenType) => expected.includes(type)
   const value = has(t.NumberLiteral) && has(t.StringLiteral) && has(t.Word)
   const operator = has(t.Arithmetic) && !value
+  const anyOperator = operator && has(AND) && has(OR)
   const keywords = expected
     .filter((type) => !SYMBOLS.includes(type))
     .filter((type) => !(has(t.Word) && isUnreserved(type)))
-    .map((type) => type.name)
-    .filter((name) => !(operator && OPERATOR_WORDS.has(name)))
+    .map((type) => type.LABEL as string)
+    .filter((name) => !(anyOperator && OPERATOR_WORDS.has(name)))
     .filter((name) => !(value && VALUE_WORDS.has(name)))
   const words: string[] = []
   if (value) words.push('an expression')
@@ -97,16 +99,16 @@ function rank(name: string): number {
  * slip. A guess is offered only if the statement then parses further.
  */
 function misspelling(tokens: readonly IToken[], index: number, expected: readonly TokenType[], accepts: Trial): string | undefined {
-  for (const at of [index, index - 1, index - 2]) {
+  for (const at of index < tokens.length ? [index, index - 1, index - 2] : []) {
     const token = tokens[at]
     if (token === undefined || !/^[A-Za-z_]{2,}$/.test(token.image)) continue
-    if (t.keywords.has(token.image.toLowerCase()) && at !== index) continue
+    if (t.keywords.has(token.image.toLowerCase())) continue
     const before = tokens.slice(0, at)
     const possible = at === index ? expected : CANDIDATES.filter((type) => accepts([...before, madeUp(type)]))
-    const words = possible.filter((type) => t.keywords.get(type.name.toLowerCase()) === type).map((type) => type.name)
-    const word = suggest(token.image, words)
-    if (word === undefined || word === token.image.toUpperCase()) continue
-    const keyword = t.kw(word.toLowerCase())
+    const words = possible.filter((type) => !SYMBOLS.includes(type))
+    const word = suggest(token.image, words.map((type) => type.LABEL as string))
+    const keyword = words.find((type) => type.LABEL === word)
+    if (keyword === undefined) continue
     // An unreserved word fits anywhere a name does; that alone does not make it what was meant.
     const rest = tokens.slice(at + 1, index + 1)
     if (at < index && !accepts([...before, madeUp(keyword), ...rest])) continue
@@ -115,8 +117,11 @@ function misspelling(tokens: readonly IToken[], index: number, expected: readonl
   return undefined
 }
 
+/** Where one of these is wrong, what should stand before it is missing; nobody means a column called "from". */
+const CLAUSES = new Set(['and', 'as', 'end', 'from', 'on', 'or', 'select', 'then', 'where'].map(t.kw))
+
 function reservedName(token: IToken | undefined, expected: readonly TokenType[]): string | undefined {
-  if (token === undefined || !expected.includes(t.Word)) return undefined
+  if (token === undefined || !expected.includes(t.Word) || CLAUSES.has(token.tokenType)) return undefined
   if (t.keywords.get(token.image.toLowerCase()) !== token.tokenType || isUnreserved(token.tokenType)) return undefined
   return `"${token.image}" is a reserved word; as a name it is written in double quotes.`
 }

@@ -1,6 +1,6 @@
 /** The catalog as the engine has it, read whole and never changed: a DDL statement makes the session read a new one. */
 import type { Definition } from '../../sql/contract/plan.generated.js'
-import { type Catalog, catalogOf } from '../../sql/index.js'
+import { type Catalog, createCatalog } from '../../sql/catalog/catalog.js'
 import { Code } from '../../sql/diag/codes.js'
 import { MillraceError } from '../native/errors.js'
 import { type CatalogEntry, describe } from './describe.js'
@@ -13,14 +13,19 @@ export class StoredCatalog {
 
   constructor(definitions: readonly Definition[]) {
     this.definitions = definitions
-    this.names = catalogOf(definitions)
+    this.names = createCatalog(definitions)
     this.#byName = new Map(definitions.map((definition) => [definition.name, definition]))
   }
 
   /** A relation that rows can be appended to. */
   writable(name: string): Definition {
     const definition = this.#byName.get(name)
-    if (definition === undefined) throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`)
+    if (definition === undefined) {
+      const near = this.names.didYouMean(name, (other) => other.object.kind === 'table' || other.object.kind === 'stream')
+      throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`, {
+        hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+      })
+    }
     const { kind } = definition.object
     if (kind === 'table' || kind === 'stream') return definition
     throw new MillraceError(Code.WrongObjectType, `cannot append to "${name}"`, {

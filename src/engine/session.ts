@@ -1,7 +1,7 @@
 /** One user's way through the engine: text is parsed and compiled against the newest catalog, and its command is run. */
 import { type Command, type Definition, type Field, type Literal, PLAN_VERSION } from '../../sql/contract/plan.generated.js'
 import { Code } from '../../sql/diag/codes.js'
-import { type Compiled, compile, parseScript, type Statement } from '../../sql/index.js'
+import { type Compiled, compile, type ParsedStatement, parseScript } from '../../sql/index.js'
 import { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'
@@ -30,7 +30,7 @@ export class Session {
   readonly engine: NativeEngine
   #catalog: StoredCatalog
   readonly #turnstile = new Turnstile()
-  readonly #parsed = new StatementCache<readonly Statement[]>()
+  readonly #parsed = new StatementCache<readonly ParsedStatement[]>()
   /** Emptied when the catalog changes. */
   readonly #compiled = new StatementCache<Compiled>()
   readonly #settings = new Map<string, string>()
@@ -45,7 +45,7 @@ export class Session {
   }
 
   /** The statements of a text; throws at the first error of syntax, before anything ran. */
-  parse(text: string): readonly Statement[] {
+  parse(text: string): readonly ParsedStatement[] {
     const known = this.#parsed.get(text)
     if (known !== undefined) return known
     try {
@@ -86,7 +86,7 @@ export class Session {
     return { native: await this.#guard(() => this.engine.subscribe(compiled.command)), fields: compiled.fields }
   }
 
-  #single(text: string): Statement | undefined {
+  #single(text: string): ParsedStatement | undefined {
     const statements = this.parse(text)
     if (statements.length <= 1) return statements[0]
     throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
@@ -95,7 +95,7 @@ export class Session {
     })
   }
 
-  async #step(statement: Statement, text: string, options: RunOptions): Promise<Outcome> {
+  async #step(statement: ParsedStatement, text: string, options: RunOptions): Promise<Outcome> {
     await this.#ready(options.signal)
     const compiled = this.#compileCached(statement, text, options)
     switch (compiled.kind) {
@@ -130,7 +130,7 @@ export class Session {
     if (signal?.aborted) throw canceled(signal.reason)
   }
 
-  #compileCached(statement: Statement, text: string, { parameters }: RunOptions): Compiled {
+  #compileCached(statement: ParsedStatement, text: string, { parameters }: RunOptions): Compiled {
     // A script's statements share its text, and parameters are part of the plan: neither is named by the text alone.
     const cacheable = parameters === undefined && this.parse(text).length === 1
     const known = cacheable ? this.#compiled.get(text) : undefined
@@ -140,7 +140,7 @@ export class Session {
     return compiled
   }
 
-  #compile(statement: Statement, text: string, parameters: readonly Literal[] = []): Compiled {
+  #compile(statement: ParsedStatement, text: string, parameters: readonly Literal[] = []): Compiled {
     try {
       return compile(statement, {
         catalog: this.#catalog.names,
@@ -182,10 +182,11 @@ export class Session {
 }
 
 /** A query is subscribed to as SUBSCRIBE TO (query) would; `snapshot` goes before what the text says. */
-function asSubscribe(statement: Statement, snapshot: boolean | undefined): Statement {
-  if (statement.kind === 'subscribe') return { ...statement, snapshot: snapshot ?? statement.snapshot }
-  if (!isQuery(statement)) return statement
-  return { kind: 'subscribe', query: statement, snapshot: snapshot ?? false, span: statement.span }
+function asSubscribe(statement: ParsedStatement, snapshot: boolean | undefined): ParsedStatement {
+  const { tree } = statement
+  if (tree.kind === 'subscribe') return { ...statement, tree: { ...tree, snapshot: snapshot ?? tree.snapshot } }
+  if (tree.kind !== 'query') return statement
+  return { ...statement, tree: { kind: 'subscribe', query: tree, snapshot: snapshot ?? false, span: tree.span } }
 }
 
 function withModel(definition: Definition, onnx: Uint8Array): Definition {

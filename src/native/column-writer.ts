@@ -233,7 +233,7 @@ class ColumnWriter {
       case 'numeric':
       case 'interval': {
         const words = this.#column.type.type === 'numeric' ? Uint32Array : Int32Array
-        const data = new words(values.buffer, 0, rows * 4)
+        const data = new words(values.buffer as ArrayBuffer, 0, rows * 4)
         return makeData({ type, ...shared, data } as Parameters<typeof makeData>[0])
       }
       default:
@@ -245,7 +245,7 @@ class ColumnWriter {
     const start = this.#offsets![row]!
     // A UTF-16 unit takes at most three bytes.
     const bytes = this.#reserve(start, text.length * 3)
-    const end = start + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).write(text, start, 'utf8')
+    const end = start + Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength).write(text, start, 'utf8')
     this.#offsets![row + 1] = end
   }
 

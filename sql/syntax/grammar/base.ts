@@ -1,6 +1,7 @@
 /** What every family of rules stands on: names, spans, and the questions that look further ahead than one token. */
 import { EmbeddedActionsParser, type IToken, type TokenType, tokenMatcher } from '../chevrotain.js'
 import { endOf, type Lexed, nameOf } from '../lex.js'
+import { OneToken } from '../lookahead.js'
 import { Dot, Identifier, kw, Label, LeftParen, RightParen, Comma, vocabulary } from '../tokens.js'
 import type { Ident, Name, Span } from '../tree.js'
 
@@ -16,7 +17,13 @@ export abstract class BaseGrammar extends EmbeddedActionsParser {
   declare protected readonly exportLexerState: () => number
 
   constructor(validate: boolean) {
-    super(vocabulary, { maxLookahead: 1, recoveryEnabled: false, skipValidations: !validate, errorMessageProvider })
+    super(vocabulary, {
+      recoveryEnabled: false,
+      maxLookahead: 1,
+      lookaheadStrategy: new OneToken(),
+      skipValidations: !validate,
+      errorMessageProvider,
+    })
   }
 
   load(lexed: Lexed): void {

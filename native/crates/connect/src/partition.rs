@@ -44,8 +44,8 @@ impl Partitions {
         }
     }
 
-    pub fn get(&self, id: i32) -> Option<&Partition> {
-        usize::try_from(id).ok().and_then(|index| self.0.get(index))
+    fn get_mut(&mut self, id: i32) -> Option<&mut Partition> {
+        usize::try_from(id).ok().and_then(|index| self.0.get_mut(index))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (i32, &Partition)> {
@@ -57,7 +57,7 @@ impl Partitions {
     }
 
     pub fn set_next(&mut self, id: i32, next: i64) {
-        if let Some(partition) = usize::try_from(id).ok().and_then(|index| self.0.get_mut(index)) {
+        if let Some(partition) = self.get_mut(id) {
             partition.position = Position::Next(next);
             partition.moved = true;
         }
@@ -66,7 +66,7 @@ impl Partitions {
     /// Takes note of a message; false for one that was taken before.
     #[inline]
     pub fn advance(&mut self, id: i32, offset: i64) -> bool {
-        let Some(partition) = usize::try_from(id).ok().and_then(|index| self.0.get_mut(index)) else { return false };
+        let Some(partition) = self.get_mut(id) else { return false };
         match partition.position {
             Position::Next(next) if offset >= next => {
                 partition.position = Position::Next(offset + 1);
@@ -79,7 +79,7 @@ impl Partitions {
     }
 
     pub fn set_at_end(&mut self, id: i32) {
-        if let Some(partition) = usize::try_from(id).ok().and_then(|index| self.0.get_mut(index)) {
+        if let Some(partition) = self.get_mut(id) {
             partition.at_end = true;
         }
     }

@@ -79,3 +79,55 @@ fn outcome(rows: Rows) -> Option<Option<Vec<u8>>> {
         None => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_plan::{ColumnDef, DataType};
+
+    use super::*;
+    use crate::decode::JsonDecoder;
+
+    /// Changes as lines of `weight json`, messages as `key=value` or `key=-`.
+    fn check(changes: &[(i64, &str)], want: &[&str]) {
+        let columns = [("id", DataType::Bigint), ("v", DataType::Text)]
+            .map(|(name, data_type)| ColumnDef { name: name.to_owned(), data_type, nullable: true, default: None });
+        let mut decoder = JsonDecoder::new(&columns).unwrap();
+        for (_, json) in changes {
+            decoder.push(json.as_bytes()).unwrap();
+        }
+        let weights: Vec<i64> = changes.iter().map(|(weight, _)| *weight).collect();
+        let encoder = UpsertEncoder::new(&columns.map(|c| c.field()), &[0]).unwrap();
+        let got: Vec<String> = encoder
+            .encode(&[(&decoder.finish(), Some(&weights))])
+            .unwrap()
+            .into_iter()
+            .map(|message| {
+                let value = message.value.map_or("-".to_owned(), |value| String::from_utf8(value).unwrap());
+                format!("{}={value}", String::from_utf8(message.key).unwrap())
+            })
+            .collect();
+        assert_eq!(got, want);
+    }
+
+    const A: &str = r#"{"id":1,"v":"a"}"#;
+    const B: &str = r#"{"id":1,"v":"b"}"#;
+    const C: &str = r#"{"id":2,"v":"c"}"#;
+
+    #[test]
+    fn one_message_a_key() {
+        check(&[(1, A)], &[r#"{"id":1}={"id":1,"v":"a"}"#]);
+        check(&[(-1, A)], &[r#"{"id":1}=-"#]);
+        check(&[(-1, A), (1, B)], &[r#"{"id":1}={"id":1,"v":"b"}"#]);
+        check(&[(1, B), (-1, A)], &[r#"{"id":1}={"id":1,"v":"b"}"#]);
+        check(&[(1, A), (-1, A)], &[]);
+        check(&[(-1, A), (1, A)], &[]);
+        check(&[(-1, A), (1, B), (-1, B)], &[r#"{"id":1}=-"#]);
+        check(&[(1, A), (1, C), (1, B)], &[r#"{"id":1}={"id":1,"v":"b"}"#, r#"{"id":2}={"id":2,"v":"c"}"#]);
+        check(&[], &[]);
+    }
+
+    #[test]
+    fn a_key_is_needed() {
+        assert_eq!(UpsertEncoder::new(&[], &[]).err().unwrap().code, Code::InvalidParameterValue);
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::Array;
 use millrace_base::{Code, Error, Result};
 use millrace_plan::DataType;
 
@@ -287,10 +287,4 @@ fn boolean(text: &str) -> Option<bool> {
     } else {
         None
     }
-}
-
-/// For tests and literals: one boolean that stands for every row.
-pub(crate) fn boolean_scalar(value: bool) -> Value {
-    let array: ArrayRef = Arc::new(BooleanArray::from(vec![value]));
-    Value::scalar(array)
 }

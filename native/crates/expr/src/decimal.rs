@@ -3,7 +3,7 @@
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowNativeTypeOp, Decimal128Type};
+use arrow_array::types::Decimal128Type;
 use arrow_buffer::i256;
 use arrow_schema::DataType as Arrow;
 use millrace_base::{Error, Result};

@@ -1,3 +1,22 @@
-//! Scalar functions and expressions: one evaluator for queries and flows.
+//! Scalar functions and expressions: one evaluator for queries and flows. Start at `evaluator.rs`.
 
+mod arithmetic;
+mod calendar;
+mod cast;
+mod compare;
+mod compile;
+mod decimal;
+mod evaluator;
+mod fault;
+mod format;
+mod functions;
+mod interval;
+mod model;
+mod node;
+mod parse;
 pub mod registry;
+mod shared;
+mod value;
+
+pub use evaluator::{Evaluator, Projection};
+pub use model::{Model, Models, NoModels};

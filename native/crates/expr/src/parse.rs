@@ -181,8 +181,14 @@ fn zone_offset(zone: &str, local: i64) -> Read<i64> {
 }
 
 fn named_zone(zone: &str, local: i64) -> Read<i64> {
-    let zone: chrono_tz::Tz = zone.parse().map_err(|_| Unreadable::Syntax)?;
+    let zone = find_zone(zone).ok_or(Unreadable::Syntax)?;
     to_utc(zone, local).map(|utc| local - utc).ok_or(Unreadable::Range)
+}
+
+/// A zone of the IANA database, in any case.
+pub(crate) fn find_zone(name: &str) -> Option<chrono_tz::Tz> {
+    let any_case = || chrono_tz::TZ_VARIANTS.iter().find(|z| z.name().eq_ignore_ascii_case(name)).copied();
+    name.parse().ok().or_else(any_case)
 }
 
 /// The instant of a local time in a zone. A time that a clock change repeats is the later one (standard time), one

@@ -68,7 +68,6 @@ pub(crate) const fn exact(data_type: DataType) -> ParameterType {
     ParameterType::Exact { data_type }
 }
 
-pub(crate) const BOOLEAN: ParameterType = exact(DataType::Boolean);
 pub(crate) const SMALLINT: ParameterType = exact(DataType::Smallint);
 pub(crate) const INTEGER: ParameterType = exact(DataType::Integer);
 pub(crate) const BIGINT: ParameterType = exact(DataType::Bigint);

@@ -195,22 +195,6 @@ pub(crate) fn build<T: ArrowPrimitiveType>(
     Ok(finish(Arc::new(array), scalar))
 }
 
-/// As `build`, for a result that is NULL for some present arguments too.
-pub(crate) fn build_optional<T: ArrowPrimitiveType>(
-    args: &[Value],
-    kind: DataType,
-    mut row: impl FnMut(usize) -> Result<Option<T::Native>>,
-) -> Result<Value> {
-    let (rows, scalar) = shape(args);
-    let nulls = strict_nulls(args, rows);
-    let mut values: Vec<Option<T::Native>> = Vec::with_capacity(rows);
-    for i in 0..rows {
-        values.push(if nulls.as_ref().is_none_or(|n| n.is_valid(i)) { row(i)? } else { None });
-    }
-    let array = PrimitiveArray::<T>::from_iter(values).with_data_type(kind.to_arrow());
-    Ok(finish(Arc::new(array), scalar))
-}
-
 pub(crate) fn build_bool(args: &[Value], mut row: impl FnMut(usize) -> Result<bool>) -> Result<Value> {
     let (rows, scalar) = shape(args);
     let nulls = strict_nulls(args, rows);

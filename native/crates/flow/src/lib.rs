@@ -1,1 +1,24 @@
-//! millrace-flow
+//! Views, kept up to date change by change. A graph of operators takes weighted batches in and gives weighted batches
+//! out; after every step each view holds exactly what its query would return. No I/O, no threads, no clock.
+//!
+//! Start at `graph.rs`; the operators are one a file.
+
+mod aggregate;
+mod change;
+mod compile;
+mod computed;
+mod filter;
+mod graph;
+mod join;
+mod node;
+mod project;
+mod time_window;
+mod union_all;
+mod values;
+mod view_store;
+mod window;
+
+pub use change::ChangeBatch;
+pub use compile::FlowEnv;
+pub use graph::Graph;
+pub use view_store::ViewSnapshot;

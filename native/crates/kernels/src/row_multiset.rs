@@ -1,7 +1,7 @@
 //! A multiset of whole rows: equal rows share a slot and have a count. Joins keep the sides that can retract in it,
 //! and `consolidate` adds up the weights of equal rows of a batch with the same look-up.
 
-use arrow_array::{Array, ArrayRef};
+use arrow_array::ArrayRef;
 use arrow_schema::DataType;
 use hashbrown::HashTable;
 use millrace_base::Result;

@@ -28,6 +28,13 @@ pub struct RowsAt {
     weights: Option<(u32, u32)>,
 }
 
+impl RowsAt {
+    /// Bytes of the rows' data in the body.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.data.1)
+    }
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct BodyHead {
     pub rows: Vec<RowsAt>,

@@ -73,6 +73,8 @@ impl Ticket {
 pub struct RelationStats {
     pub relation: RelationId,
     pub rows: u64,
+    /// Of a stream: bytes in the journal. Of a table: bytes in memory.
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -261,11 +263,16 @@ impl Log {
             .relations
             .iter()
             .map(|(&relation, stored)| {
-                let rows = match &stored.data {
-                    RelationData::Table(table) => table.read().len() as u64,
-                    RelationData::Stream(entries) => entries.read().iter().map(|e| u64::from(e.at.rows)).sum(),
+                let (rows, bytes) = match &stored.data {
+                    RelationData::Table(table) => {
+                        let table = table.read();
+                        (table.len() as u64, table.bytes() as u64)
+                    }
+                    RelationData::Stream(entries) => entries.read().iter().fold((0, 0), |(rows, bytes), entry| {
+                        (rows + u64::from(entry.at.rows), bytes + entry.at.bytes())
+                    }),
                 };
-                RelationStats { relation, rows }
+                RelationStats { relation, rows, bytes }
             })
             .collect();
         relations.sort_by_key(|r| r.relation);

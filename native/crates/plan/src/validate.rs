@@ -11,6 +11,10 @@ pub trait Relations {
     fn columns(&self, id: RelationId) -> Option<Vec<DataType>>;
     /// The number of features of a model.
     fn model_inputs(&self, id: RelationId) -> Option<u32>;
+    /// Whether rows are only ever added (streams and sources): views over such relations keep less.
+    fn append_only(&self, _id: RelationId) -> bool {
+        false
+    }
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T> {

@@ -120,7 +120,7 @@ impl Feed {
     }
 
     /// What waits, several steps in one as far as `rows_max` allows; `Ok(None)` when nothing waits.
-    pub fn take(&self, rows_max: usize) -> Result<Option<Taken>, Ended> {
+    pub fn take(&self, rows_max: usize) -> std::result::Result<Option<Taken>, Ended> {
         let mut state = self.state.lock();
         if let Some(Err(error)) = &state.end {
             return Err(Ended::Failed(error.clone()));
@@ -152,7 +152,7 @@ impl Feed {
     }
 
     /// As `take`, waiting at most this long.
-    pub fn take_within(&self, timeout: Duration, rows_max: usize) -> Result<Option<Taken>, Ended> {
+    pub fn take_within(&self, timeout: Duration, rows_max: usize) -> std::result::Result<Option<Taken>, Ended> {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(taken) = self.take(rows_max)? {

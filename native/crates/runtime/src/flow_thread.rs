@@ -73,7 +73,7 @@ pub struct Flow {
 }
 
 /// The body of the thread. A panic or an error that is nobody's in particular ends the engine, not the process.
-pub fn run(shared: Arc<Shared>, opened: &Opened) {
+pub fn run(shared: &Arc<Shared>, opened: &Opened) {
     let ended = caught(|| {
         let mut flow = Flow::new(shared.clone());
         rebuild::rebuild(&mut flow, opened)?;

@@ -12,7 +12,6 @@ use millrace_plan::DefinitionKind;
 
 use crate::catalog::{Catalog, Object};
 use crate::difference::table_difference;
-use crate::feed::RelationState;
 use crate::flow_thread::{Flow, NewView};
 use crate::mailbox::STEP_ROWS_MAX;
 use crate::published::{ViewState, failed_view};
@@ -119,6 +118,7 @@ impl History {
     }
 
     fn step_when_full(&self, flow: &mut Flow, epoch: Epoch, input: &mut StepInput) -> Result<()> {
+        flow.shared.check_open()?;
         if input.rows() >= STEP_ROWS_MAX {
             // Part of the way to the next cut: nobody sees it, so it has no epoch of its own.
             flow.step_graph(epoch, self.time_us, std::mem::take(input).into_changes()?)?;

@@ -78,11 +78,14 @@ impl Shared {
         *self.catalog.write() = Arc::new(catalog);
     }
 
+    /// Ends long work when the engine is being closed.
+    pub fn check_open(&self) -> Result<()> {
+        if self.closing.load(Ordering::Acquire) { Err(closed()) } else { Ok(()) }
+    }
+
     /// Refuses work on an engine that is closed or broken.
     pub fn check_alive(&self) -> Result<()> {
-        if self.closing.load(Ordering::Acquire) {
-            return Err(closed());
-        }
+        self.check_open()?;
         self.failure.lock().as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 

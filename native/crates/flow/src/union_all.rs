@@ -1,0 +1,14 @@
+//! All changes of all inputs. Linear; no state.
+
+use millrace_base::Result;
+
+use crate::change::ChangeBatch;
+use crate::node::Operator;
+
+pub(crate) struct UnionAll;
+
+impl Operator for UnionAll {
+    fn step(&mut self, inputs: Vec<Option<ChangeBatch>>, _now_us: i64) -> Result<Option<ChangeBatch>> {
+        ChangeBatch::concat(inputs.into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,301 @@
+//! The engine as its embedder sees it: requests go in with a reply, answers come from the engine's own threads. No call
+//! here waits for work to be done, so none can hold up JavaScript.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use millrace_base::{Code, Epoch, Error, RelationId, Result};
+use millrace_log::{Durability, Log, LogOptions};
+use millrace_plan::{Append, Command, validate_command};
+use parking_lot::Mutex;
+
+use crate::catalog::Catalog;
+use crate::mailbox::Mailbox;
+use crate::pool::{Pool, spawn};
+use crate::published::Published;
+use crate::rebuild::Opened;
+use crate::reply::Reply;
+use crate::shared::Shared;
+use crate::subscription::{Subscription, subscribe};
+use crate::{ddl, flow_thread, read, stats, write};
+
+/// Queries that wait for a thread.
+const QUERIES_WAITING_MAX: usize = 256;
+/// Writes that wait for their turn.
+const WRITES_WAITING_MAX: usize = 64 * 1024;
+const DDL_WAITING_MAX: usize = 1024;
+const DELIVERIES_WAITING_MAX: usize = 16 * 1024;
+/// How long sinks may take to deliver what they have when the database is closed.
+const SINK_GRACE: Duration = Duration::from_millis(1500);
+const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// `commit` (the default), `interval`, `interval:<milliseconds>` or `none`.
+    pub durability: Option<String>,
+}
+
+/// What a write or a change of the catalog did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Executed {
+    pub rows: u64,
+    pub epoch: Epoch,
+}
+
+pub struct Engine {
+    shared: Arc<Shared>,
+    queries: Arc<Pool>,
+    writes: Arc<Pool>,
+    ddl: Arc<Pool>,
+    deliveries: Arc<Pool>,
+    flow: Mutex<Option<JoinHandle<()>>>,
+    /// Held while closing, so that a second close waits for the first.
+    closing: Mutex<()>,
+}
+
+impl Engine {
+    /// Opens a database in a folder, or one in memory. Streams and tables can be read at once; views are rebuilt
+    /// meanwhile, and a query that reads one waits for it.
+    pub fn open(path: Option<&Path>, options: &EngineOptions) -> Result<Self> {
+        let durability = parse_durability(options.durability.as_deref())?;
+        let mailbox = Arc::new(Mailbox::default());
+        let on_durable = {
+            let mailbox = mailbox.clone();
+            Box::new(move |committed| mailbox.push_commit(committed))
+        };
+        let log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
+        let clock = log_options.clock.clone();
+        let log = Log::open(path, log_options, on_durable)?;
+        let catalog = Catalog::from_definitions(log.definitions())?;
+        let shared = Arc::new(Shared::new(log, clock, catalog, Arc::new(Published::default()), mailbox));
+        let opened = Opened { epoch: shared.log.durable_epoch(), catalog: shared.catalog() };
+        let flow = {
+            let shared = shared.clone();
+            let opened = Opened { epoch: opened.epoch, catalog: opened.catalog.clone() };
+            spawn("flow", move || flow_thread::run(&shared, &opened))?
+        };
+        let readers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+        let engine = Self {
+            queries: Arc::new(Pool::start("query", readers, QUERIES_WAITING_MAX)?),
+            writes: Arc::new(Pool::start("write", 1, WRITES_WAITING_MAX)?),
+            ddl: Arc::new(Pool::start("ddl", 1, DDL_WAITING_MAX)?),
+            deliveries: Arc::new(Pool::start("delivery", 1, DELIVERIES_WAITING_MAX)?),
+            shared,
+            flow: Mutex::new(Some(flow)),
+            closing: Mutex::new(()),
+        };
+        for object in opened.catalog.objects() {
+            engine.shared.connectors.start(&engine.shared, &object.definition)?;
+        }
+        Ok(engine)
+    }
+
+    /// As `open`, on a thread of its own.
+    pub fn open_async(path: Option<PathBuf>, options: EngineOptions, reply: Reply<Engine>) {
+        let slot = Arc::new(Mutex::new(Some(reply)));
+        let of_thread = slot.clone();
+        let spawned = spawn("open", move || {
+            let reply = of_thread.lock().take();
+            if let Some(reply) = reply {
+                reply.answer(|| Engine::open(path.as_deref(), &options));
+            }
+        });
+        let reply = spawned.err().and_then(|error| Some((slot.lock().take()?, error)));
+        if let Some((reply, error)) = reply {
+            reply.send(Err(error));
+        }
+    }
+
+    /// MessagePack of all definitions; models without their bytes.
+    pub fn catalog_bytes(&self) -> Result<Vec<u8>> {
+        millrace_plan::encode(&self.shared.catalog().listing())
+    }
+
+    /// The id that the next object of the catalog gets.
+    pub fn next_relation_id(&self) -> RelationId {
+        self.shared.log.next_relation_id()
+    }
+
+    /// INSERT, UPDATE, DELETE and DDL; answered when durable. Writes run in the order of the calls.
+    pub fn execute(&self, command: Vec<u8>, reply: Reply<Executed>) {
+        let command = match self.shared.check_alive().and_then(|()| millrace_plan::decode_command(&command)) {
+            Ok(command) => command,
+            Err(error) => return reply.send(Err(error)),
+        };
+        let shared = self.shared.clone();
+        if let Command::Ddl { .. } = command {
+            return self.ddl.give(reply, move |reply| {
+                reply.answer(|| {
+                    validate_command(&command, &*shared.catalog())?;
+                    let Command::Ddl { changes, .. } = command else {
+                        return Err(Error::internal("a command that changed on the way"));
+                    };
+                    ddl::run(&shared, changes)
+                });
+            });
+        }
+        self.writes.give(reply, move |reply| write::execute(&shared, command, reply));
+    }
+
+    /// Runs a query to an Arrow IPC stream. `ticket` is the caller's name for it, for `cancel`.
+    pub fn query(&self, command: Vec<u8>, ticket: u32, reply: Reply<Vec<u8>>) {
+        let cancel = Arc::new(AtomicBool::new(false));
+        {
+            let mut running = self.shared.running.lock();
+            if running.contains_key(&ticket) {
+                drop(running);
+                let error = Error::new(Code::ProtocolViolation, format!("query ticket {ticket} is in use"));
+                return reply.send(Err(error));
+            }
+            running.insert(ticket, cancel.clone());
+        }
+        let running = Ticket { shared: self.shared.clone(), ticket };
+        self.queries.give(reply, move |reply| {
+            let result = crate::reply::caught(|| read::query(&running.shared, &command, &cancel));
+            // Before the answer: the caller may use the ticket again at once.
+            drop(running);
+            reply.send(result);
+        });
+    }
+
+    pub fn cancel(&self, ticket: u32) {
+        if let Some(cancel) = self.shared.running.lock().get(&ticket) {
+            cancel.store(true, Ordering::Relaxed);
+        }
+        self.shared.published.wake();
+    }
+
+    /// Appends an Arrow IPC stream of rows; `head` is MessagePack of `plan::Append`.
+    pub fn append(&self, head: Vec<u8>, ipc: Vec<u8>, reply: Reply<Executed>) {
+        let shared = self.shared.clone();
+        self.writes.give(reply, move |reply| match decode_append(&head) {
+            Ok(head) => write::append(&shared, &head, ipc, reply),
+            Err(error) => reply.send(Err(error)),
+        });
+    }
+
+    pub fn subscribe(&self, command: Vec<u8>, reply: Reply<Arc<Subscription>>) {
+        let (shared, deliveries) = (self.shared.clone(), self.deliveries.clone());
+        self.ddl.give(reply, move |reply| reply.answer(|| subscribe(&shared, &deliveries, &command)));
+    }
+
+    /// Counters as JSON.
+    pub fn stats(&self, reply: Reply<String>) {
+        let shared = self.shared.clone();
+        self.deliveries.give(reply, move |reply| reply.answer(|| Ok(stats::json(&shared))));
+    }
+
+    pub fn reset_freshness(&self) {
+        self.shared.freshness.reset();
+        self.shared.connectors.reset_freshness();
+    }
+
+    /// Refuses new work, ends what runs, delivers what waits, joins all threads. A second call does nothing.
+    pub fn close(&self) {
+        let _one_at_a_time = self.closing.lock();
+        let shared = &self.shared;
+        self.abandon();
+        self.ddl.stop();
+        self.writes.stop();
+        self.queries.stop();
+        shared.connectors.stop_sources();
+        shared.mailbox.stop();
+        if let Some(flow) = self.flow.lock().take() {
+            flow.join().ok();
+        }
+        shared.connectors.end_sinks(SINK_GRACE);
+        shared.log.close();
+        self.deliveries.stop();
+    }
+
+    /// As `close`, on a thread of its own.
+    pub fn close_async(self: Arc<Self>, reply: Reply<()>) {
+        let closing = self.clone();
+        let (done, answer) = (Arc::new(Mutex::new(Some(reply))), self);
+        let of_thread = done.clone();
+        let spawned = spawn("close", move || {
+            let reply = of_thread.lock().take();
+            if let Some(reply) = reply {
+                reply.answer(|| {
+                    closing.close();
+                    Ok(())
+                });
+            }
+        });
+        if let Err(error) = spawned {
+            answer.abandon();
+            let reply = done.lock().take();
+            if let Some(reply) = reply {
+                reply.send(Err(error));
+            }
+        }
+    }
+
+    /// Tells all work to end, without waiting.
+    fn abandon(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.running.lock().values().for_each(|cancel| cancel.store(true, Ordering::Relaxed));
+        self.shared.published.wake();
+    }
+}
+
+impl Drop for Engine {
+    /// An engine that nobody closed is dropped with its process or its last reference: it must not hold either up.
+    fn drop(&mut self) {
+        self.abandon();
+        self.shared.connectors.abandon();
+        self.shared.mailbox.stop();
+    }
+}
+
+/// Takes the query's cancel flag out of the list, however the query ends.
+struct Ticket {
+    shared: Arc<Shared>,
+    ticket: u32,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.shared.running.lock().remove(&self.ticket);
+    }
+}
+
+fn decode_append(head: &[u8]) -> Result<Append> {
+    rmp_serde::from_slice(head)
+        .map_err(|e| Error::new(Code::ProtocolViolation, format!("the head of the append is not valid: {e}")))
+}
+
+fn parse_durability(text: Option<&str>) -> Result<Durability> {
+    let refused = |text: &str| {
+        Error::new(Code::InvalidParameterValue, format!("invalid durability \"{text}\""))
+            .with_hint("Use \"commit\", \"interval\", \"interval:<milliseconds>\" or \"none\".")
+    };
+    match text {
+        None | Some("commit") => Ok(Durability::Commit),
+        Some("none") => Ok(Durability::None),
+        Some("interval") => Ok(Durability::Interval(INTERVAL_DEFAULT)),
+        Some(text) => {
+            let millis = text.strip_prefix("interval:").and_then(|ms| ms.parse::<u32>().ok()).filter(|&ms| ms > 0);
+            millis.map(|ms| Durability::Interval(Duration::from_millis(ms.into()))).ok_or_else(|| refused(text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durability_is_parsed_or_refused() {
+        assert_eq!(parse_durability(None).unwrap(), Durability::Commit);
+        assert_eq!(parse_durability(Some("none")).unwrap(), Durability::None);
+        let interval = Durability::Interval(Duration::from_millis(20));
+        assert_eq!(parse_durability(Some("interval:20")).unwrap(), interval);
+        for wrong in ["", "interval:", "interval:0", "interval:-1", "always"] {
+            assert_eq!(parse_durability(Some(wrong)).unwrap_err().code, Code::InvalidParameterValue, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+/** Values of one type where another is wanted: literals of unknown type take it, others get an explicit cast, or an error. */
+import type { Expr, Literal } from '../contract/plan.generated.js'
+import { cast, constant } from '../logical/expr.js'
+import { castLiteral } from '../rewrite/fold.js'
+import type { Span } from '../syntax/tree.js'
+import { canCast, commonType, type CastContext } from '../types/coercion.js'
+import { type DataType, isInteger, numericOfInteger, sameType, TEXT, typeName } from '../types/data-type.js'
+import { nullOf } from '../types/literal.js'
+import { parseValue } from '../types/parse-value.js'
+import { fail } from './fail.js'
+
+export interface Bound {
+  readonly expr: Expr
+  readonly type: DataType
+  /** A bare string or NULL: `expr` is a text literal until a context gives it a type. */
+  readonly unknown: boolean
+  readonly span: Span
+}
+
+export function bound(expr: Expr, type: DataType, span: Span): Bound {
+  return { expr, type, unknown: false, span }
+}
+
+export function unknownText(value: string, span: Span): Bound {
+  return { expr: constant({ type: 'text', value }), type: TEXT, unknown: true, span }
+}
+
+export function unknownNull(span: Span): Bound {
+  return { expr: constant(nullOf(TEXT)), type: TEXT, unknown: true, span }
+}
+
+/** The value as that type. Casting a constant folds where that is exact. */
+export function coerce(value: Bound, to: DataType, context: CastContext = 'implicit', what?: (from: string, to: string) => string): Expr {
+  if (value.unknown) return adapt(value, to)
+  if (sameType(value.type, to)) return value.expr
+  if (!canCast(value.type, to, context)) {
+    const [from, wanted] = [typeName(value.type), typeName(to)]
+    if (context === 'explicit') fail('CannotCoerce', `cannot cast type ${from} to ${wanted}`, value.span)
+    const hint = canCast(value.type, to, 'explicit') ? 'You will need to rewrite or cast the expression.' : undefined
+    fail('DatatypeMismatch', what?.(from, wanted) ?? `expected type ${wanted}, not ${from}`, value.span, { hint })
+  }
+  return castTo(value.expr, value.type, to)
+}
+
+export function castTo(expr: Expr, from: DataType, to: DataType): Expr {
+  if (sameType(from, to)) return expr
+  const folded = expr.op === 'literal' ? castLiteral(expr.literal, to) : undefined
+  return folded === undefined ? cast(expr, from, to) : constant(folded)
+}
+
+function adapt(value: Bound, to: DataType): Expr {
+  const literal = unknownLiteral(value)
+  if (literal === undefined) return castTo(value.expr, value.type, to)
+  if (literal.type === 'null') return constant(nullOf(to))
+  if (literal.type !== 'text') return castTo(value.expr, value.type, to)
+  const parsed = parseValue(literal.value, to)
+  if ('literal' in parsed) return constant(parsed.literal)
+  return fail(parsed.code, parsed.message, value.span)
+}
+
+function unknownLiteral(value: Bound): Literal | undefined {
+  return value.expr.op === 'literal' ? value.expr.literal : undefined
+}
+
+/** One type for several values, by the rules of UNION; `what` names the construct: `CASE`, `UNION`. */
+export function unify(values: readonly Bound[], what: string): { type: DataType; exprs: Expr[] } {
+  const known = values.filter((value) => !value.unknown)
+  let type: DataType = known[0]?.type ?? TEXT
+  for (const value of known.slice(1)) {
+    const next = commonType([type, value.type])
+    if (next === undefined) {
+      fail('DatatypeMismatch', `${what} types ${typeName(type)} and ${typeName(value.type)} cannot be matched`, value.span)
+    }
+    type = next
+  }
+  const wanted = roomForConstants(values, type)
+  return { type: wanted, exprs: values.map((value) => coerce(value, wanted)) }
+}
+
+/** A string beside NUMERICs must not be rounded to their scale: `COALESCE(amount, '0.125')`. */
+function roomForConstants(values: readonly Bound[], type: DataType): DataType {
+  if (type.type !== 'numeric') return type
+  let found: DataType = type
+  for (const value of values) {
+    const literal = value.unknown ? unknownLiteral(value) : undefined
+    const scale = literal?.type === 'text' ? (/\.(\d+)\s*$/.exec(literal.value)?.[1]?.length ?? 0) : 0
+    if (scale === 0 || found.type !== 'numeric' || scale <= found.scale) continue
+    found = commonType([found, { type: 'numeric', precision: scale + 1, scale }]) ?? found
+  }
+  return found
+}
+
+/** A bare string or NULL that nothing else decides is text. */
+export function known(value: Bound): Bound {
+  return value.unknown ? { ...value, unknown: false } : value
+}
+
+/** Arithmetic wants NUMERIC on both sides: an integer beside one becomes one. */
+export function asNumeric(value: Bound): Bound {
+  return isInteger(value.type) ? { ...value, expr: castTo(value.expr, value.type, numericOfInteger(value.type)), type: numericOfInteger(value.type) } : value
+}
+
+export function boolean(value: Bound, clause: string): Expr {
+  return coerce(value, { type: 'boolean' }, 'implicit', (from) => `argument of ${clause} must be type boolean, not type ${from}`)
+}

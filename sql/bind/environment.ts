@@ -1,0 +1,39 @@
+/** What is known while a statement is bound: the catalog, CTEs, parameters, and what the statement turns out to read. */
+import type { Literal, Rel } from '../contract/plan.generated.js'
+import type { Catalog } from '../catalog/catalog.js'
+import { typesOf } from '../logical/schema.js'
+import type { DataType } from '../types/data-type.js'
+import type { Scope } from './scope.js'
+
+/** A column of a query's result. `unknown` is a bare string or NULL, whose type the context may still decide. */
+export interface OutputColumn {
+  readonly name: string
+  readonly type: DataType
+  readonly unknown: boolean
+}
+
+export interface BoundQuery {
+  readonly rel: Rel
+  readonly columns: readonly OutputColumn[]
+}
+
+export interface Environment {
+  readonly catalog: Catalog
+  readonly parameters: readonly Literal[]
+  readonly tables: ReadonlyMap<string, BoundQuery>
+  /** Filled while binding: the ids of all that is read, models and views included. */
+  readonly reads: Set<number>
+  /** Views expanded so far, against a chain without end. */
+  readonly depth: number
+  /** The scope of the query around this subquery, and a place to note that it was used. */
+  readonly outer: Scope | undefined
+  readonly notices: string[]
+}
+
+export function newEnvironment(catalog: Catalog, parameters: readonly Literal[], notices: string[]): Environment {
+  return { catalog, parameters, tables: new Map(), reads: new Set(), depth: 0, outer: undefined, notices }
+}
+
+export function relTypes(rel: Rel, env: Environment): readonly DataType[] {
+  return typesOf(rel, (id) => env.catalog.columnTypes(id))
+}

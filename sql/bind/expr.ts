@@ -1,0 +1,276 @@
+/** Scalar expressions: every kind of the tree to a typed expression over the columns of its stage. */
+import type { Expr as PlanExpr } from '../contract/plan.generated.js'
+import { and, column, compare, constant, isNull, not } from '../logical/expr.js'
+import type * as tree from '../syntax/tree.js'
+import { canCast } from '../types/coercion.js'
+import { BOOLEAN, type DataType, INTEGER, INTERVAL, numericOfInteger, sameType, TEXT, TIMESTAMPTZ } from '../types/data-type.js'
+import { parseInterval } from '../types/interval.js'
+import { literalType, numberLiteral, TRUE, FALSE } from '../types/literal.js'
+import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
+import { bindCall } from './calls.js'
+import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
+import { fail, unsupported } from './fail.js'
+import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
+import { bindPredict } from './predict.js'
+import { lookUp, noSuchColumn } from './scope.js'
+import { addAggregate, place, type Stage } from './stage.js'
+import { bindExistsValue, bindScalarSubquery } from './subquery.js'
+import { bindType, lengthOf } from './type-name.js'
+import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
+
+export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
+  const { span } = expr
+  switch (expr.kind) {
+    case 'number': {
+      const literal = numberLiteral(expr.text)
+      if (literal === undefined) fail('NumericValueOutOfRange', `"${expr.text}" is out of range for type double precision`, span)
+      return bound(constant(literal), literalType(literal), span)
+    }
+    case 'string':
+      return unknownText(expr.value, span)
+    case 'boolean':
+      return bound(constant(expr.value ? TRUE : FALSE), BOOLEAN, span)
+    case 'null':
+      return unknownNull(span)
+    case 'typed_literal':
+      return bindTypedLiteral(expr)
+    case 'parameter':
+      return bindParameter(expr, stage)
+    case 'column':
+      return bindColumn(expr, stage)
+    case 'unary': {
+      const operand = bindExpr(expr.operand, stage)
+      if (expr.operator === 'not') return bindNot(operand, span)
+      return expr.operator === '-' ? bindNegation(operand, span) : operand
+    }
+    case 'binary':
+      if (expr.left.kind === 'row' && expr.right.kind === 'row') return bindRows(expr, expr.left, expr.right, stage)
+      return bindBinary(expr.operator, bindExpr(expr.left, stage), bindExpr(expr.right, stage), expr.operatorSpan, span)
+    case 'is_test':
+      return bindIsTest(expr, stage)
+    case 'is_distinct': {
+      const operator = expr.negated ? 'is_not_distinct_from' : 'is_distinct_from'
+      return bindComparison(operator, bindExpr(expr.left, stage), bindExpr(expr.right, stage), span, span, '=')
+    }
+    case 'between':
+      return bindBetween(expr, stage)
+    case 'in_list':
+      return bindInList(expr, stage)
+    case 'in_query':
+      return unsupported('IN with a subquery is supported only as a condition of WHERE', span, 'Put it into WHERE on its own or joined by AND, or write a JOIN.')
+    case 'like': {
+      if (expr.escape !== undefined && !(expr.escape.kind === 'string' && expr.escape.value === '\\')) {
+        unsupported('LIKE with another ESCAPE character than \\ is not supported yet', expr.escape.span)
+      }
+      const [input, pattern] = [bindExpr(expr.operand, stage), bindExpr(expr.pattern, stage)]
+      const operator = `${expr.negated ? '!' : ''}~~${expr.caseInsensitive ? '*' : ''}`
+      if ([input, pattern].some((side) => !side.unknown && side.type.type !== 'text')) noOperator(operator, input, pattern, span)
+      return bound(
+        { op: 'like', input: coerce(input, TEXT), pattern: coerce(pattern, TEXT), negated: expr.negated, case_insensitive: expr.caseInsensitive },
+        BOOLEAN,
+        span,
+      )
+    }
+    case 'exists':
+      return bindExistsValue(expr, stage)
+    case 'subquery':
+      return bindScalarSubquery(expr, stage)
+    case 'case':
+      return bindCase(expr, stage)
+    case 'cast':
+      return bindCast(expr, stage)
+    case 'call':
+      return bindFunction(expr, stage)
+    case 'extract':
+      return bindCall('date_part', [bound(constant({ type: 'text', value: expr.field }), TEXT, span), timeOf(bindExpr(expr.operand, stage))], span)
+    case 'at_time_zone':
+      return bindCall('timezone', [bindExpr(expr.zone, stage), bindExpr(expr.operand, stage)], span)
+    case 'row':
+      return unsupported('row values are supported only on both sides of = and <>', span)
+    case 'array':
+      return unsupported('arrays are not supported yet', span)
+    case 'default':
+      return fail('SyntaxError', 'DEFAULT is not allowed in this context', span)
+    default:
+      return expr satisfies never
+  }
+}
+
+/** A string in EXTRACT is a timestamp with time zone, as PostgreSQL prefers. */
+function timeOf(value: Bound): Bound {
+  return value.unknown ? bound(coerce(value, TIMESTAMPTZ), TIMESTAMPTZ, value.span) : value
+}
+
+/** A condition: boolean, and named so in its error. */
+export function bindCondition(expr: tree.Expr, stage: Stage): PlanExpr {
+  return boolean(bindExpr(expr, stage), stage.clause)
+}
+
+function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
+  const found = lookUp(stage.scope, ref)
+  if (found !== undefined) return bound(mark(found.expr, ref), found.type, ref.span)
+  const around = stage.env.outer
+  const outer = around === undefined ? undefined : lookUp(around, ref)
+  if (outer === undefined) noSuchColumn(around === undefined ? [stage.scope] : [stage.scope, around], ref)
+  if (!stage.outer || outer.expr.op !== 'column') {
+    unsupported('a subquery can refer to the query around it only in the WHERE of EXISTS or IN', ref.span, 'Write it as a JOIN, or as EXISTS or IN in WHERE.')
+  }
+  return bound(place('outer', outer.expr.index), outer.type, ref.span)
+}
+
+const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
+
+/** A fresh node a reference, so that a later error (not in GROUP BY) can point at it. */
+function mark(expr: PlanExpr, ref: tree.ColumnRef): PlanExpr {
+  const copy = expr.op === 'column' ? column(expr.index) : { ...expr }
+  marks.set(copy, ref)
+  return copy
+}
+
+export function writtenAs(expr: PlanExpr): tree.ColumnRef | undefined {
+  return marks.get(expr)
+}
+
+function bindTypedLiteral(expr: tree.TypedLiteral): Bound {
+  const type = bindType(expr.type)
+  if (type.type === 'interval') {
+    const parts = parseInterval(expr.value, expr.unit)
+    if (parts === undefined) fail('InvalidDatetimeFormat', `invalid input syntax for type interval: "${expr.value}"`, expr.span)
+    return bound(constant({ type: 'interval', ...parts }), INTERVAL, expr.span)
+  }
+  return bound(coerce(unknownText(expr.value, expr.span), type), type, expr.span)
+}
+
+function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
+  const literal = stage.env.parameters[index - 1]
+  if (literal === undefined) {
+    const given = stage.env.parameters.length
+    fail('UndefinedParameter', `there is no parameter $${index}`, span, { detail: `The statement got ${given} parameter${given === 1 ? '' : 's'}.` })
+  }
+  // Texts and NULL take the type that the context wants, as parameters do in PostgreSQL.
+  if (literal.type === 'text') return unknownText(literal.value, span)
+  if (literal.type === 'null') return unknownNull(span)
+  return bound(constant(literal), literalType(literal), span)
+}
+
+function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Stage): Bound {
+  if (expr.operator !== '=' && expr.operator !== '<>') unsupported('row values can be compared only by = and <>', expr.operatorSpan)
+  if (left.items.length !== right.items.length) fail('SyntaxError', 'unequal number of entries in row expressions', expr.operatorSpan)
+  const pairs = left.items.map((item, i) => bindBinary('=', bindExpr(item, stage), bindExpr(right.items[i]!, stage), expr.operatorSpan, expr.span).expr)
+  return bound(expr.operator === '=' ? and(pairs) : not(and(pairs)), BOOLEAN, expr.span)
+}
+
+function bindIsTest(expr: tree.IsTest, stage: Stage): Bound {
+  const operand = bindExpr(expr.operand, stage)
+  if (expr.test === 'null') return bound(isNull(known(operand).expr, expr.negated), BOOLEAN, expr.span)
+  const value = boolean(operand, `IS ${expr.test.toUpperCase()}`)
+  if (expr.test === 'unknown') return bound(isNull(value, expr.negated), BOOLEAN, expr.span)
+  const wanted = constant(expr.test === 'true' ? TRUE : FALSE)
+  return bound(compare(expr.negated ? 'is_distinct_from' : 'is_not_distinct_from', value, wanted), BOOLEAN, expr.span)
+}
+
+function bindBetween(expr: tree.Between, stage: Stage): Bound {
+  const [operand, low, high] = [bindExpr(expr.operand, stage), bindExpr(expr.low, stage), bindExpr(expr.high, stage)]
+  const within = (from: Bound, to: Bound) =>
+    and([
+      bindComparison('greater_equal', operand, from, expr.span, expr.span, '>=').expr,
+      bindComparison('less_equal', operand, to, expr.span, expr.span, '<=').expr,
+    ])
+  const inside = expr.symmetric ? compare('or', within(low, high), within(high, low)) : within(low, high)
+  return bound(expr.negated ? not(inside) : inside, BOOLEAN, expr.span)
+}
+
+function bindInList(expr: tree.InList, stage: Stage): Bound {
+  if (expr.operand.kind === 'row') {
+    const row = expr.operand
+    const any = expr.items
+      .map((item) => (item.kind === 'row' ? bindRows({ kind: 'binary', operator: '=', left: row, right: item, operatorSpan: item.span, span: item.span }, row, item, stage).expr : unsupported('IN of a row value needs row values', item.span)))
+      .reduce((left, right) => compare('or', left, right))
+    return bound(expr.negated ? not(any) : any, BOOLEAN, expr.span)
+  }
+  const operand = bindExpr(expr.operand, stage)
+  const items = expr.items.map((item) => bindExpr(item, stage))
+  for (const item of items) {
+    if (comparable(operand, item) === undefined) noOperator('=', operand, item, item.span)
+  }
+  const { exprs } = unify([operand, ...items], 'IN')
+  const [input, ...list] = exprs
+  return bound({ op: 'in_list', input: input!, list, negated: expr.negated }, BOOLEAN, expr.span)
+}
+
+function bindCase(expr: tree.Case, stage: Stage): Bound {
+  const operand = expr.operand === undefined ? undefined : bindExpr(expr.operand, stage)
+  const whens = expr.branches.map((branch) => {
+    const when = bindExpr(branch.when, stage)
+    return operand === undefined ? boolean(when, 'CASE/WHEN') : bindComparison('equal', operand, when, branch.when.span, branch.span, '=').expr
+  })
+  const results = expr.branches.map((branch) => bindExpr(branch.then, stage))
+  if (expr.otherwise !== undefined) results.push(bindExpr(expr.otherwise, stage))
+  const { type, exprs } = unify(results, 'CASE')
+  const branches = whens.map((when, i) => ({ when, then: exprs[i]! }))
+  const otherwise = expr.otherwise === undefined ? null : exprs.at(-1)!
+  return bound({ op: 'case', branches, otherwise, data_type: type }, type, expr.span)
+}
+
+function bindCast(expr: tree.Cast, stage: Stage): Bound {
+  if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
+  const operand = bindExpr(expr.operand, stage)
+  const type = castTarget(bindType(expr.type), expr.type, operand)
+  const value = bound(coerce(operand, type, 'explicit'), type, expr.span)
+  const length = lengthOf(expr.type)
+  return length === undefined ? value : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+}
+
+/** `x::numeric` without (p, s) keeps the digits that x has. */
+function castTarget(type: DataType, written: tree.TypeName, operand: Bound): DataType {
+  if (type.type !== 'numeric' || written.arguments.length > 0) return type
+  if (operand.unknown && operand.expr.op === 'literal' && operand.expr.literal.type === 'text') {
+    const literal = numberLiteral(operand.expr.literal.value.trim().replace(/^[+-]/, ''))
+    return literal === undefined ? type : literal.type === 'numeric' ? literalType(literal) : numericOfInteger(literalType(literal))
+  }
+  if (operand.type.type === 'numeric') return operand.type
+  return canCast(operand.type, { type: 'numeric', precision: 38, scale: 0 }, 'implicit') && !sameType(operand.type, type) ? numericOfInteger(operand.type) : type
+}
+
+const NOW_CASTS = new Map<string, DataType>([
+  ['now', TIMESTAMPTZ],
+  ['current_timestamp', TIMESTAMPTZ],
+  ['transaction_timestamp', TIMESTAMPTZ],
+  ['statement_timestamp', TIMESTAMPTZ],
+  ['localtimestamp', { type: 'timestamp' }],
+  ['current_date', { type: 'date' }],
+  ['localtime', { type: 'time' }],
+])
+
+function bindFunction(call: tree.Call, stage: Stage): Bound {
+  if (call.name.parts.length > 1) {
+    fail('UndefinedFunction', `function ${call.name.parts.map((p) => p.name).join('.')} does not exist`, call.name.span, { hint: 'Functions have no schema.' })
+  }
+  const name = call.name.parts[0]!.name
+  if (call.over !== undefined) return bindWindowCall(call, name, stage)
+  if (isAggregate(name)) return bindAggregateCall(call, name, stage)
+  if (isWindowFunction(name)) fail('WindowingError', `window function ${name} requires an OVER clause`, call.span)
+  if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
+  if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
+  if (call.filter !== undefined) fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
+  if (name === 'predict') return bindPredict(call, stage)
+  const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
+  if (moment !== undefined) {
+    const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }
+    return bound(castTo(now, TIMESTAMPTZ, moment), moment, call.span)
+  }
+  const args = call.args.map((arg) => bindExpr(arg, stage))
+  return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
+}
+
+function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
+  const { harvest } = stage
+  if (stage.inside === 'aggregate') fail('GroupingError', 'aggregate function calls cannot be nested', call.span)
+  if (!stage.aggregates || harvest === undefined) {
+    fail('GroupingError', `aggregate functions are not allowed in ${stage.clause}`, call.span, { hint: stage.clause === 'WHERE' ? 'Use HAVING.' : undefined })
+  }
+  const inner: Stage = { ...stage, aggregates: false, windows: false, inside: 'aggregate', subqueries: 'below', clause: `an argument of ${name}` }
+  const bindable = bindAggregate(call, name, inner)
+  return bound(addAggregate(harvest, bindable), bindable.data_type, call.span)
+}
+

@@ -1,0 +1,75 @@
+/** Where an expression stands, hence what it may contain. Aggregates, window calls and subqueries are taken out of it as they are
+ *  found and leave a column number behind that is resolved once all are known; the numbers below are far above any real column. */
+import type { AggregateCall, Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
+import { column, exprKey, some } from '../logical/expr.js'
+import type { Environment } from './environment.js'
+import type { Scope } from './scope.js'
+import type { WindowDefinition } from '../syntax/tree.js'
+
+const BASE = { aggregate: 1_000_000, window: 2_000_000, above: 3_000_000, below: 4_000_000, outer: 5_000_000 } as const
+
+export type PlaceKind = keyof typeof BASE
+
+export function place(kind: PlaceKind, index: number): Expr {
+  return column(BASE[kind] + index)
+}
+
+/** The kind and number of a placeholder; undefined for a real column. */
+export function placeOf(index: number): { kind: PlaceKind; index: number } | undefined {
+  if (index < BASE.aggregate) return undefined
+  const kinds: PlaceKind[] = ['outer', 'below', 'above', 'window', 'aggregate']
+  const kind = kinds.find((k) => index >= BASE[k])!
+  return { kind, index: index - BASE[kind] }
+}
+
+export function has(expr: Expr, kind: PlaceKind): boolean {
+  return some(expr, (e) => e.op === 'column' && placeOf(e.index)?.kind === kind)
+}
+
+export interface WindowUse {
+  readonly partition: readonly Expr[]
+  readonly order: readonly SortKey[]
+  readonly call: WindowCall
+}
+
+/** What was taken out of the expressions of one SELECT. */
+export interface Harvest {
+  readonly aggregates: AggregateCall[]
+  readonly windows: WindowUse[]
+  /** Scalar subqueries joined above the aggregate, and below it. Each gives one row of one column. */
+  readonly above: Rel[]
+  readonly below: Rel[]
+  readonly named: readonly WindowDefinition[]
+}
+
+export function newHarvest(named: readonly WindowDefinition[]): Harvest {
+  return { aggregates: [], windows: [], above: [], below: [], named }
+}
+
+export interface Stage {
+  readonly env: Environment
+  readonly scope: Scope
+  /** As messages call it: `WHERE`, `JOIN conditions`. */
+  readonly clause: string
+  readonly harvest: Harvest | undefined
+  readonly aggregates: boolean
+  readonly windows: boolean
+  /** Where a scalar subquery goes; undefined where none may stand. */
+  readonly subqueries: 'above' | 'below' | undefined
+  /** References to the query around are allowed, as `outer` placeholders. */
+  readonly outer: boolean
+  /** Inside the arguments of an aggregate or window call. */
+  readonly inside?: 'aggregate' | 'window'
+}
+
+/** The placeholder of an aggregate; equal calls share one. */
+export function addAggregate(harvest: Harvest, call: AggregateCall): Expr {
+  const key = aggregateKey(call)
+  const known = harvest.aggregates.findIndex((other) => aggregateKey(other) === key)
+  return place('aggregate', known === -1 ? harvest.aggregates.push(call) - 1 : known)
+}
+
+function aggregateKey(call: AggregateCall): string {
+  const of = (expr: Expr | null) => (expr === null ? '' : exprKey(expr))
+  return `${call.function}:${call.distinct}:${of(call.arg)}:${of(call.filter)}`
+}

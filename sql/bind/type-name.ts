@@ -1,0 +1,68 @@
+/** Written type names to types. */
+import { suggest } from '../diag/suggest.js'
+import type { TypeName } from '../syntax/tree.js'
+import { BIGINT, BOOLEAN, BYTEA, DATE, type DataType, DOUBLE, INTEGER, INTERVAL, NUMERIC_PRECISION_MAX, numeric, REAL, SMALLINT, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ } from '../types/data-type.js'
+import { fail, unsupported } from './fail.js'
+
+const TYPES = new Map<string, DataType>([
+  ['boolean', BOOLEAN],
+  ['smallint', SMALLINT],
+  ['integer', INTEGER],
+  ['bigint', BIGINT],
+  ['real', REAL],
+  ['double precision', DOUBLE],
+  ['double', DOUBLE],
+  ['text', TEXT],
+  ['varchar', TEXT],
+  ['character varying', TEXT],
+  ['string', TEXT],
+  ['bytea', BYTEA],
+  ['date', DATE],
+  ['time', TIME],
+  ['time without time zone', TIME],
+  ['timestamp', TIMESTAMP],
+  ['timestamp without time zone', TIMESTAMP],
+  ['timestamptz', TIMESTAMPTZ],
+  ['timestamp with time zone', TIMESTAMPTZ],
+  ['interval', INTERVAL],
+])
+
+const LATER = new Set(['uuid', 'json', 'jsonb', 'char', 'character', 'bpchar', 'timetz', 'time with time zone', 'struct', 'map'])
+
+/** NUMERIC without (p, s): room for 22 digits before the point and for the 16 after it that PostgreSQL shows of a quotient. */
+export const PLAIN_NUMERIC: DataType = numeric(NUMERIC_PRECISION_MAX, 16)
+
+export function bindType(written: TypeName): DataType {
+  if (written.dimensions > 0) unsupported('array types are not supported yet', written.span)
+  const [first, second] = written.arguments
+  if (written.name === 'numeric' || written.name === 'decimal') {
+    return first === undefined ? PLAIN_NUMERIC : checkedNumeric(written, first, second ?? 0)
+  }
+  const type = TYPES.get(written.name)
+  if (type !== undefined) {
+    if (first !== undefined && type.type.startsWith('time') && first !== 6) {
+      unsupported(`${written.name}(${first}) is not supported`, written.span, 'Times have microseconds, which is a precision of 6.')
+    }
+    return type
+  }
+  if (LATER.has(written.name)) unsupported(`type ${written.name} is not supported yet`, written.span)
+  const near = suggest(written.name, [...TYPES.keys(), 'numeric'])
+  return fail('UndefinedObject', `type "${written.name}" does not exist`, written.span, {
+    hint: near === undefined ? undefined : `Perhaps you meant the type ${near}.`,
+  })
+}
+
+function checkedNumeric(written: TypeName, precision: number, scale: number): DataType {
+  if (precision < 1 || precision > NUMERIC_PRECISION_MAX) {
+    fail('InvalidParameterValue', `NUMERIC precision ${precision} must be between 1 and ${NUMERIC_PRECISION_MAX}`, written.span)
+  }
+  if (scale < 0 || scale > precision) {
+    fail('InvalidParameterValue', `NUMERIC scale ${scale} must be between 0 and precision ${precision}`, written.span)
+  }
+  return numeric(precision, scale)
+}
+
+/** The n of varchar(n), which is the only length that a cast must cut to. */
+export function lengthOf(written: TypeName): number | undefined {
+  return written.name === 'varchar' || written.name === 'character varying' ? written.arguments[0] : undefined
+}

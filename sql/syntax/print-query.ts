@@ -1,0 +1,108 @@
+/** Queries and what stands in FROM, as SQL text. */
+import { printExpr, printExprs, printOrderBy, printWindow } from './print-expression.js'
+import { printIdent, printIdents, printName } from './print-name.js'
+import type { GroupBy, Query, QueryBody, Select, SelectItem, SetOperation, TableAlias, TableRef, With } from './tree.js'
+
+export function printQuery(query: Query): string {
+  const ctes = query.with === undefined ? '' : `${printWith(query.with)} `
+  const limit = query.limit === undefined ? '' : ` LIMIT ${value(query.limit)}`
+  const offset = query.offset === undefined ? '' : ` OFFSET ${value(query.offset)}`
+  return `${ctes}${printBody(query.body)}${printOrderBy(query.orderBy)}${limit}${offset}`
+}
+
+/** Limits take arithmetic; anything looser was in parentheses. */
+function value(expr: Parameters<typeof printExpr>[0]): string {
+  const text = printExpr(expr)
+  return expr.kind === 'number' || expr.kind === 'parameter' ? text : `(${text})`
+}
+
+function printWith(list: With): string {
+  const tables = list.tables.map(({ name, columns, query }) => {
+    return `${printIdent(name)}${columns.length > 0 ? ` ${printIdents(columns)}` : ''} AS (${printQuery(query)})`
+  })
+  return `WITH ${list.recursive ? 'RECURSIVE ' : ''}${tables.join(', ')}`
+}
+
+function printBody(body: QueryBody): string {
+  switch (body.kind) {
+    case 'query':
+      return `(${printQuery(body)})`
+    case 'values':
+      return `VALUES ${body.rows.map((row) => `(${printExprs(row)})`).join(', ')}`
+    case 'set_operation': {
+      const all = body.all ? ' ALL' : ''
+      const tightness = tightnessOf(body)
+      return `${side(body.left, tightness)} ${body.operator.toUpperCase()}${all} ${side(body.right, tightness + 1)}`
+    }
+    case 'select':
+      return printSelect(body)
+    default:
+      return body satisfies never
+  }
+}
+
+function side(body: QueryBody, tightness: number): string {
+  const text = printBody(body)
+  return body.kind === 'set_operation' && tightnessOf(body) < tightness ? `(${text})` : text
+}
+
+function tightnessOf(body: SetOperation): number {
+  return body.operator === 'intersect' ? 2 : 1
+}
+
+function printSelect(select: Select): string {
+  const parts = ['SELECT']
+  if (select.distinctOn.length > 0) parts.push(`DISTINCT ON (${printExprs(select.distinctOn)})`)
+  else if (select.distinct) parts.push('DISTINCT')
+  parts.push(select.items.map(printItem).join(', '))
+  if (select.from.length > 0) parts.push(`FROM ${select.from.map(printTableRef).join(', ')}`)
+  if (select.where !== undefined) parts.push(`WHERE ${printExpr(select.where)}`)
+  if (select.groupBy !== undefined) parts.push(printGroupBy(select.groupBy))
+  if (select.having !== undefined) parts.push(`HAVING ${printExpr(select.having)}`)
+  if (select.windows.length > 0) {
+    parts.push(`WINDOW ${select.windows.map(({ name, spec }) => `${printIdent(name)} AS ${printWindow(spec)}`).join(', ')}`)
+  }
+  if (select.qualify !== undefined) parts.push(`QUALIFY ${printExpr(select.qualify)}`)
+  return parts.join(' ')
+}
+
+function printItem(item: SelectItem): string {
+  if (item.kind === 'select_expr') {
+    return `${printExpr(item.expr)}${item.alias === undefined ? '' : ` AS ${printIdent(item.alias)}`}`
+  }
+  const qualifier = item.qualifier === undefined ? '' : `${printName(item.qualifier)}.`
+  return `${qualifier}*${item.exclude.length > 0 ? ` EXCLUDE ${printIdents(item.exclude)}` : ''}`
+}
+
+function printGroupBy(groupBy: GroupBy): string {
+  return `GROUP BY ${groupBy.all ? 'ALL' : printExprs(groupBy.items)}`
+}
+
+export function printTableRef(ref: TableRef): string {
+  switch (ref.kind) {
+    case 'table_name':
+      return `${printName(ref.name)}${printAlias(ref.alias)}`
+    case 'derived_table':
+      return `${ref.lateral ? 'LATERAL ' : ''}(${printQuery(ref.query)})${printAlias(ref.alias)}`
+    case 'table_function':
+      return `${ref.lateral ? 'LATERAL ' : ''}${printName(ref.name)}(${printExprs(ref.args)})${printAlias(ref.alias)}`
+    case 'time_window': {
+      const durations = [ref.time, ref.slide, ref.size, ref.offset].filter((expr) => expr !== undefined)
+      return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`
+    }
+    case 'join': {
+      const words = `${ref.natural ? 'NATURAL ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
+      const right = ref.right.kind === 'join' ? `(${printTableRef(ref.right)})` : printTableRef(ref.right)
+      const on = ref.on === undefined ? '' : ` ON ${printExpr(ref.on)}`
+      const using = ref.using === undefined ? '' : ` USING ${printIdents(ref.using)}`
+      return `${printTableRef(ref.left)} ${words} ${right}${on}${using}`
+    }
+    default:
+      return ref satisfies never
+  }
+}
+
+function printAlias(alias: TableAlias | undefined): string {
+  if (alias === undefined) return ''
+  return ` AS ${printIdent(alias.name)}${alias.columns.length > 0 ? ` ${printIdents(alias.columns)}` : ''}`
+}

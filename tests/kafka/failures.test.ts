@@ -1,0 +1,162 @@
+/** What goes wrong with Kafka around: the broker is away, the broker is killed, this process is killed. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { open } from '../../src/index.js'
+import { type Broker, eventually, latest, produce, readTopic, startBroker } from '../harness/kafka/index.js'
+import { root } from '../tidy/sources.js'
+import { connector, count, sinkSql, sourceSql } from './database.js'
+
+let broker: Broker
+let folder = ''
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-test-'))
+  broker = await startBroker({ dir: join(folder, 'broker') })
+})
+afterAll(async () => {
+  await broker?.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const events = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, n) => ({
+    value: JSON.stringify({ id: from + n, grp: 'g', amount: (from + n) % 10 }),
+  }))
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+it('a broker that is not there is told, blocks nothing, and is used when it comes', async () => {
+  const port = await freePort()
+  const db = await open()
+  let late: Broker | undefined
+  try {
+    await db.execute(sourceSql(`127.0.0.1:${port}`, 'waiting'))
+    await db.execute(sinkSql(`127.0.0.1:${port}`, 'copied', 'waiting', 'id'))
+    const away = await eventually(
+      () => connector(db, 'sources', 'waiting'),
+      (source) => source.error?.includes('refused') === true,
+    )
+    expect(away.error).toMatch(new RegExp(`^cannot reach kafka at 127\\.0\\.0\\.1:${port}: `))
+    await db.execute('CREATE TABLE meanwhile (a BIGINT PRIMARY KEY)')
+    await db.query('INSERT INTO meanwhile VALUES (1)')
+    expect(await count(db, 'meanwhile')).toBe(1)
+
+    late = await startBroker({ port })
+    await eventually(
+      () => connector(db, 'sources', 'waiting'),
+      (source) => source.error?.startsWith('topic "waiting" does not exist') === true,
+    )
+    await late.createTopic('waiting', 2)
+    await late.createTopic('copied')
+    await produce(late.brokers, 'waiting', events(0, 50))
+    await eventually(
+      () => count(db, 'waiting'),
+      (n) => n === 50,
+    )
+    const { brokers } = late
+    await eventually(
+      () => readTopic(brokers, 'copied'),
+      (found) => latest(found).size === 50,
+    )
+    const here = await connector(db, 'sources', 'waiting')
+    expect(here.error).toBeNull()
+  } finally {
+    await db.close()
+    await late?.stop()
+  }
+})
+
+it('a broker that is killed and comes back costs nothing and doubles nothing', async () => {
+  await broker.createTopic('broken', 2)
+  await produce(broker.brokers, 'broken', events(0, 100))
+  const db = await open()
+  try {
+    await db.execute(sourceSql(broker.brokers, 'broken'))
+    await eventually(
+      () => count(db, 'broken'),
+      (n) => n === 100,
+    )
+    await broker.kill9()
+    await eventually(
+      () => connector(db, 'sources', 'broken'),
+      (source) => source.error !== null,
+    )
+    expect(await count(db, 'broken')).toBe(100)
+    await broker.restart()
+    await produce(broker.brokers, 'broken', events(100, 200))
+    await eventually(
+      () => count(db, 'broken'),
+      (n) => n >= 200,
+    )
+    const { rows } = await db.query<{ n: bigint; ids: bigint; error: string }>(
+      'SELECT count(*) AS n, min(id) AS low, max(id) AS high FROM (SELECT DISTINCT id FROM broken) ids',
+    )
+    expect(rows).toEqual([{ n: 200n, low: 0n, high: 199n }])
+    expect(await count(db, 'broken')).toBe(200)
+    await eventually(
+      () => connector(db, 'sources', 'broken'),
+      (source) => source.error === null && source.lag === 0,
+    )
+  } finally {
+    await db.close()
+  }
+})
+
+/** Runs the pipeline's process until it has more than `rows` rows, and kills it. */
+async function runAndKill(path: string, rows: number): Promise<void> {
+  const child = spawn(process.execPath, [join(root, 'dist', 'tests', 'kafka', 'runner.js'), path, broker.brokers], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let err = ''
+  child.stderr.on('data', (chunk) => {
+    err += chunk
+  })
+  child.stdout.on('data', (chunk) => {
+    const lines = String(chunk).trim().split('\n')
+    if (Number(lines.at(-1)) > rows) child.kill('SIGKILL')
+  })
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.once('exit', (...how) => resolve(how)),
+  )
+  if (signal !== 'SIGKILL') throw new Error(`the process ended by itself with ${code}: ${err}`)
+}
+
+it('kill -9 of this process loses no message, doubles no row, and every result reaches the sink', async () => {
+  const total = 60_000
+  await broker.createTopic('orders', 4)
+  await broker.createTopic('large_orders', 2)
+  const path = join(folder, 'killed')
+  const producing = produce(broker.brokers, 'orders', events(0, total))
+  for (const rows of [0, 5_000, 20_000]) await runAndKill(path, rows)
+  await producing
+  const db = await open(path)
+  try {
+    await eventually(
+      () => count(db, 'orders'),
+      (n) => n >= total,
+    )
+    expect(await count(db, 'orders')).toBe(total)
+    expect(await count(db, '(SELECT DISTINCT id FROM orders) ids')).toBe(total)
+    const want = Array.from({ length: total }, (_, id) => id).filter((id) => id % 10 >= 5)
+    const messages = await eventually(
+      () => readTopic(broker.brokers, 'large_orders'),
+      (found) => latest(found).size >= want.length,
+    )
+    const values = [...latest(messages).values()].map((value) => Number(JSON.parse(value).id)).sort((a, b) => a - b)
+    expect(values).toEqual(want)
+  } finally {
+    await db.close()
+  }
+})

@@ -1,0 +1,38 @@
+-- Expressions: precedence, literals, special forms.
+select 1, 1.5, .5, 1., 1e3, 1.5E-3, 1_000_000, 9223372036854775807, 123456789012345678901234567890;
+select 'it''s', '', E'tab\tnewline\nquote\'\\ \x41 \101 \u00e9 \U0001F600', $$dollar 'quoted'$$, $tag$a $$ b$tag$, 'line
+break';
+select true, false, null;
+select a or b and not c = d + e * f ^ g, (a or b) and c, not (a and b), not not a;
+select a - b - c, a - (b - c), a / b / c, a / (b / c), a ^ b ^ c, a ^ (b ^ c), a || b || c, (a + b) * c, -a ^ b, -(a ^ b), - - a, -(-1), + a, -a::int, (-a)::int;
+select a < b, a <= b, a <> b, a != b, (a = b) = c, a = (b = c), a < b is true, a is null is not null, (a = b) is null;
+select a is null, a is not null, a isnull, a notnull, a is true, a is not true, a is false, a is unknown, a is not unknown;
+select a is distinct from b, a is not distinct from b + 1, (a is distinct from b) is distinct from c;
+select a between 1 and 2, a not between b + 1 and c * 2 and d, a between symmetric 2 and 1, (a between 1 and 2) = b, a = b between c and d;
+select a in (1, 2, 3), a not in (1), (a in (1)) in (true), a + 1 in (2);
+select a like 'x%', a not like b || '%', a ilike 'X', a not ilike 'y' escape '\', (a like b) like c;
+select a ~ 'x', a ~* 'x', a !~ 'x', a !~* 'x', a ~ b || c;
+select a::int, a::double precision, a::numeric(10, 2)::text, a::timestamp with time zone, a::timestamp(3) without time zone, a::varchar(20), a::character varying(5), a::int[], a::text[][];
+select cast(a as bigint), cast(a + 1 as decimal(18, 4)), try_cast(a as date), cast('1' as float8), cast(a as my_type), cast(a as time with time zone);
+select case when a then 1 end, case a when 1 then 'x' when 2 then 'y' else 'z' end, case when a = 1 then case when b then 1 else 2 end else 3 end;
+select count(*), count(distinct a), sum(all a), string_agg(a, ',' order by b desc nulls last), f(), coalesce(a, b, 0), nullif(a, 0), greatest(a, b);
+select count(*) filter (where a > 1), sum(distinct a) filter (where b) over (partition by c);
+select lag(a, 1, 0) over (partition by b order by c), first_value(a) ignore nulls over w, last_value(a) respect nulls over (order by b) from t window w as (order by a);
+select sum(a) over (), sum(a) over (order by b rows between unbounded preceding and current row), sum(a) over (order by b rows 2 preceding);
+select count(*) over (partition by card order by ts range between interval '10 minutes' preceding and current row);
+select avg(a) over (order by b rows between 1 preceding and 1 following), avg(a) over (order by b groups between current row and unbounded following exclude ties);
+select sum(a) over (order by b range between unbounded preceding and unbounded following exclude current row), sum(a) over (order by b rows between x + 1 following and 5 * 2 following exclude no others);
+select extract(epoch from ts), extract(year from a - b), extract('day' from ts), extract(hour from interval '1 day');
+select substring(a from 2 for 3), substring(a from 2), substring(a for 3), substring(a, 2, 3), substring(a, 2);
+select position('b' in a), position(a || 'x' in 'y');
+select trim(a), trim(both 'x' from a), trim(leading from a), trim(trailing 'x' from a), trim('x' from a), trim(a, 'x'), trim(from a);
+select interval '1 minute', interval '5' minute, INTERVAL '3' DAY, date '2024-02-29', time '12:00', timestamp '2024-01-01 00:00:00', timestamptz '2024-01-01 00:00:00+02', timestamp with time zone '2024-01-01', int '5', float8 '1.5', uuid 'x';
+select ts at time zone 'UTC', ts at time zone 'UTC' at time zone 'Europe/Paris', a + ts at time zone b, -a at time zone 'x', (ts at time zone 'a')::date, ts at time zone 'x'::text;
+select now(), current_timestamp, current_date, current_timestamp - interval '1 day', localtimestamp;
+select left('abc', 2), right(a, 1), replace(a, 'b', 'c'), main.f(1), first(a), format('%s', a);
+select row(1, 2), (1, 2), row(), row(1), array[1, 2, 3], array[];
+select $1, $2 + $10, $1::int;
+select predict(model, a, b), a.b.c, "A"."b";
+select 1 from t where a = 'x' or b in ('y') and not c like 'z' or d is not null and e between 1 and 2 or exists (select 1);
+select 2.5 * (a + b) / nullif(c - d, 0) % 3, 6371 * acos(least(1, sin(radians(a)) * sin(radians(b))));
+select "substring"('a'), "left"('abc', 2), "position"(1, 2), "extract"(1), "trim"('x');
