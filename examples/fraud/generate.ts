@@ -158,7 +158,8 @@ export class SwipeGenerator {
     const random = this.#random
     this.#clockUs += random.exponential(this.#gapUs)
     const planned = this.#planned.time <= this.#clockUs ? this.#planned.pop() : undefined
-    if (planned !== undefined) return this.#finish(planned, Math.max(planned.time, this.#lastUs[planned.card]! + SECOND_US))
+    if (planned !== undefined)
+      return this.#finish(planned, Math.max(planned.time, this.#lastUs[planned.card]! + SECOND_US))
     const card = this.#pickHonest()
     const city = this.#move(card)
     const category = this.#honestCategory(random, card)

@@ -145,7 +145,9 @@ export function featuresOf(facts: Facts): number[] {
 
 /** The alert of a swipe with this score, or nothing. */
 export function judge(facts: Facts, score: number): Alert | undefined {
-  const reasons = [travelled(facts), tested(facts), unlike(facts), modelled(score)].filter((reason) => reason !== undefined)
+  const reasons = [travelled(facts), tested(facts), unlike(facts), modelled(score)].filter(
+    (reason) => reason !== undefined,
+  )
   if (reasons.length === 0) return undefined
   return { swipeId: facts.swipeId, cardId: facts.cardId, reason: reasons.join('; '), score }
 }

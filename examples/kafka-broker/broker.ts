@@ -99,7 +99,11 @@ class RunningBroker implements Broker {
   }
 
   async createTopic(name: string, partitions = 1, config: Record<string, string> = {}): Promise<void> {
-    const admin = new Kafka({ clientId: 'millrace-topics', brokers: [this.brokers], logLevel: logLevel.NOTHING }).admin()
+    const admin = new Kafka({
+      clientId: 'millrace-topics',
+      brokers: [this.brokers],
+      logLevel: logLevel.NOTHING,
+    }).admin()
     await admin.connect()
     try {
       await admin.createTopics({
@@ -156,7 +160,10 @@ class Node {
     if (await portAnswers(this.port)) throw new Error(`port ${this.port} is taken: Address already in use`)
     const settings = join(this.dir, 'server.properties')
     const logging = join(this.dir, 'log4j2.xml')
-    await writeFile(settings, serverProperties({ port: this.port, controllerPort: this.controllerPort, data: join(this.dir, 'data') }))
+    await writeFile(
+      settings,
+      serverProperties({ port: this.port, controllerPort: this.controllerPort, data: join(this.dir, 'data') }),
+    )
     await writeFile(logging, log4jConfig())
     await this.#format(settings, logging)
 
@@ -241,7 +248,10 @@ class Node {
   async #classArchive(): Promise<{ path: string; flags: string[]; writing?: string }> {
     const path = `${this.jars}.jsa`
     const quiet = ['-Xlog:cds=off', '-Xlog:cds+dynamic=off', '-Xshare:auto']
-    const size = await stat(path).then((found) => found.size, () => 0)
+    const size = await stat(path).then(
+      (found) => found.size,
+      () => 0,
+    )
     if (size > 0) return { path, flags: [`-XX:SharedArchiveFile=${path}`, ...quiet] }
     // Each broker writes a file of its own: two may end at once.
     const writing = join(this.dir, basename(path))

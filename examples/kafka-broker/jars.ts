@@ -42,7 +42,10 @@ export async function findJava(): Promise<string> {
 /** The folder with the broker's jars, filled on first use; a pom.xml that changed gets a folder of its own. */
 export async function brokerJars(report: Report): Promise<string> {
   const pom = pomPath()
-  const hash = createHash('sha256').update(await readFile(pom)).digest('hex').slice(0, 12)
+  const hash = createHash('sha256')
+    .update(await readFile(pom))
+    .digest('hex')
+    .slice(0, 12)
   const parent = join(cacheFolder(), 'kafka')
   const jars = join(parent, `jars-${hash}`)
   if (existsSync(jars)) return jars
@@ -52,7 +55,16 @@ export async function brokerJars(report: Report): Promise<string> {
   // Filled elsewhere and renamed when whole: a run that was cut off or runs beside us leaves no half folder.
   const filling = await mkdtemp(join(parent, 'filling-'))
   try {
-    await maven(['-B', '-q', '-ntp', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${filling}`])
+    await maven([
+      '-B',
+      '-q',
+      '-ntp',
+      '-f',
+      pom,
+      'dependency:copy-dependencies',
+      '-DincludeScope=runtime',
+      `-DoutputDirectory=${filling}`,
+    ])
     await rename(filling, jars).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })

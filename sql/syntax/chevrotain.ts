@@ -12,10 +12,18 @@ const bundle = at === -1 ? entry : `${entry.slice(0, at)}/lib/chevrotain.min.mjs
 
 const library = (await import(bundle)) as typeof Chevrotain
 
-export const { EmbeddedActionsParser, EOF, Lexer, tokenMatcher } = library
+export const { EmbeddedActionsParser, EOF, Lexer, NoViableAltException, tokenMatcher } = library
 /** The nodes of the recorded grammar. */
 export const { Alternation, Alternative, NonTerminal, Option, Repetition, RepetitionMandatory } = library
 export const { RepetitionMandatoryWithSeparator, RepetitionWithSeparator, Terminal } = library
 
-export type { ILookaheadStrategy, IProduction, IRecognitionException, IToken, ParserMethod, Rule, TokenType } from 'chevrotain'
+export type {
+  ILookaheadStrategy,
+  IProduction,
+  IRecognitionException,
+  IToken,
+  ParserMethod,
+  Rule,
+  TokenType,
+} from 'chevrotain'
 export type Alternative = Chevrotain.Alternative

@@ -38,7 +38,8 @@ export function fold(operands: readonly Expr[], operators: readonly OperatorToke
   const values: Expr[] = [operands[0]!]
   const waiting: OperatorToken[] = []
   operators.forEach((operator, i) => {
-    while (waiting.length > 0 && BINDING[waiting.at(-1)!.operator] >= BINDING[operator.operator]) reduce(values, waiting)
+    while (waiting.length > 0 && BINDING[waiting.at(-1)!.operator] >= BINDING[operator.operator])
+      reduce(values, waiting)
     waiting.push(operator)
     values.push(operands[i + 1]!)
   })

@@ -63,18 +63,30 @@ function classify(tokens: IToken[], base: number): void {
     } else if (token.tokenType === t.NumberLiteral) {
       const after = tokens[i + 1]
       if (after !== undefined && after.startOffset === endOf(token) && /^[A-Za-z_\u0080-\uffff]/.test(after.image)) {
-        throw new SqlError(Code.SyntaxError, `trailing junk after numeric literal at or near "${token.image}${after.image}"`, {
-          at: token.startOffset,
-        })
+        throw new SqlError(
+          Code.SyntaxError,
+          `trailing junk after numeric literal at or near "${token.image}${after.image}"`,
+          {
+            at: token.startOffset,
+          },
+        )
       }
     } else if (token.image === '""') {
-      throw new SqlError(Code.SyntaxError, 'zero-length delimited identifier at or near """"', { at: token.startOffset })
+      throw new SqlError(Code.SyntaxError, 'zero-length delimited identifier at or near """"', {
+        at: token.startOffset,
+      })
     }
     next = token.tokenType
   }
 }
 
-function headOf(word: string, type: TokenType | undefined, tokens: IToken[], i: number, next: TokenType): TokenType | undefined {
+function headOf(
+  word: string,
+  type: TokenType | undefined,
+  tokens: IToken[],
+  i: number,
+  next: TokenType,
+): TokenType | undefined {
   if (next === t.LeftParen) return t.callHeads.get(word)
   if (isString(next)) {
     // Keywords that stand before a string in their own right: ESCAPE 'x', ZONE 'utc', BY 'x', TO 'x'.
@@ -147,21 +159,24 @@ export function stringOf(token: IToken): string {
     const tag = t.dollarTag(image, 0)?.length ?? 0
     return image.slice(tag, image.length - tag)
   }
-  return unescape(image.slice(2, -1), token.startOffset)
+  return decodeEscapes(image.slice(2, -1), token.startOffset)
 }
 
 const ESCAPED: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 
-function unescape(body: string, at: number): string {
-  return body.replace(/''|\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|([^]))/g, (match, ...groups) => {
-    if (match === "''") return "'"
-    const [u4, u8, hex, octal, other] = groups as (string | undefined)[]
-    if (other !== undefined) {
-      if (other === 'u' || other === 'U') throw new SqlError(Code.SyntaxError, 'invalid Unicode escape', { at })
-      return ESCAPED[other] ?? other
-    }
-    const code = octal === undefined ? Number.parseInt((u4 ?? u8 ?? hex)!, 16) : Number.parseInt(octal, 8)
-    if (code === 0 || code > 0x10ffff) throw new SqlError(Code.SyntaxError, 'invalid escape in string', { at })
-    return String.fromCodePoint(code)
-  })
+function decodeEscapes(body: string, at: number): string {
+  return body.replace(
+    /''|\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|([\s\S]))/g,
+    (match, ...groups) => {
+      if (match === "''") return "'"
+      const [u4, u8, hex, octal, other] = groups as (string | undefined)[]
+      if (other !== undefined) {
+        if (other === 'u' || other === 'U') throw new SqlError(Code.SyntaxError, 'invalid Unicode escape', { at })
+        return ESCAPED[other] ?? other
+      }
+      const code = octal === undefined ? Number.parseInt((u4 ?? u8 ?? hex)!, 16) : Number.parseInt(octal, 8)
+      if (code === 0 || code > 0x10ffff) throw new SqlError(Code.SyntaxError, 'invalid escape in string', { at })
+      return String.fromCodePoint(code)
+    },
+  )
 }

@@ -4,7 +4,7 @@
  */
 import {
   Alternation,
-  Alternative,
+  type Alternative,
   type ILookaheadStrategy,
   type IProduction,
   NonTerminal,
@@ -30,7 +30,13 @@ interface Parsing {
   LA(ahead: number): { readonly tokenTypeIdx: number }
 }
 
-const OPTIONAL = { Option, Repetition, RepetitionMandatory, RepetitionMandatoryWithSeparator, RepetitionWithSeparator } as const
+const OPTIONAL = {
+  Option,
+  Repetition,
+  RepetitionMandatory,
+  RepetitionMandatoryWithSeparator,
+  RepetitionWithSeparator,
+} as const
 
 export class OneToken implements ILookaheadStrategy {
   readonly #firstOfRule = new Map<string, First>()
@@ -49,7 +55,8 @@ export class OneToken implements ILookaheadStrategy {
         for (const alternative of production.definition) {
           const { tokens } = this.#first(alternative)
           const twice = [...tokens].filter((token) => seen.has(token)).map((token) => names.get(token))
-          if (twice.length > 0) errors.push({ message: `two alternatives in ${rule.name} begin with ${twice.join(', ')}` })
+          if (twice.length > 0)
+            errors.push({ message: `two alternatives in ${rule.name} begin with ${twice.join(', ')}` })
           for (const token of tokens) seen.add(token)
         }
       }
@@ -63,7 +70,11 @@ export class OneToken implements ILookaheadStrategy {
     const otherwise = firsts.findIndex((first) => first.empty)
     const byToken: number[][] = []
     firsts.forEach(({ tokens }, index) => {
-      for (const token of tokens) (byToken[token] ??= []).push(index)
+      for (const token of tokens) {
+        const choices = byToken[token] ?? []
+        choices.push(index)
+        byToken[token] = choices
+      }
     })
     const fallback = otherwise === -1 ? undefined : otherwise
     if (!options.hasPredicates) {
@@ -89,8 +100,14 @@ export class OneToken implements ILookaheadStrategy {
     } as unknown as () => boolean
   }
 
-  #find<T extends IProduction & { idx: number }>(rule: Rule, type: abstract new (...args: never[]) => T, idx: number): T {
-    const found = this.#productionsOf(rule).find((production) => production instanceof type && (production as T).idx === idx)
+  #find<T extends IProduction & { idx: number }>(
+    rule: Rule,
+    type: abstract new (...args: never[]) => T,
+    idx: number,
+  ): T {
+    const found = this.#productionsOf(rule).find(
+      (production) => production instanceof type && (production as T).idx === idx,
+    )
     if (found === undefined) throw new Error(`rule ${rule.name} has no ${type.name} number ${idx}`)
     return found as T
   }
@@ -118,10 +135,14 @@ export class OneToken implements ILookaheadStrategy {
     if (production instanceof NonTerminal) return this.#firstOf(production.referencedRule)
     if (production instanceof Alternation) {
       const firsts = production.definition.map((alternative) => this.#first(alternative))
-      return { tokens: new Set(firsts.flatMap((first) => [...first.tokens])), empty: firsts.some((first) => first.empty) }
+      return {
+        tokens: new Set(firsts.flatMap((first) => [...first.tokens])),
+        empty: firsts.some((first) => first.empty),
+      }
     }
     const inner = this.#sequence((production as Alternative).definition)
-    const optional = production instanceof Option || production instanceof Repetition || production instanceof RepetitionWithSeparator
+    const optional =
+      production instanceof Option || production instanceof Repetition || production instanceof RepetitionWithSeparator
     return optional ? { tokens: inner.tokens, empty: true } : inner
   }
 

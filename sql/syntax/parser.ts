@@ -13,12 +13,21 @@ export class SqlParser extends UtilityGrammar {
 }
 
 const parser = new SqlParser(false)
+const v8 = Error as { stackTraceLimit?: number | undefined }
 
 export type Outcome = { readonly tree: Statement } | { readonly failure: IRecognitionException }
 
 export function run(lexed: Lexed): Outcome {
-  parser.load(lexed)
-  const tree = parser.statement()
-  const failure = parser.errors[0]
-  return failure === undefined ? { tree } : { failure }
+  const { stackTraceLimit } = v8
+  // The library's errors never leave this folder, and a failed parse is tried again many times to explain it: the
+  // stacks would cost nine tenths of that.
+  v8.stackTraceLimit = 0
+  try {
+    parser.load(lexed)
+    const tree = parser.statement()
+    const failure = parser.errors[0]
+    return failure === undefined ? { tree } : { failure }
+  } finally {
+    v8.stackTraceLimit = stackTraceLimit
+  }
 }

@@ -85,8 +85,8 @@ export function printExpr(expr: Expr): string {
     case 'in_query':
       return `${operand(expr.operand)} ${not(expr)}IN (${printQuery(expr.query)})`
     case 'like': {
-      const escape = expr.escape === undefined ? '' : ` ESCAPE ${operand(expr.escape)}`
-      return `${operand(expr.operand)} ${not(expr)}${expr.caseInsensitive ? 'ILIKE' : 'LIKE'} ${operand(expr.pattern)}${escape}`
+      const escaping = expr.escape === undefined ? '' : ` ESCAPE ${operand(expr.escape)}`
+      return `${operand(expr.operand)} ${not(expr)}${expr.caseInsensitive ? 'ILIKE' : 'LIKE'} ${operand(expr.pattern)}${escaping}`
     }
     case 'exists':
       return `EXISTS (${printQuery(expr.query)})`
@@ -94,7 +94,9 @@ export function printExpr(expr: Expr): string {
       return `(${printQuery(expr.query)})`
     case 'case': {
       const first = expr.operand === undefined ? '' : ` ${printExpr(expr.operand)}`
-      const branches = expr.branches.map(({ when, then }) => ` WHEN ${printExpr(when)} THEN ${printExpr(then)}`).join('')
+      const branches = expr.branches
+        .map(({ when, then }) => ` WHEN ${printExpr(when)} THEN ${printExpr(then)}`)
+        .join('')
       const otherwise = expr.otherwise === undefined ? '' : ` ELSE ${printExpr(expr.otherwise)}`
       return `CASE${first}${branches}${otherwise} END`
     }
@@ -121,7 +123,13 @@ function not(expr: { readonly negated: boolean }): string {
   return expr.negated ? 'NOT ' : ''
 }
 
-const WITHOUT_PARENTHESES = new Set(['current_timestamp', 'current_date', 'current_time', 'localtimestamp', 'localtime'])
+const WITHOUT_PARENTHESES = new Set([
+  'current_timestamp',
+  'current_date',
+  'current_time',
+  'localtimestamp',
+  'localtime',
+])
 
 function printCall(call: Call): string {
   const [only] = call.name.parts

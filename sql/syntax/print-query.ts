@@ -60,7 +60,9 @@ function printSelect(select: Select): string {
   if (select.groupBy !== undefined) parts.push(printGroupBy(select.groupBy))
   if (select.having !== undefined) parts.push(`HAVING ${printExpr(select.having)}`)
   if (select.windows.length > 0) {
-    parts.push(`WINDOW ${select.windows.map(({ name, spec }) => `${printIdent(name)} AS ${printWindow(spec)}`).join(', ')}`)
+    parts.push(
+      `WINDOW ${select.windows.map(({ name, spec }) => `${printIdent(name)} AS ${printWindow(spec)}`).join(', ')}`,
+    )
   }
   if (select.qualify !== undefined) parts.push(`QUALIFY ${printExpr(select.qualify)}`)
   return parts.join(' ')

@@ -2,7 +2,17 @@
 import { printExpr } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteString } from './print-name.js'
 import { printQuery } from './print-query.js'
-import type { Assignment, ColumnDefinition, Expr, Format, Insert, OnConflict, Option, Statement, Watermark } from './tree.js'
+import type {
+  Assignment,
+  ColumnDefinition,
+  Expr,
+  Format,
+  Insert,
+  OnConflict,
+  Option,
+  Statement,
+  Watermark,
+} from './tree.js'
 
 export { printExpr } from './print-expression.js'
 export { printType, quoteName, quoteString } from './print-name.js'
@@ -91,7 +101,10 @@ function printColumn(column: ColumnDefinition): string {
   return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${key}`
 }
 
-function printElements(relation: { readonly columns: readonly ColumnDefinition[]; readonly watermark?: Watermark }): string {
+function printElements(relation: {
+  readonly columns: readonly ColumnDefinition[]
+  readonly watermark?: Watermark
+}): string {
   const elements = relation.columns.map(printColumn)
   const { watermark } = relation
   if (watermark !== undefined) {

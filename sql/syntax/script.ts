@@ -41,7 +41,11 @@ export function parseScript(text: string): ParsedScript {
     }
   }
   const [first, ...others] = errors
-  if (first !== undefined) throw first.withOthers(others.map((error) => error.locate(text)), text)
+  if (first !== undefined)
+    throw first.withOthers(
+      others.map((error) => error.locate(text)),
+      text,
+    )
   return { statements }
 }
 

@@ -95,7 +95,13 @@ export function isComplete(text: string): boolean {
 
 function isWordUnit(unit: number): boolean {
   if (unit === 0xa0 || unit === 0xfeff) return false
-  return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f || unit >= 0x80
+  return (
+    (unit >= 0x61 && unit <= 0x7a) ||
+    (unit >= 0x41 && unit <= 0x5a) ||
+    (unit >= 0x30 && unit <= 0x39) ||
+    unit === 0x5f ||
+    unit >= 0x80
+  )
 }
 
 function isSpace(unit: number): boolean {

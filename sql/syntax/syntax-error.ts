@@ -14,10 +14,24 @@ const TRIAL_TOKENS_MAX = 400
 const EXPECTED_SHOWN_MAX = 8
 const NEAR_LENGTH_MAX = 40
 
-const SYMBOLS = [t.LeftParen, t.RightParen, t.Comma, t.Dot, t.Equal, t.Arithmetic, t.StringLiteral, t.NumberLiteral, t.Word]
+const SYMBOLS = [
+  t.LeftParen,
+  t.RightParen,
+  t.Comma,
+  t.Dot,
+  t.Equal,
+  t.Arithmetic,
+  t.StringLiteral,
+  t.NumberLiteral,
+  t.Word,
+]
 const CANDIDATES: readonly TokenType[] = [...SYMBOLS, ...t.keywords.values(), t.FilterHead]
 /** Keywords that continue any expression, and those that begin one: they are summed up as one word each. */
-const OPERATOR_WORDS = new Set(['and', 'or', 'is', 'isnull', 'notnull', 'in', 'like', 'ilike', 'between', 'not', 'at'].map((word) => word.toUpperCase()))
+const OPERATOR_WORDS = new Set(
+  ['and', 'or', 'is', 'isnull', 'notnull', 'in', 'like', 'ilike', 'between', 'not', 'at'].map((word) =>
+    word.toUpperCase(),
+  ),
+)
 const [AND, OR] = [t.kw('and'), t.kw('or')]
 const isUnreserved = (type: TokenType) => type.CATEGORIES?.[0] === t.Identifier
 
@@ -81,13 +95,25 @@ function describe(expected: readonly TokenType[]): string | undefined {
 }
 
 const VALUE_WORDS = new Set(
-  ['case', 'cast', 'current_date', 'current_time', 'current_timestamp', 'default', 'exists', 'false', 'left', 'localtime']
+  [
+    'case',
+    'cast',
+    'current_date',
+    'current_time',
+    'current_timestamp',
+    'default',
+    'exists',
+    'false',
+    'left',
+    'localtime',
+  ]
     .concat('localtimestamp', 'not', 'null', 'right', 'true')
     .map((word) => word.toUpperCase()),
 )
 
 /** The clauses that people mean most often stand first. */
-const COMMON = 'SELECT INSERT UPDATE DELETE CREATE DROP FROM WHERE GROUP HAVING ORDER LIMIT JOIN ON USING AS WITH'.split(' ')
+const COMMON =
+  'SELECT INSERT UPDATE DELETE CREATE DROP FROM WHERE GROUP HAVING ORDER LIMIT JOIN ON USING AS WITH'.split(' ')
 
 function rank(name: string): number {
   const at = COMMON.indexOf(name)
@@ -98,7 +124,12 @@ function rank(name: string): number {
  * The word at the failure, or one just before it that was taken for a name (`FROM t WEHRE x`), may be a keyword with a
  * slip. A guess is offered only if the statement then parses further.
  */
-function misspelling(tokens: readonly IToken[], index: number, expected: readonly TokenType[], accepts: Trial): string | undefined {
+function misspelling(
+  tokens: readonly IToken[],
+  index: number,
+  expected: readonly TokenType[],
+  accepts: Trial,
+): string | undefined {
   for (const at of index < tokens.length ? [index, index - 1, index - 2] : []) {
     const token = tokens[at]
     if (token === undefined || !/^[A-Za-z_]{2,}$/.test(token.image)) continue
@@ -106,7 +137,10 @@ function misspelling(tokens: readonly IToken[], index: number, expected: readonl
     const before = tokens.slice(0, at)
     const possible = at === index ? expected : CANDIDATES.filter((type) => accepts([...before, madeUp(type)]))
     const words = possible.filter((type) => !SYMBOLS.includes(type))
-    const word = suggest(token.image, words.map((type) => type.LABEL as string))
+    const word = suggest(
+      token.image,
+      words.map((type) => type.LABEL as string),
+    )
     const keyword = words.find((type) => type.LABEL === word)
     if (keyword === undefined) continue
     // An unreserved word fits anywhere a name does; that alone does not make it what was meant.
@@ -118,10 +152,15 @@ function misspelling(tokens: readonly IToken[], index: number, expected: readonl
 }
 
 /** Where one of these is wrong, what should stand before it is missing; nobody means a column called "from". */
-const CLAUSES = new Set(['and', 'as', 'end', 'from', 'on', 'or', 'select', 'then', 'where'].map(t.kw))
+const CLAUSES = new Set(
+  ['and', 'as', 'end', 'from', 'in', 'is', 'like', 'not', 'on', 'or', 'select', 'then', 'where'].map(t.kw),
+)
 
 function reservedName(token: IToken | undefined, expected: readonly TokenType[]): string | undefined {
   if (token === undefined || !expected.includes(t.Word) || CLAUSES.has(token.tokenType)) return undefined
   if (t.keywords.get(token.image.toLowerCase()) !== token.tokenType || isUnreserved(token.tokenType)) return undefined
+  // Where a clause could follow as well, a name is not what is missing.
+  const isClause = (type: TokenType) => !SYMBOLS.includes(type) && !isUnreserved(type) && !VALUE_WORDS.has(type.name)
+  if (expected.some(isClause)) return undefined
   return `"${token.image}" is a reserved word; as a name it is written in double quotes.`
 }

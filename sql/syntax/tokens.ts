@@ -82,7 +82,7 @@ const PlainString = token({
 const EscapeString = token({
   name: 'EscapeString',
   label: 'a string',
-  pattern: /[eE]'[^'\\]*(?:(?:\\[^]|'')[^'\\]*)*'/,
+  pattern: /[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'/,
   lineBreaks: true,
   starts: ['e', 'E'],
   categories: [StringLiteral],

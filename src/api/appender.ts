@@ -1,6 +1,6 @@
 /** The fast way in: rows are gathered into columns in JavaScript's memory and appended as Arrow, a batch a commit. The engine
  *  is called once a batch, never for a row. */
-import { type Data, RecordBatchStreamWriter, Schema, Field as ArrowField, type Table } from 'apache-arrow'
+import { Field as ArrowField, type Data, RecordBatchStreamWriter, Schema, type Table } from 'apache-arrow'
 import type { Append, ConflictAction, Definition } from '../../sql/contract/plan.generated.js'
 import { Code } from '../../sql/diag/codes.js'
 import { columnsOf, defaultOf } from '../catalog/describe.js'
@@ -123,12 +123,14 @@ export class Appender {
     }
   }
 
-  /** Takes an Arrow table (of any copy of the library) or the bytes of an Arrow IPC stream. Columns go by position and must
-   *  have the Arrow types that the relation's columns have. */
+  /** Takes an Arrow table (of any copy of the library) or the bytes of an Arrow IPC stream. Its columns are found by name; all
+   *  must be there, in the Arrow type of the relation's column or one that holds the same values. */
   async appendArrow(rows: Table | Uint8Array): Promise<void> {
     this.#check()
     await this.#seal()
-    await this.#send(rows instanceof Uint8Array ? rows : RecordBatchStreamWriter.writeAll(rows.batches).toUint8Array(true))
+    await this.#send(
+      rows instanceof Uint8Array ? rows : RecordBatchStreamWriter.writeAll(rows.batches).toUint8Array(true),
+    )
   }
 
   /** Resolves when all rows taken so far are committed. Throws when any of them was not. */

@@ -60,7 +60,11 @@ export class Database {
   }
 
   /** Runs one statement. Parameters are `$1`, `$2`, … in its text. */
-  async query<T = Row>(text: string, parameters: readonly Parameter[] = [], options: CallOptions = {}): Promise<Result<T>> {
+  async query<T = Row>(
+    text: string,
+    parameters: readonly Parameter[] = [],
+    options: CallOptions = {},
+  ): Promise<Result<T>> {
     const run = this.#session.run(text, { ...bound(parameters), signal: options.signal })
     return new Result<T>(await cancellable(run, options.signal))
   }

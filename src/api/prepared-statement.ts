@@ -14,7 +14,10 @@ export class PreparedStatement<T = Row> {
     this.text = text
   }
 
-  async query(parameters: readonly Parameter[] = [], options: { readonly signal?: AbortSignal } = {}): Promise<Result<T>> {
+  async query(
+    parameters: readonly Parameter[] = [],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Result<T>> {
     const { signal } = options
     return new Result<T>(await this.#session.run(this.text, { ...bound(parameters), signal }))
   }

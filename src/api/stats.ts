@@ -1,35 +1,62 @@
-/** Counters of the engine, as it reports them. All are of this process since `open`, but for rows and bytes. */
+/** Counters of the engine, as it reports them: of this process since `open`, but for rows and bytes of relations. */
 
-export interface RelationStats {
-  readonly name?: string
-  readonly rows: number
-  readonly bytes?: number
-}
-
-export interface SourceStats {
-  readonly rows: number
-  readonly dead_letters: number
-  /** Messages that the topic has and the source has not read. */
-  readonly lag?: number
-  /** The last error, while it lasts. */
-  readonly error?: string | null
-}
-
-export interface SinkStats {
-  readonly rows: number
-  readonly error?: string | null
-}
-
-/** From commit to published in all views. */
-export interface FreshnessStats {
+/** A duration's distribution; zero count means nothing was measured yet. */
+export interface Percentiles {
   readonly count: number
   readonly p50_ms: number
   readonly p99_ms: number
 }
 
-/** What the engine counts; it may tell more than is named here. */
+export interface RelationStats {
+  readonly id: number
+  readonly name: string
+  readonly rows: number
+  readonly bytes: number
+}
+
+export interface ViewStats {
+  readonly id: number
+  readonly name: string
+  readonly rows: number
+  /** Why the view stopped; null while it is kept up to date. */
+  readonly error: string | null
+}
+
+export interface SourceStats {
+  readonly id: number
+  readonly name: string
+  readonly rows: number
+  readonly dead_letters: number
+  /** Messages that the topic has and the source has not read. */
+  readonly lag: number
+  /** The last error, while it lasts. */
+  readonly error: string | null
+}
+
+export interface SinkStats {
+  readonly id: number
+  readonly name: string
+  readonly rows: number
+  readonly error: string | null
+  /** From commit to delivered. */
+  readonly freshness: Percentiles
+}
+
 export interface Stats {
+  /** The newest commit. */
   readonly epoch: number
-  readonly freshness: FreshnessStats
-  readonly [name: string]: unknown
+  readonly durable_epoch: number
+  /** The commit that all views have reached. */
+  readonly flow_frontier: number
+  readonly journal_bytes: number
+  /** Commits that wait for the views. */
+  readonly flow_waiting_bytes: number
+  /** The process's resident memory. */
+  readonly memory_bytes: number
+  /** From commit to published in all views. */
+  readonly freshness: Percentiles
+  readonly relations: readonly RelationStats[]
+  readonly views: readonly ViewStats[]
+  readonly sources: readonly SourceStats[]
+  readonly sinks: readonly SinkStats[]
 }

@@ -1,6 +1,7 @@
 /** The catalog as the engine has it, read whole and never changed: a DDL statement makes the session read a new one. */
-import type { Definition } from '../../sql/contract/plan.generated.js'
+
 import { type Catalog, createCatalog } from '../../sql/catalog/catalog.js'
+import type { Definition } from '../../sql/contract/plan.generated.js'
 import { Code } from '../../sql/diag/codes.js'
 import { MillraceError } from '../native/errors.js'
 import { type CatalogEntry, describe } from './describe.js'
@@ -21,7 +22,10 @@ export class StoredCatalog {
   writable(name: string): Definition {
     const definition = this.#byName.get(name)
     if (definition === undefined) {
-      const near = this.names.didYouMean(name, (other) => other.object.kind === 'table' || other.object.kind === 'stream')
+      const near = this.names.didYouMean(
+        name,
+        (other) => other.object.kind === 'table' || other.object.kind === 'stream',
+      )
       throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`, {
         hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
       })

@@ -1,5 +1,11 @@
 /** One user's way through the engine: text is parsed and compiled against the newest catalog, and its command is run. */
-import { type Command, type Definition, type Field, type Literal, PLAN_VERSION } from '../../sql/contract/plan.generated.js'
+import {
+  type Command,
+  type Definition,
+  type Field,
+  type Literal,
+  PLAN_VERSION,
+} from '../../sql/contract/plan.generated.js'
 import { Code } from '../../sql/diag/codes.js'
 import { type Compiled, compile, type ParsedStatement, parseScript } from '../../sql/index.js'
 import { StoredCatalog } from '../catalog/stored-catalog.js'
@@ -34,6 +40,8 @@ export class Session {
   /** Emptied when the catalog changes. */
   readonly #compiled = new StatementCache<Compiled>()
   readonly #settings = new Map<string, string>()
+  /** Writes that the engine has and has not acknowledged. */
+  readonly #writes = new Set<Promise<unknown>>()
 
   constructor(engine: NativeEngine) {
     this.engine = engine
@@ -75,15 +83,14 @@ export class Session {
     options: RunOptions & { readonly snapshot?: boolean | undefined } = {},
   ): Promise<{ readonly native: NativeSubscription; readonly fields: readonly Field[] }> {
     const statement = this.#single(text)
-    if (statement === undefined) throw new MillraceError(Code.SyntaxError, 'a subscription needs a query')
-    await this.#ready(options.signal)
-    const compiled = this.#compile(asSubscribe(statement, options.snapshot), text, options.parameters)
-    if (compiled.kind !== 'subscribe') {
-      throw new MillraceError(Code.SyntaxError, 'a subscription needs a query', {
-        hint: 'Give a SELECT or SUBSCRIBE TO (SELECT …).',
-      })
-    }
-    return { native: await this.#guard(() => this.engine.subscribe(compiled.command)), fields: compiled.fields }
+    if (statement === undefined) throw noQuery()
+    return await this.#turnstile.enter(() => {
+      throwIfAborted(options.signal)
+      const compiled = this.#compile(asSubscribe(statement, options.snapshot), text, options.parameters)
+      if (compiled.kind !== 'subscribe') throw noQuery()
+      const { command, fields } = compiled
+      return { exclusive: false, work: this.engine.subscribe(command).then((native) => ({ native, fields }), rethrow) }
+    })
   }
 
   #single(text: string): ParsedStatement | undefined {
@@ -95,23 +102,40 @@ export class Session {
     })
   }
 
-  async #step(statement: ParsedStatement, text: string, options: RunOptions): Promise<Outcome> {
-    await this.#ready(options.signal)
-    const compiled = this.#compileCached(statement, text, options)
+  #step(statement: ParsedStatement, text: string, options: RunOptions): Promise<Outcome> {
+    return this.#turnstile.enter(() => {
+      throwIfAborted(options.signal)
+      const compiled = this.#compileCached(statement, text, options)
+      return { exclusive: compiled.kind === 'ddl', work: this.#begin(compiled, options.signal).catch(rethrow) }
+    })
+  }
+
+  /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
+  async #begin(compiled: Compiled, signal: AbortSignal | undefined): Promise<Outcome> {
     switch (compiled.kind) {
       case 'query': {
-        const ipc = await this.#guard(() => this.engine.query(compiled.command, options.signal))
+        const ipc = await this.engine.query(compiled.command, signal)
         return { tag: 'SELECT', fields: compiled.fields, ipc, notices: [] }
       }
       case 'dml': {
-        const { rows, epoch } = await this.#guard(() => this.engine.execute(compiled.command))
-        const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
-        return { tag, fields: [], rowCount: rows, epoch, notices: [] }
+        const write = this.engine.execute(compiled.command)
+        this.#writes.add(write)
+        try {
+          const { rows, epoch } = await write
+          const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
+          return { tag, fields: [], rowCount: rows, epoch, notices: [] }
+        } finally {
+          this.#writes.delete(write)
+        }
       }
       case 'ddl':
-        return await this.#turnstile.close(() => this.#changeCatalog(compiled))
-      case 'rows':
-        return { tag: compiled.tag, fields: compiled.fields, ipc: textRows(compiled.fields, compiled.rows), notices: [] }
+        // The engine runs DDL and writes on different threads: a DROP must not overtake an INSERT.
+        await Promise.allSettled(this.#writes)
+        return await this.#changeCatalog(compiled)
+      case 'rows': {
+        const { tag, fields, rows } = compiled
+        return { tag, fields, ipc: textRows(fields, rows), notices: [] }
+      }
       case 'set':
         if (compiled.value === null) this.#settings.delete(compiled.name)
         else this.#settings.set(compiled.name, compiled.value)
@@ -123,11 +147,6 @@ export class Session {
       default:
         return compiled satisfies never
     }
-  }
-
-  async #ready(signal: AbortSignal | undefined): Promise<void> {
-    await this.#turnstile.pass()
-    if (signal?.aborted) throw canceled(signal.reason)
   }
 
   #compileCached(statement: ParsedStatement, text: string, { parameters }: RunOptions): Compiled {
@@ -166,18 +185,10 @@ export class Session {
       )
     }
     const command: Command = { command: 'ddl', version: PLAN_VERSION, changes: [...changes] }
-    const { epoch } = await this.#guard(() => this.engine.execute(command))
+    const { epoch } = await this.engine.execute(command)
     this.#catalog = new StoredCatalog(this.engine.definitions())
     this.#compiled.clear()
     return { tag, fields: [], epoch, notices }
-  }
-
-  async #guard<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw toMillraceError(error)
-    }
   }
 }
 
@@ -187,6 +198,21 @@ function asSubscribe(statement: ParsedStatement, snapshot: boolean | undefined):
   if (tree.kind === 'subscribe') return { ...statement, tree: { ...tree, snapshot: snapshot ?? tree.snapshot } }
   if (tree.kind !== 'query') return statement
   return { ...statement, tree: { kind: 'subscribe', query: tree, snapshot: snapshot ?? false, span: tree.span } }
+}
+
+function noQuery(): MillraceError {
+  return new MillraceError(Code.SyntaxError, 'a subscription needs a query', {
+    hint: 'Give a SELECT or SUBSCRIBE TO (SELECT …).',
+  })
+}
+
+/** A panic in Rust comes as an exception of the binding. */
+function rethrow(error: unknown): never {
+  throw toMillraceError(error)
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw canceled(signal.reason)
 }
 
 function withModel(definition: Definition, onnx: Uint8Array): Definition {

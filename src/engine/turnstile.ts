@@ -1,25 +1,21 @@
-/** Orders DDL: while a statement that changes the catalog runs, later ones wait, so that each is compiled against the
- *  catalog that those before it left. Statements that only read the catalog never wait for each other. */
+/** Orders statements: each begins (is compiled and handed to the engine) after those before it have begun, and after DDL among
+ *  them has ended, so that it sees the catalog that they left. Statements that only read the catalog run side by side. */
+
+/** A statement that has begun. */
+export interface Begun<T> {
+  readonly work: Promise<T>
+  /** Whether later statements wait for its end. */
+  readonly exclusive: boolean
+}
+
 export class Turnstile {
-  #busy: Promise<void> | undefined
+  #tail: Promise<unknown> = Promise.resolve()
 
-  /** Resolves when no DDL is running. Those who waited go on in the order in which they came. */
-  async pass(): Promise<void> {
-    // One that passed before may have closed it again.
-    while (this.#busy !== undefined) await this.#busy
-  }
-
-  /** Runs the work with the turnstile closed. Must be called without an await after `pass`. */
-  async close<T>(work: () => Promise<T>): Promise<T> {
-    let open!: () => void
-    this.#busy = new Promise((resolve) => {
-      open = resolve
-    })
-    try {
-      return await work()
-    } finally {
-      this.#busy = undefined
-      open()
-    }
+  /** `begin` runs in the order of the calls; what it throws is the caller's and holds nobody up. */
+  enter<T>(begin: () => Begun<T>): Promise<T> {
+    const begun = this.#tail.then(begin)
+    const ignore = () => undefined
+    this.#tail = begun.then(({ work, exclusive }) => (exclusive ? work.then(ignore, ignore) : undefined), ignore)
+    return begun.then(({ work }) => work)
   }
 }

@@ -3,12 +3,12 @@
  *  lose digits. */
 import { type Data, type RecordBatch, RecordBatchReader, Table } from 'apache-arrow'
 import type { DataType } from '../../sql/contract/plan.generated.js'
+import { Code } from '../../sql/diag/codes.js'
 import { Decimal } from '../values/decimal.js'
 import type { Value } from '../values/format.js'
 import { Instant } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
 import { formatDate, formatTime, formatTimestamp } from '../values/sql-types.js'
-import { Code } from '../../sql/diag/codes.js'
 import { MillraceError } from './errors.js'
 
 /** Reads one value of a column; NULL is null. */
@@ -99,7 +99,9 @@ function presentReader(column: Data, type: DataType): ValueReader {
 }
 
 /** Makes row objects of a result. The names are the same for every row, so it is made once. */
-export function rowMaker(names: readonly string[]): (readers: readonly ValueReader[], index: number) => Record<string, Value> {
+export function rowMaker(
+  names: readonly string[],
+): (readers: readonly ValueReader[], index: number) => Record<string, Value> {
   // A column may be called __proto__: assigning it would change the prototype instead.
   if (names.includes('__proto__')) {
     return (readers, index) => {

@@ -1,4 +1,5 @@
-/** What the addon exports. Checked against the generated `binding.d.cts` by tests/api/binding.test.ts. */
+/** What the addon exports, as native.ts uses it. Not the generated `binding.d.cts`: that is there only after the native build,
+ *  and the types of this package must not need one. */
 import type { NativeError } from './errors.js'
 
 export interface ExecuteResult {

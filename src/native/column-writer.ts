@@ -1,33 +1,33 @@
 /** Writes rows into Arrow columns for an append. One writer a column: typed arrays that are filled row by row and handed to
  *  Arrow without another copy. Not arrow-js's builders: they know neither exact NUMERICs nor whose column an error is in. */
 import {
+  Decimal as ArrowDecimal,
+  Interval as ArrowInterval,
+  type DataType as ArrowType,
   Binary,
   Bool,
   type Data,
   DateDay,
-  Decimal as ArrowDecimal,
-  type DataType as ArrowType,
   Field,
   Float32,
   Float64,
   Int16,
   Int32,
   Int64,
-  Interval as ArrowInterval,
   IntervalUnit,
   makeData,
   RecordBatch,
   RecordBatchStreamWriter,
   Schema,
   Struct,
-  Timestamp,
   TimeMicrosecond,
+  Timestamp,
   TimeUnit,
   Utf8,
 } from 'apache-arrow'
 import type { DataType } from '../../sql/contract/plan.generated.js'
-import { convert } from './convert.js'
 import { Code } from '../../sql/diag/codes.js'
+import { convert } from './convert.js'
 import { MillraceError } from './errors.js'
 
 export interface WriterColumn {
@@ -37,6 +37,8 @@ export interface WriterColumn {
 
 /** Bytes that a text gets at first, for each row; its buffer grows as needed. */
 const TEXT_BYTES_PER_ROW = 16
+/** Texts up to here are written by a loop: a call into Node costs more. */
+const SHORT_TEXT = 32
 /** Offsets of texts are 32 bits. */
 const TEXT_BYTES_MAX = 0x7fff_ffff
 
@@ -102,7 +104,11 @@ export class BatchWriter {
   take(): Uint8Array {
     const rows = this.#rows
     this.#rows = 0
-    return writeBatch(this.#schema, this.#columns.map((column) => column.data(rows)), rows)
+    return writeBatch(
+      this.#schema,
+      this.#columns.map((column) => column.data(rows)),
+      rows,
+    )
   }
 }
 
@@ -142,7 +148,7 @@ class ColumnWriter {
       case 'text':
       case 'bytea':
         this.#offsets = new Int32Array(capacity + 1)
-        this.#values = new Uint8Array(capacity * TEXT_BYTES_PER_ROW)
+        this.#values = Buffer.allocUnsafeSlow(capacity * TEXT_BYTES_PER_ROW)
         break
       case 'boolean':
         this.#values = new Uint8Array((capacity + 7) >> 3)
@@ -245,8 +251,8 @@ class ColumnWriter {
     const start = this.#offsets![row]!
     // A UTF-16 unit takes at most three bytes.
     const bytes = this.#reserve(start, text.length * 3)
-    const end = start + Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength).write(text, start, 'utf8')
-    this.#offsets![row + 1] = end
+    const ascii = text.length <= SHORT_TEXT && writeAscii(bytes, start, text)
+    this.#offsets![row + 1] = start + (ascii ? text.length : bytes.write(text, start, 'utf8'))
   }
 
   #setBytes(row: number, value: Uint8Array): void {
@@ -255,17 +261,30 @@ class ColumnWriter {
     this.#offsets![row + 1] = start + value.length
   }
 
-  #reserve(start: number, more: number): Uint8Array {
-    const values = this.#values as Uint8Array
+  #reserve(start: number, more: number): Buffer {
+    const values = this.#values as Buffer
     if (start + more <= values.length) return values
     if (start + more > TEXT_BYTES_MAX) {
-      throw new MillraceError(Code.InsufficientResources, `column "${this.#column.name}" has more than 2 GiB of text in one batch`)
+      throw new MillraceError(
+        Code.InsufficientResources,
+        `column "${this.#column.name}" has more than 2 GiB of text in one batch`,
+      )
     }
-    const grown = new Uint8Array(Math.min(TEXT_BYTES_MAX, Math.max(start + more, values.length * 2)))
+    const grown = Buffer.allocUnsafeSlow(Math.min(TEXT_BYTES_MAX, Math.max(start + more, values.length * 2)))
     grown.set(values.subarray(0, start))
     this.#values = grown
     return grown
   }
+}
+
+/** False when it holds anything but ASCII; what was written then is written over. */
+function writeAscii(bytes: Uint8Array, start: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code > 0x7f) return false
+    bytes[start + at] = code
+  }
+  return true
 }
 
 function countBits(bytes: Uint8Array, bits: number): number {

@@ -1,12 +1,14 @@
 /** One JavaScript value to the number or bytes that Arrow stores for a SQL type. What does not fit is refused with the
  *  column's name; nothing is rounded but a NUMERIC to its scale, as PostgreSQL does. */
 import type { DataType } from '../../sql/contract/plan.generated.js'
+import { Code } from '../../sql/diag/codes.js'
 import { Decimal } from '../values/decimal.js'
 import { epochMicroseconds } from '../values/instant.js'
 import { INTEGER_LIMITS, type IntervalParts, parseValue, typeName } from '../values/sql-types.js'
-import { Code } from '../../sql/diag/codes.js'
 import { MillraceError } from './errors.js'
 
+/** Fifteen digits of a double are its decimal text. */
+const EXACT_UNITS_MAX = 1e15
 const INT64 = INTEGER_LIMITS.bigint
 
 export const convert = {
@@ -24,7 +26,8 @@ export const convert = {
 
   bigint(value: unknown, column: string): bigint {
     const type: DataType = { type: 'bigint' }
-    if (typeof value === 'bigint') return value >= INT64[0] && value <= INT64[1] ? value : outOfRange(value, type, column)
+    if (typeof value === 'bigint')
+      return value >= INT64[0] && value <= INT64[1] ? value : outOfRange(value, type, column)
     if (typeof value !== 'number') return refuse(value, type, column)
     if (Number.isSafeInteger(value)) return BigInt(value)
     return refuse(value, type, column, 'A number holds integers exactly only up to 2^53.', 'Give a bigint.')
@@ -41,6 +44,13 @@ export const convert = {
 
   /** The unscaled integer at the column's scale. */
   numeric(value: unknown, type: DataType & { type: 'numeric' }, column: string): bigint {
+    if (typeof value === 'number') {
+      // A double that is a whole number of units at this scale needs no reading of its text.
+      const factor = 10 ** type.scale
+      const units = Math.round(value * factor)
+      if (Math.abs(units) < EXACT_UNITS_MAX && units / factor === value && Math.abs(units) < 10 ** type.precision)
+        return BigInt(units)
+    }
     let decimal: Decimal
     if (value instanceof Decimal) decimal = value
     else if (typeof value === 'bigint' || typeof value === 'string') decimal = decimalOf(value, type, column)
@@ -77,7 +87,8 @@ export const convert = {
   /** Microseconds since 1970: a Date, a text, or the microseconds as bigint. A plain number could be of any unit. */
   moment(value: unknown, type: DataType & { type: 'timestamp' | 'timestamptz' }, column: string): bigint {
     if (value instanceof Date) return epochMicroseconds(value) ?? refuse(value, type, column, 'The date is invalid.')
-    if (typeof value === 'bigint') return value >= INT64[0] && value <= INT64[1] ? value : outOfRange(value, type, column)
+    if (typeof value === 'bigint')
+      return value >= INT64[0] && value <= INT64[1] ? value : outOfRange(value, type, column)
     if (typeof value === 'string') return parsed(value, type, column).value
     return refuse(value, type, column, undefined, 'Give a Date, a text, or microseconds since 1970 as a bigint.')
   },
@@ -86,7 +97,8 @@ export const convert = {
     if (typeof value === 'string') return parsed(value, { type: 'interval' }, column)
     if (typeof value !== 'object' || value === null) return refuse(value, { type: 'interval' }, column)
     const { months = 0, days = 0, microseconds = 0n } = value as Partial<IntervalParts>
-    const fits = int32(months) && int32(days) && (typeof microseconds === 'bigint' || Number.isSafeInteger(microseconds))
+    const fits =
+      int32(months) && int32(days) && (typeof microseconds === 'bigint' || Number.isSafeInteger(microseconds))
     return fits ? { months, days, microseconds: BigInt(microseconds) } : refuse(value, { type: 'interval' }, column)
   },
 }
@@ -103,7 +115,10 @@ function decimalOf(value: string | bigint, type: DataType, column: string): Deci
   }
 }
 
-type LiteralOf<T extends DataType['type']> = Extract<import('../../sql/contract/plan.generated.js').Literal, { type: T }>
+type LiteralOf<T extends DataType['type']> = Extract<
+  import('../../sql/contract/plan.generated.js').Literal,
+  { type: T }
+>
 
 /** A text as the SQL literal of that type would be read. */
 function parsed<T extends 'date' | 'time' | 'timestamp' | 'timestamptz' | 'interval'>(
@@ -118,19 +133,27 @@ function parsed<T extends 'date' | 'time' | 'timestamp' | 'timestamptz' | 'inter
 }
 
 function outOfRange(value: unknown, type: DataType, column: string): never {
-  throw new MillraceError(Code.NumericValueOutOfRange, `value ${String(value)} is out of range for column "${column}" of type ${typeName(type)}`)
+  throw new MillraceError(
+    Code.NumericValueOutOfRange,
+    `value ${String(value)} is out of range for column "${column}" of type ${typeName(type)}`,
+  )
 }
 
 function refuse(value: unknown, type: DataType, column: string, detail?: string, hint?: string): never {
-  throw new MillraceError(Code.DatatypeMismatch, `column "${column}" is of type ${typeName(type)} but the value is ${describe(value)}`, {
-    detail,
-    hint,
-  })
+  throw new MillraceError(
+    Code.DatatypeMismatch,
+    `column "${column}" is of type ${typeName(type)} but the value is ${describe(value)}`,
+    {
+      detail,
+      hint,
+    },
+  )
 }
 
 function describe(value: unknown): string {
   if (value === null) return 'null'
-  if (typeof value === 'string') return `the text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`
+  if (typeof value === 'string')
+    return `the text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`
   if (typeof value === 'object') return `an object of class ${value.constructor?.name ?? 'null'}`
   if (typeof value === 'bigint') return `the bigint ${value}n`
   return `the ${typeof value} ${String(value)}`

@@ -6,13 +6,7 @@ const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true })
 const unpackr = new Packr({ useRecords: false, int64AsType: 'bigint' })
 
 /** Fields that are 64-bit in the contract. MessagePack writes a small one in a byte, and so it is read as a number. */
-const BIGINT_FIELDS: ReadonlySet<string> = new Set([
-  'delay_us',
-  'microseconds',
-  'size_us',
-  'slide_us',
-  'offset_us',
-])
+const BIGINT_FIELDS: ReadonlySet<string> = new Set(['delay_us', 'microseconds', 'size_us', 'slide_us', 'offset_us'])
 const BIGINT_LITERALS: ReadonlySet<unknown> = new Set(['bigint', 'time', 'timestamp', 'timestamptz'])
 /** 64-bit in these operators; LAG's offset and a frame's are not. */
 const BIGINT_OPERATORS: Readonly<Record<string, readonly string[]>> = {

@@ -25,7 +25,10 @@ export interface Delivery {
 let binding: Binding | undefined
 
 /** Opens a database in a folder, or in memory for `null`. */
-export async function openEngine(path: string | null, options: { readonly durability?: string }): Promise<NativeEngine> {
+export async function openEngine(
+  path: string | null,
+  options: { readonly durability?: string },
+): Promise<NativeEngine> {
   binding ??= loadBinding(packageRoot(dirname(fileURLToPath(import.meta.url))))
   const { error, engine } = await binding.Engine.open(path, options)
   if (error) throw fromNative(error)

@@ -49,7 +49,14 @@ async function run(database: Database, options: Arguments): Promise<number> {
   if (options.inputs.length === 0 && process.stdin.isTTY) {
     process.stdout.write(`millrace ${version()}. \\? tells the commands, \\q leaves.\n\n`)
     const history = join(homedir(), '.millrace_history')
-    await runRepl(database, { input: process.stdin, output: process.stdout, errors: process.stderr, history, expanded, quiet })
+    await runRepl(database, {
+      input: process.stdin,
+      output: process.stdout,
+      errors: process.stderr,
+      history,
+      expanded,
+      quiet,
+    })
     return 0
   }
   const shell = new Shell(database, { output: process.stdout, errors: process.stderr, expanded, quiet })

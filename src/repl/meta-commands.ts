@@ -91,14 +91,20 @@ async function toggle(shell: Shell, argument: string, setting: 'expanded' | 'tim
 async function include(shell: Shell, path: string): Promise<boolean> {
   const depth = includeDepth.get(shell) ?? 0
   if (path === '' || depth >= INCLUDE_DEPTH_MAX) {
-    await shell.warn(path === '' ? '\\i: missing required argument\n' : `\\i: more than ${INCLUDE_DEPTH_MAX} scripts inside each other\n`)
+    await shell.warn(
+      path === ''
+        ? '\\i: missing required argument\n'
+        : `\\i: more than ${INCLUDE_DEPTH_MAX} scripts inside each other\n`,
+    )
     return false
   }
   let text: string
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    await shell.warn(`${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'No such file or directory' : String(error)}\n`)
+    await shell.warn(
+      `${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'No such file or directory' : String(error)}\n`,
+    )
     return false
   }
   includeDepth.set(shell, depth + 1)
@@ -145,7 +151,11 @@ async function list(shell: Shell, title: string, accept: (kind: CatalogKind) => 
   const rows = entries
     .map((entry) => [entry.name, KIND_NAMES[entry.kind], entry.columns.map((column) => column.name).join(', ')])
     .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
-    .map(([name = '', kind = '', columns = '']) => [name, kind, columns.length > 60 ? `${columns.slice(0, 59)}…` : columns])
+    .map(([name = '', kind = '', columns = '']) => [
+      name,
+      kind,
+      columns.length > 60 ? `${columns.slice(0, 59)}…` : columns,
+    ])
   await shell.printTable({ columns: ['Name', 'Type', 'Columns'], right: [], rows }, title)
   return true
 }
@@ -168,14 +178,25 @@ function describeText(entry: CatalogEntry): string {
   const table = {
     columns: ['Column', 'Type', 'Nullable', 'Default'],
     right: [],
-    rows: entry.columns.map((column) => [column.name, column.type, column.nullable ? '' : 'not null', column.default ?? '']),
+    rows: entry.columns.map((column) => [
+      column.name,
+      column.type,
+      column.nullable ? '' : 'not null',
+      column.default ?? '',
+    ]),
   }
   const lines: string[] = []
-  if (entry.columns.length > 0) lines.push(formatAligned(table, title).replace(/\([^\n]*\)\n\n$/, '').trimEnd())
+  if (entry.columns.length > 0)
+    lines.push(
+      formatAligned(table, title)
+        .replace(/\([^\n]*\)\n\n$/, '')
+        .trimEnd(),
+    )
   else lines.push(title)
   if (entry.primaryKey.length > 0) lines.push(`Primary key: ${entry.primaryKey.join(', ')}`)
   for (const [name, value] of entry.properties) lines.push(`${name.charAt(0).toUpperCase()}${name.slice(1)}: ${value}`)
   if (entry.dependsOn.length > 0) lines.push(`Reads: ${entry.dependsOn.join(', ')}`)
-  if (entry.kind.endsWith('view') || entry.kind === 'sink') lines.push('Definition:', `    ${entry.sql.trim().replaceAll('\n', '\n    ')}`)
+  if (entry.kind.endsWith('view') || entry.kind === 'sink')
+    lines.push('Definition:', `    ${entry.sql.trim().replaceAll('\n', '\n    ')}`)
   return `${lines.join('\n')}\n\n`
 }

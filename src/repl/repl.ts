@@ -2,7 +2,7 @@
 import { createInterface, type Interface } from 'node:readline'
 import type { Database } from '../index.js'
 import { complete } from './completion.js'
-import { History, HISTORY_ENTRIES_MAX } from './history.js'
+import { HISTORY_ENTRIES_MAX, History } from './history.js'
 import { Shell } from './shell.js'
 import { type Input, StatementReader } from './statements.js'
 
@@ -91,7 +91,11 @@ class Prompt {
     if (this.#busy) return
     this.#busy = true
     try {
-      for (let line = this.#waiting.shift(); line !== undefined && !this.#shell.quitting; line = this.#waiting.shift()) {
+      for (
+        let line = this.#waiting.shift();
+        line !== undefined && !this.#shell.quitting;
+        line = this.#waiting.shift()
+      ) {
         this.#typed.push(line)
         for (const input of this.#reader.line(line)) {
           this.#remember(input)

@@ -1,6 +1,14 @@
 /** Runs what was typed or piped in on a database, and prints what psql would. Shared by scripts and the prompt. */
 import { once } from 'node:events'
-import { type DataType, type Database, type Field, formatText, MillraceError, type Result, type Value } from '../index.js'
+import {
+  type Database,
+  type DataType,
+  type Field,
+  formatText,
+  MillraceError,
+  type Result,
+  type Value,
+} from '../index.js'
 import { displayWidth, padEnd, padStart } from './display-width.js'
 import { formatError } from './error-text.js'
 import { runMetaCommand } from './meta-commands.js'
@@ -91,7 +99,8 @@ export class Shell {
   }
 
   async #printResult(result: Result): Promise<void> {
-    if (result.rowCount <= PRINT_ROWS || this.expanded) return await this.printTable(textTable(result.fields, result.arrays()))
+    if (result.rowCount <= PRINT_ROWS || this.expanded)
+      return await this.printTable(textTable(result.fields, result.arrays()))
     // Aligning all of a very large result would hold all its text at once: the parts are aligned one by one.
     let rows: Value[][] = []
     for (const batch of result.batches()) {
@@ -116,11 +125,20 @@ export class Shell {
     let headed = false
     try {
       for await (const { epoch, changes } of subscription) {
-        const rows = changes.map(({ weight, row }) => [epoch, weight, ...subscription.fields.map(({ name }) => row[name]!)])
+        const rows = changes.map(({ weight, row }) => [
+          epoch,
+          weight,
+          ...subscription.fields.map(({ name }) => row[name]!),
+        ])
         const table = textTable(fields, rows)
-        widths = widths.map((width, at) => table.rows.reduce((most, row) => Math.max(most, displayWidth(row[at]!)), width))
+        widths = widths.map((width, at) =>
+          table.rows.reduce((most, row) => Math.max(most, displayWidth(row[at]!)), width),
+        )
         const line = (cells: readonly string[]) =>
-          cells.map((cell, at) => ` ${table.right[at] ? padStart(cell, widths[at]!) : padEnd(cell, widths[at]!)} `).join('|').trimEnd()
+          cells
+            .map((cell, at) => ` ${table.right[at] ? padStart(cell, widths[at]!) : padEnd(cell, widths[at]!)} `)
+            .join('|')
+            .trimEnd()
         if (!headed) {
           const rule = widths.map((width) => '-'.repeat(width + 2)).join('+')
           await this.print(`${line(fields.map((field) => field.name))}\n${rule}\n`)

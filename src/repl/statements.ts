@@ -1,7 +1,9 @@
 /** Input as it comes (lines of a terminal, chunks of a pipe) to whole statements and backslash commands. */
 import { split } from '../../sql/syntax/split.js'
 
-export type Input = { readonly kind: 'statement'; readonly text: string } | { readonly kind: 'meta'; readonly text: string }
+export type Input =
+  | { readonly kind: 'statement'; readonly text: string }
+  | { readonly kind: 'meta'; readonly text: string }
 
 /** Gathers lines until they end a statement. */
 export class StatementReader {

@@ -89,8 +89,9 @@ function widest(lines: readonly string[]): number {
 
 /** The lines of a value, its control characters written out: a value must not steer the terminal. */
 function visibleLines(text: string): string[] {
-  return text.split(/\r?\n/).map((line) =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-    line.replace(/[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`).replaceAll('\t', '        '),
-  )
+  return text.split(/\r?\n/).map((line) => line.replaceAll('\t', '        ').replace(/\p{Control}/gu, escaped))
+}
+
+function escaped(control: string): string {
+  return `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`
 }

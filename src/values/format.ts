@@ -5,16 +5,7 @@ import { Instant } from './instant.js'
 import type { Interval } from './interval.js'
 
 /** A value of a result, by its SQL type; see the README for the choice of each. */
-export type Value =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Decimal
-  | Interval
-  | Instant
+export type Value = null | boolean | number | bigint | string | Uint8Array | Decimal | Interval | Instant
 
 /** The text of a value that is not NULL. */
 export function formatText(value: unknown, type: DataType): string {

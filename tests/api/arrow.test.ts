@@ -39,16 +39,33 @@ describe('round trip', () => {
   for (const [type, values] of cases) it(type.type, () => expect(roundTrip(type, values)).toEqual(values))
 
   it('numeric', () => {
-    const values = ['99999999999999999999999999999999.9999', '-99999999999999999999999999999999.9999', '0.0001', '-0.0001', '0.0000']
+    const values = [
+      '99999999999999999999999999999999.9999',
+      '-99999999999999999999999999999999.9999',
+      '0.0001',
+      '-0.0001',
+      '0.0000',
+    ]
     expect(roundTrip(numeric, values).map(String)).toEqual(values)
-    expect(roundTrip(numeric, [1, 2n, 0.5, Decimal.from('1.00005'), null]).map(String)).toEqual(
-      ['1.0000', '2.0000', '0.5000', '1.0001', 'null'],
-    )
+    expect(roundTrip(numeric, [1, 2n, 0.5, Decimal.from('1.00005'), null]).map(String)).toEqual([
+      '1.0000',
+      '2.0000',
+      '0.5000',
+      '1.0001',
+      'null',
+    ])
   })
   it('timestamptz', () => {
     const values = [new Instant(1n), null, new Instant(-1n), new Date(5), '2026-01-02T03:04:05.678901+02:00', 7n]
     const back = roundTrip({ type: 'timestamptz' }, values) as (Instant | null)[]
-    expect(back.map((value) => value?.epochMicroseconds)).toEqual([1n, undefined, -1n, 5000n, 1_767_315_845_678_901n, 7n])
+    expect(back.map((value) => value?.epochMicroseconds)).toEqual([
+      1n,
+      undefined,
+      -1n,
+      5000n,
+      1_767_315_845_678_901n,
+      7n,
+    ])
   })
   it('interval', () => {
     const values = [new Interval({ months: -14, days: 3, microseconds: -5n }), null, new Interval({ days: -1 })]

@@ -35,7 +35,11 @@ describe('formatText gives what PostgreSQL prints', () => {
     ['timestamptz', new Instant(1_767_312_245_678_000n), '2026-01-02 00:04:05.678+00'],
     ['timestamptz', new Instant(-1n), '1969-12-31 23:59:59.999999+00'],
     ['interval', new Interval({}), '00:00:00'],
-    ['interval', new Interval({ months: 14, days: 3, microseconds: 14_706_789_000n }), '1 year 2 mons 3 days 04:05:06.789'],
+    [
+      'interval',
+      new Interval({ months: 14, days: 3, microseconds: 14_706_789_000n }),
+      '1 year 2 mons 3 days 04:05:06.789',
+    ],
     ['interval', new Interval({ days: -1, microseconds: 7_384_000_000n }), '-1 days +02:03:04'],
     ['interval', new Interval({ months: -1, days: 2, microseconds: -1n }), '-1 mons +2 days -00:00:00.000001'],
   ]
@@ -45,7 +49,9 @@ describe('formatText gives what PostgreSQL prints', () => {
 describe('Decimal', () => {
   it('keeps the digits and the scale', () => {
     expect(String(Decimal.from('-0.0500'))).toBe('-0.0500')
-    expect(String(Decimal.from('12345678901234567890123456789.123456789'))).toBe('12345678901234567890123456789.123456789')
+    expect(String(Decimal.from('12345678901234567890123456789.123456789'))).toBe(
+      '12345678901234567890123456789.123456789',
+    )
     expect(String(Decimal.from('1e3'))).toBe('1000')
     expect(JSON.stringify({ a: Decimal.from('1.50') })).toBe('{"a":"1.50"}')
   })

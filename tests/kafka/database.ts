@@ -1,13 +1,5 @@
 /** The small pipeline of these tests: numbered events in, an upsert topic out. */
-import type { Database, Stats } from '../../src/index.js'
-
-export interface ConnectorStats {
-  readonly name: string
-  readonly rows: number
-  readonly dead_letters?: number
-  readonly lag?: number
-  readonly error: string | null
-}
+import type { Database, SinkStats, SourceStats } from '../../src/index.js'
 
 export function sourceSql(brokers: string, topic: string, more = ''): string {
   return `CREATE SOURCE ${topic} (id BIGINT NOT NULL, grp TEXT, amount NUMERIC(12,2), at TIMESTAMPTZ)
@@ -20,18 +12,23 @@ export function sinkSql(brokers: string, topic: string, from: string, key: strin
     properties.bootstrap.server = '${brokers}') FORMAT UPSERT ENCODE JSON KEY (${key})`
 }
 
-export async function connector(db: Database, kind: 'sources' | 'sinks', name: string): Promise<ConnectorStats> {
-  const stats: Stats = await db.stats()
-  const found = (stats[kind] as ConnectorStats[]).find((one) => one.name === name)
-  if (found === undefined) throw new Error(`no ${name} among the ${kind}`)
+export async function source(db: Database, name: string): Promise<SourceStats> {
+  const found = (await db.stats()).sources.find((one) => one.name === name)
+  if (found === undefined) throw new Error(`there is no source ${name}`)
+  return found
+}
+
+export async function sink(db: Database, name: string): Promise<SinkStats> {
+  const found = (await db.stats()).sinks.find((one) => one.name === name)
+  if (found === undefined) throw new Error(`there is no sink ${name}`)
   return found
 }
 
 /** The stream that takes the source's messages that are no rows. */
-export function deadLettersOf(db: Database, source: string): string {
-  const properties = db.catalog().find((entry) => entry.name === source)?.properties ?? []
-  const stream = properties.find(([name]) => name === 'dead letters')?.[1]
-  if (stream === undefined) throw new Error(`${source} has no dead letters`)
+export function deadLettersOf(db: Database, name: string): string {
+  const properties = db.catalog().find((entry) => entry.name === name)?.properties ?? []
+  const stream = properties.find(([property]) => property === 'dead letters')?.[1]
+  if (stream === undefined) throw new Error(`${name} has no dead letters`)
   return stream
 }
 

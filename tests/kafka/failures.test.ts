@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { open } from '../../src/index.js'
 import { type Broker, eventually, latest, produce, readTopic, startBroker } from '../harness/kafka/index.js'
 import { root } from '../tidy/sources.js'
-import { connector, count, sinkSql, sourceSql } from './database.js'
+import { count, sinkSql, source, sourceSql } from './database.js'
 
 let broker: Broker
 let folder = ''
@@ -45,8 +45,8 @@ it('a broker that is not there is told, blocks nothing, and is used when it come
     await db.execute(sourceSql(`127.0.0.1:${port}`, 'waiting'))
     await db.execute(sinkSql(`127.0.0.1:${port}`, 'copied', 'waiting', 'id'))
     const away = await eventually(
-      () => connector(db, 'sources', 'waiting'),
-      (source) => source.error?.includes('refused') === true,
+      () => source(db, 'waiting'),
+      (stats) => stats.error?.includes('refused') === true,
     )
     expect(away.error).toMatch(new RegExp(`^cannot reach kafka at 127\\.0\\.0\\.1:${port}: `))
     await db.execute('CREATE TABLE meanwhile (a BIGINT PRIMARY KEY)')
@@ -55,8 +55,8 @@ it('a broker that is not there is told, blocks nothing, and is used when it come
 
     late = await startBroker({ port })
     await eventually(
-      () => connector(db, 'sources', 'waiting'),
-      (source) => source.error?.startsWith('topic "waiting" does not exist') === true,
+      () => source(db, 'waiting'),
+      (stats) => stats.error?.startsWith('topic "waiting" does not exist') === true,
     )
     await late.createTopic('waiting', 2)
     await late.createTopic('copied')
@@ -70,7 +70,7 @@ it('a broker that is not there is told, blocks nothing, and is used when it come
       () => readTopic(brokers, 'copied'),
       (found) => latest(found).size === 50,
     )
-    const here = await connector(db, 'sources', 'waiting')
+    const here = await source(db, 'waiting')
     expect(here.error).toBeNull()
   } finally {
     await db.close()
@@ -90,8 +90,8 @@ it('a broker that is killed and comes back costs nothing and doubles nothing', a
     )
     await broker.kill9()
     await eventually(
-      () => connector(db, 'sources', 'broken'),
-      (source) => source.error !== null,
+      () => source(db, 'broken'),
+      (stats) => stats.error !== null,
     )
     expect(await count(db, 'broken')).toBe(100)
     await broker.restart()
@@ -106,8 +106,8 @@ it('a broker that is killed and comes back costs nothing and doubles nothing', a
     expect(rows).toEqual([{ n: 200n, low: 0n, high: 199n }])
     expect(await count(db, 'broken')).toBe(200)
     await eventually(
-      () => connector(db, 'sources', 'broken'),
-      (source) => source.error === null && source.lag === 0,
+      () => source(db, 'broken'),
+      (stats) => stats.error === null && stats.lag === 0,
     )
   } finally {
     await db.close()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open } from '../../src/index.js'
 import { type Broker, eventually, latest, produce, readTopic, startBroker } from '../harness/kafka/index.js'
-import { connector, count, deadLettersOf, sinkSql, sourceSql } from './database.js'
+import { count, deadLettersOf, sinkSql, source, sourceSql } from './database.js'
 
 let broker: Broker
 let folder = ''
@@ -109,8 +109,8 @@ describe('a source', () => {
         expect(rows[index]?.reason).toMatch(reason)
       }
       await eventually(
-        () => connector(db, 'sources', 'poisoned'),
-        (source) => source.rows === 2 && source.dead_letters === 6 && source.lag === 0,
+        () => source(db, 'poisoned'),
+        (stats) => stats.rows === 2 && stats.dead_letters === 6 && stats.lag === 0,
       )
     } finally {
       await db.close()
@@ -120,7 +120,9 @@ describe('a source', () => {
   it('refuses properties that the client does not know', async () => {
     const db = await open()
     try {
-      await expect(db.execute(sourceSql(broker.brokers, 'x', ", properties.fetch.min.bites = '1'"))).rejects.toMatchObject({
+      await expect(
+        db.execute(sourceSql(broker.brokers, 'x', ", properties.fetch.min.bites = '1'")),
+      ).rejects.toMatchObject({
         code: '22023',
         message: expect.stringContaining('fetch.min.bites'),
       })
@@ -143,7 +145,9 @@ describe('source, view and sink', () => {
     )
     const first = await open(path)
     await first.execute(sourceSql(broker.brokers, 'events'))
-    await first.execute('CREATE MATERIALIZED VIEW totals AS SELECT grp, count(*) AS n, sum(amount) AS total FROM events GROUP BY grp')
+    await first.execute(
+      'CREATE MATERIALIZED VIEW totals AS SELECT grp, count(*) AS n, sum(amount) AS total FROM events GROUP BY grp',
+    )
     await first.execute(sinkSql(broker.brokers, 'sums', 'totals', 'grp'))
     await eventually(
       () => count(first, 'events'),

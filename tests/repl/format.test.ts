@@ -19,7 +19,15 @@ describe('aligned tables', () => {
       ],
     })
     expect(table).toBe(
-      [' id |   name    | n  ', '----+-----------+----', '  1 | a         | 10', ' 20 | long name |   ', '(2 rows)', '', ''].join('\n'),
+      [
+        ' id |   name    | n  ',
+        '----+-----------+----',
+        '  1 | a         | 10',
+        ' 20 | long name |   ',
+        '(2 rows)',
+        '',
+        '',
+      ].join('\n'),
     )
   })
   it('count one row and none', () => {
@@ -27,7 +35,15 @@ describe('aligned tables', () => {
     expect(formatAligned({ columns: ['a'], right: [], rows: [] })).toBe(' a \n---\n(0 rows)\n\n')
   })
   it('align wide characters by the columns they take', () => {
-    const table = formatAligned({ columns: ['a', 'b'], right: [], rows: [['日本', 'x'], ['é', 'y'], ['👍', 'z']] })
+    const table = formatAligned({
+      columns: ['a', 'b'],
+      right: [],
+      rows: [
+        ['日本', 'x'],
+        ['é', 'y'],
+        ['👍', 'z'],
+      ],
+    })
     expect(table).toBe('  a   | b \n------+---\n 日本 | x\n é    | y\n 👍   | z\n(3 rows)\n\n')
   })
   it('break values with several lines', () => {
@@ -41,7 +57,14 @@ describe('aligned tables', () => {
 })
 
 it('expanded tables stand as in psql', () => {
-  const table = { columns: ['id', 'some_long_name'], right: [], rows: [['1', 'hello'], ['2', '']] }
+  const table = {
+    columns: ['id', 'some_long_name'],
+    right: [],
+    rows: [
+      ['1', 'hello'],
+      ['2', ''],
+    ],
+  }
   expect(formatExpanded(table)).toBe(
     [
       '-[ RECORD 1 ]--+------',

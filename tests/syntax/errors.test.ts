@@ -25,19 +25,35 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   ['select sum(a) over (partiton ^by b)', 'syntax error at or near "by"', { hint: 'Did you mean "PARTITION"?' }],
   ['select count(*) fliter ^(where a)', 'syntax error at or near "("', { hint: 'Did you mean "FILTER"?' }],
   ['create ^tabel t (a int)', 'syntax error at or near "tabel"', { hint: 'Did you mean "TABLE"?' }],
-  ['create ^materialised view v as select 1', 'syntax error at or near "materialised"', { hint: 'Did you mean "MATERIALIZED"?' }],
+  [
+    'create ^materialised view v as select 1',
+    'syntax error at or near "materialised"',
+    { hint: 'Did you mean "MATERIALIZED"?' },
+  ],
   ['insert into t ^valeus (1)', 'syntax error at or near "valeus"', { hint: 'Did you mean "VALUES"?' }],
   ['insert ^t values (1)', 'syntax error at or near "t"', { detail: 'Expected INTO.' }],
   ['select a from t order ^a', 'syntax error at or near "a"', { detail: 'Expected BY.' }],
   ['select a, ^from t', 'syntax error at or near "from"', { detail: 'Expected an expression.' }],
   ['select a from t where^', 'syntax error at end of input', { detail: 'Expected an expression.' }],
   ['select (1 + 2^', 'syntax error at end of input', { detail: 'Expected one of: ",", ")", an operator.' }],
-  ['select case when a then b^', 'syntax error at end of input', { detail: 'Expected one of: ELSE, END, WHEN, an operator.' }],
+  [
+    'select case when a then b^',
+    'syntax error at end of input',
+    { detail: 'Expected one of: ELSE, END, WHEN, an operator.' },
+  ],
   ['select 1 between 2 ^or 3', 'syntax error at or near "or"', { detail: 'Expected one of: AND, an operator.' }],
   ['select a < b ^< c', 'syntax error at or near "<"'],
   ['select * from a join b ^where x', 'syntax error at or near "where"'],
-  ['drop ^t', 'syntax error at or near "t"', { detail: 'Expected one of: TABLE, MATERIALIZED, MODEL, SINK, SOURCE, STREAM, VIEW.' }],
-  ['create table ^order (a int)', 'syntax error at or near "order"', { hint: '"order" is a reserved word; as a name it is written in double quotes.' }],
+  [
+    'drop ^t',
+    'syntax error at or near "t"',
+    { detail: 'Expected one of: TABLE, MATERIALIZED, MODEL, SINK, SOURCE, STREAM, VIEW.' },
+  ],
+  [
+    'create table ^order (a int)',
+    'syntax error at or near "order"',
+    { hint: '"order" is a reserved word; as a name it is written in double quotes.' },
+  ],
   ['explain ^explain select 1', 'syntax error at or near "explain"'],
   ['commit ^now', 'syntax error at or near "now"', { detail: 'Expected one of: TRANSACTION, WORK.' }],
   ["select ^'abc", `unterminated quoted string at or near "'abc"`],
@@ -49,14 +65,26 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   ['select ^1a', 'trailing junk after numeric literal at or near "1a"'],
   ['select ^"" from t', 'zero-length delimited identifier at or near """"'],
   ['select a ^@ b', 'syntax error at or near "@"'],
-  ['select ^`a`', 'syntax error at or near "`"', { hint: 'Names are quoted with double quotes ("name"), not with backquotes.' }],
+  [
+    'select ^`a`',
+    'syntax error at or near "`"',
+    { hint: 'Names are quoted with double quotes ("name"), not with backquotes.' },
+  ],
   ["select ^E'\\u12'", 'invalid Unicode escape'],
   ['create table t (a int ^check (a > 1))', 'CHECK constraints are not supported', { code: Code.FeatureNotSupported }],
   ['create table t (a int, ^unique (a))', 'UNIQUE constraints are not supported', { code: Code.FeatureNotSupported }],
-  ['create table t (a int, primary key (a), ^primary key (a))', 'multiple primary keys are not allowed', { code: Code.InvalidTableDefinition }],
+  [
+    'create table t (a int, primary key (a), ^primary key (a))',
+    'multiple primary keys are not allowed',
+    { code: Code.InvalidTableDefinition },
+  ],
   ['create table t (a int, ^watermark for a as a)', 'a table has no watermark', { code: Code.InvalidTableDefinition }],
   ['create stream s (^a int primary key)', 'a stream has no primary key', { code: Code.InvalidTableDefinition }],
-  ['select * from ^tumble(t, ts)', 'tumble does not take 2 arguments', { code: Code.UndefinedFunction, hint: 'Write TUMBLE(table, time, size [, offset]).' }],
+  [
+    'select * from ^tumble(t, ts)',
+    'tumble does not take 2 arguments',
+    { code: Code.UndefinedFunction, hint: 'Write TUMBLE(table, time, size [, offset]).' },
+  ],
   ['select * from hop(^1, ts, a, b)', 'the first argument of hop must be a table or a query in parentheses'],
 ]
 
@@ -75,7 +103,12 @@ describe('table of errors', () => {
 })
 
 test('no hint where none is known', () => {
-  for (const text of ['select a b c from t', "create sink s from v format upsert encode", 'select a not b', 'select a, from t']) {
+  for (const text of [
+    'select a b c from t',
+    'create sink s from v format upsert encode',
+    'select a not b',
+    'select a, from t',
+  ]) {
     expect(errorOf(text).hint, text).toBeUndefined()
   }
 })

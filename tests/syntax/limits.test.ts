@@ -5,7 +5,8 @@ import { NESTING_MAX, STATEMENT_LENGTH_MAX, TREE_DEPTH_MAX } from '../../sql/syn
 import { printStatement } from '../../sql/syntax/printer.js'
 import { parseScript } from '../../sql/syntax/script.js'
 
-const nest = (open: string, inner: string, close: string, times: number) => `select ${open.repeat(times)}${inner}${close.repeat(times)}`
+const nest = (open: string, inner: string, close: string, times: number) =>
+  `select ${open.repeat(times)}${inner}${close.repeat(times)}`
 
 function codeOf(text: string): string {
   const start = performance.now()
@@ -28,7 +29,12 @@ test.each([
   ['scalar subqueries', nest('(select ', '1', ')', half)],
   ['derived tables', `select * from ${'(select * from '.repeat(half)}t${')'.repeat(half)}`],
   ['joins in parentheses', `select * from ${'(a join '.repeat(NESTING_MAX)}b${' on true)'.repeat(NESTING_MAX)}`],
-  ['a chain of operators', `select ${Array(TREE_DEPTH_MAX - 50).fill('a').join(' or ')}`],
+  [
+    'a chain of operators',
+    `select ${Array(TREE_DEPTH_MAX - 50)
+      .fill('a')
+      .join(' or ')}`,
+  ],
   ['a long list', `select a in (${Array(50_000).fill('1').join(', ')})`],
 ])('%s up to the limit', (_, text) => {
   const { statements } = parseScript(text)

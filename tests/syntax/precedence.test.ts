@@ -45,9 +45,13 @@ test.each([
 
 test('set operations: INTERSECT before UNION, left to right', () => {
   const query = (text: string) => withoutSpans(parseScript(text).statements[0]!.tree)
-  expect(query('select 1 union select 2 intersect select 3')).toEqual(query('select 1 union (select 2 intersect select 3)'))
+  expect(query('select 1 union select 2 intersect select 3')).toEqual(
+    query('select 1 union (select 2 intersect select 3)'),
+  )
   expect(query('select 1 except select 2 union select 3')).toEqual(query('(select 1 except select 2) union select 3'))
-  expect(query('select 1 except select 2 except select 3')).not.toEqual(query('select 1 except (select 2 except select 3)'))
+  expect(query('select 1 except select 2 except select 3')).not.toEqual(
+    query('select 1 except (select 2 except select 3)'),
+  )
 })
 
 test('SQL special forms are calls', () => {
@@ -72,13 +76,7 @@ test('strings', () => {
     if (tree.kind !== 'query' || tree.body.kind !== 'values') throw new Error('not values')
     return tree.body.rows[0]!.map((expr) => (expr.kind === 'string' ? expr.value : expr.kind))
   }
-  expect(values("'it''s', '', 'a\\n', E'a\\n\\t\\\\\\'', e'\\x41\\101\\u00e9\\U0001F600', $$a'b$$, $t$x $$ y$t$")).toEqual([
-    "it's",
-    '',
-    'a\\n',
-    "a\n\t\\'",
-    'AAé😀',
-    "a'b",
-    'x $$ y',
-  ])
+  expect(
+    values("'it''s', '', 'a\\n', E'a\\n\\t\\\\\\'', e'\\x41\\101\\u00e9\\U0001F600', $$a'b$$, $t$x $$ y$t$"),
+  ).toEqual(["it's", '', 'a\\n', "a\n\t\\'", 'AAé😀', "a'b", 'x $$ y'])
 })

@@ -5,8 +5,33 @@ import { isComplete, parseScript } from '../../sql/syntax/script.js'
 import { createLexer } from '../../sql/syntax/tokens.js'
 
 test('isComplete', () => {
-  const complete = ['select 1;', 'select 1; ', 'select 1; -- done', 'select 1; /* done */\n', ';', "select ';';", 'select $$;$$;', "select E'\\';';", 'select "a;b";']
-  const open = ['', ' ', 'select 1', 'select 1; select 2', "select ';", "select 'a;''", 'select "a;', 'select $$;', 'select $a$;$$;', '-- a;', '/* a;', 'select 1 /* ; /* ; */ ;', 'select 1 -- ;', "select E'\\';"]
+  const complete = [
+    'select 1;',
+    'select 1; ',
+    'select 1; -- done',
+    'select 1; /* done */\n',
+    ';',
+    "select ';';",
+    'select $$;$$;',
+    "select E'\\';';",
+    'select "a;b";',
+  ]
+  const open = [
+    '',
+    ' ',
+    'select 1',
+    'select 1; select 2',
+    "select ';",
+    "select 'a;''",
+    'select "a;',
+    'select $$;',
+    'select $a$;$$;',
+    '-- a;',
+    '/* a;',
+    'select 1 /* ; /* ; */ ;',
+    'select 1 -- ;',
+    "select E'\\';",
+  ]
   for (const text of complete) expect(isComplete(text), text).toBe(true)
   for (const text of open) expect(isComplete(text), text).toBe(false)
 })
@@ -22,7 +47,8 @@ test('statements have the text and span of what was written', () => {
 })
 
 test('nothing but space is no statement', () => {
-  for (const text of ['', ' \n', ';', '-- a', '/* a */;', ';;\u00a0;']) expect(parseScript(text).statements, text).toEqual([])
+  for (const text of ['', ' \n', ';', '-- a', '/* a */;', ';;\u00a0;'])
+    expect(parseScript(text).statements, text).toEqual([])
 })
 
 test('the grammar has no ambiguities that are not meant, the lexer no pattern that cannot match', () => {

@@ -1,8 +1,14 @@
 /** What every family of rules stands on: names, spans, and the questions that look further ahead than one token. */
-import { EmbeddedActionsParser, type IToken, type TokenType, tokenMatcher } from '../chevrotain.js'
+import {
+  EmbeddedActionsParser,
+  type IToken,
+  NoViableAltException,
+  type TokenType,
+  tokenMatcher,
+} from '../chevrotain.js'
 import { endOf, type Lexed, nameOf } from '../lex.js'
 import { OneToken } from '../lookahead.js'
-import { Dot, Identifier, kw, Label, LeftParen, RightParen, Comma, vocabulary } from '../tokens.js'
+import { Comma, Dot, Identifier, kw, Label, LeftParen, RightParen, vocabulary } from '../tokens.js'
 import type { Ident, Name, Span } from '../tree.js'
 
 const QUERY_STARTS = new Set([kw('select'), kw('with'), kw('values'), kw('from')])
@@ -13,8 +19,9 @@ const AFTER_QUERY = new Set(
 /** The rules decide by one token; where that is not enough, a GATE asks one of the questions below. */
 export abstract class BaseGrammar extends EmbeddedActionsParser {
   private partner: Int32Array = new Int32Array(0)
-  /** Chevrotain's index of the last token taken; its types leave it out. */
+  /** Chevrotain's index of the last token taken, and how it keeps an error; its types leave both out. */
   declare protected readonly exportLexerState: () => number
+  declare protected readonly SAVE_ERROR: (error: Error) => Error
 
   constructor(validate: boolean) {
     super(vocabulary, {
@@ -24,6 +31,11 @@ export abstract class BaseGrammar extends EmbeddedActionsParser {
       skipValidations: !validate,
       errorMessageProvider,
     })
+  }
+
+  /** The library's own gathers all that each alternative could begin with, for a message that nobody reads. */
+  protected raiseNoAltException(): never {
+    throw this.SAVE_ERROR(new NoViableAltException('alternative', this.LA(1), this.LA(0)))
   }
 
   load(lexed: Lexed): void {

@@ -52,11 +52,24 @@ export abstract class CallGrammar extends PrimaryGrammar {
     this.CONSUME(t.LeftParen)
     this.OPTION(() =>
       this.OR([
-        { ALT: () => (this.CONSUME(t.Star), (star = true)) },
+        {
+          ALT: () => {
+            this.CONSUME(t.Star)
+            star = true
+          },
+        },
         {
           ALT: () => {
             this.OPTION1(() =>
-              this.OR1([{ ALT: () => (this.CONSUME(DISTINCT), (distinct = true)) }, { ALT: () => this.CONSUME(ALL) }]),
+              this.OR1([
+                {
+                  ALT: () => {
+                    this.CONSUME(DISTINCT)
+                    distinct = true
+                  },
+                },
+                { ALT: () => this.CONSUME(ALL) },
+              ]),
             )
             args = this.SUBRULE(this.expressions)
             this.OPTION2(() => {
@@ -78,8 +91,18 @@ export abstract class CallGrammar extends PrimaryGrammar {
       GATE: () => this.nextIs(NULLS, 2),
       DEF: () => {
         nulls = this.OR2([
-          { ALT: () => (this.CONSUME(IGNORE), 'ignore' as const) },
-          { ALT: () => (this.CONSUME(RESPECT), 'respect' as const) },
+          {
+            ALT: () => {
+              this.CONSUME(IGNORE)
+              return 'ignore' as const
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(RESPECT)
+              return 'respect' as const
+            },
+          },
         ])
         this.CONSUME(NULLS)
       },
@@ -159,13 +182,31 @@ export abstract class CallGrammar extends PrimaryGrammar {
     let descending = false
     let nulls: SortItem['nulls']
     this.OPTION(() => {
-      this.OR([{ ALT: () => this.CONSUME(ASC) }, { ALT: () => (this.CONSUME(DESC), (descending = true)) }])
+      this.OR([
+        { ALT: () => this.CONSUME(ASC) },
+        {
+          ALT: () => {
+            this.CONSUME(DESC)
+            descending = true
+          },
+        },
+      ])
     })
     this.OPTION1(() => {
       this.CONSUME(NULLS)
       nulls = this.OR1([
-        { ALT: () => (this.CONSUME(FIRST), 'first' as const) },
-        { ALT: () => (this.CONSUME(LAST), 'last' as const) },
+        {
+          ALT: () => {
+            this.CONSUME(FIRST)
+            return 'first' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(LAST)
+            return 'last' as const
+          },
+        },
       ])
     })
     return { kind: 'sort_item', expr, descending, ...(nulls && { nulls }), span: this.since(start) }
@@ -174,9 +215,24 @@ export abstract class CallGrammar extends PrimaryGrammar {
   readonly frame = this.RULE('frame', (): Frame => {
     const begin = this.mark()
     const unit = this.OR<Frame['unit']>([
-      { ALT: () => (this.CONSUME(ROWS), 'rows' as const) },
-      { ALT: () => (this.CONSUME(RANGE), 'range' as const) },
-      { ALT: () => (this.CONSUME(GROUPS), 'groups' as const) },
+      {
+        ALT: () => {
+          this.CONSUME(ROWS)
+          return 'rows' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(RANGE)
+          return 'range' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(GROUPS)
+          return 'groups' as const
+        },
+      },
     ])
     let between = false
     this.OPTION(() => {
@@ -196,10 +252,32 @@ export abstract class CallGrammar extends PrimaryGrammar {
     this.OPTION2(() => {
       this.CONSUME(EXCLUDE)
       exclude = this.OR2<Frame['exclude']>([
-        { ALT: () => (this.CONSUME(CURRENT), this.CONSUME(ROW), 'current_row' as const) },
-        { ALT: () => (this.CONSUME(GROUP), 'group' as const) },
-        { ALT: () => (this.CONSUME(TIES), 'ties' as const) },
-        { ALT: () => (this.CONSUME(NO), this.CONSUME(OTHERS), undefined) },
+        {
+          ALT: () => {
+            this.CONSUME(CURRENT)
+            this.CONSUME(ROW)
+            return 'current_row' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(GROUP)
+            return 'group' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(TIES)
+            return 'ties' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(NO)
+            this.CONSUME(OTHERS)
+            return undefined
+          },
+        },
       ])
     })
     return { kind: 'frame', unit, start, end, ...(exclude && { exclude }), span: this.since(begin) }
@@ -214,8 +292,18 @@ export abstract class CallGrammar extends PrimaryGrammar {
           ALT: () => {
             this.CONSUME(UNBOUNDED)
             const kind = this.OR1([
-              { ALT: () => (this.CONSUME(PRECEDING), 'unbounded_preceding' as const) },
-              { ALT: () => (this.CONSUME(FOLLOWING), 'unbounded_following' as const) },
+              {
+                ALT: () => {
+                  this.CONSUME(PRECEDING)
+                  return 'unbounded_preceding' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(FOLLOWING)
+                  return 'unbounded_following' as const
+                },
+              },
             ])
             return { kind, span: this.since(start) }
           },
@@ -232,8 +320,18 @@ export abstract class CallGrammar extends PrimaryGrammar {
           ALT: () => {
             const offset = this.SUBRULE(this.value)
             const kind = this.OR2([
-              { ALT: () => (this.CONSUME1(PRECEDING), 'preceding' as const) },
-              { ALT: () => (this.CONSUME1(FOLLOWING), 'following' as const) },
+              {
+                ALT: () => {
+                  this.CONSUME1(PRECEDING)
+                  return 'preceding' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME1(FOLLOWING)
+                  return 'following' as const
+                },
+              },
             ])
             return { kind, offset, span: this.since(start) }
           },

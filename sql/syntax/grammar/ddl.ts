@@ -21,30 +21,35 @@ import type {
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
-const [AS, CASCADE, CREATE, DROP, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] = [
-  t.kw('as'),
-  t.kw('cascade'),
-  t.kw('create'),
-  t.kw('drop'),
-  t.kw('from'),
-  t.kw('materialized'),
-  t.kw('model'),
-  t.kw('or'),
-  t.kw('replace'),
-  t.kw('restrict'),
-  t.kw('sink'),
-  t.kw('source'),
-  t.kw('stream'),
-  t.kw('table'),
-  t.kw('view'),
-]
+const [AS, CASCADE, CREATE, DROP, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] =
+  [
+    t.kw('as'),
+    t.kw('cascade'),
+    t.kw('create'),
+    t.kw('drop'),
+    t.kw('from'),
+    t.kw('materialized'),
+    t.kw('model'),
+    t.kw('or'),
+    t.kw('replace'),
+    t.kw('restrict'),
+    t.kw('sink'),
+    t.kw('source'),
+    t.kw('stream'),
+    t.kw('table'),
+    t.kw('view'),
+  ]
 
 export abstract class DdlGrammar extends RelationGrammar {
   readonly create: ParserMethod<[], Statement> = this.RULE('create', (): Statement => {
     const start = this.mark()
     let orReplace = false
     this.CONSUME(CREATE)
-    this.OPTION(() => (this.CONSUME(OR), this.CONSUME(REPLACE), (orReplace = true)))
+    this.OPTION(() => {
+      this.CONSUME(OR)
+      this.CONSUME(REPLACE)
+      orReplace = true
+    })
     const args = { ARGS: [orReplace, start] as [boolean, number] }
     return this.OR<Statement>([
       { ALT: () => this.SUBRULE(this.createTable, args) },
@@ -101,7 +106,9 @@ export abstract class DdlGrammar extends RelationGrammar {
     const name = this.SUBRULE(this.name)
     const { columns, watermark } = this.SUBRULE(this.streamElements)
     const options = this.SUBRULE(this.withOptions)
-    this.OPTION(() => (format = this.SUBRULE(this.format)))
+    this.OPTION(() => {
+      format = this.SUBRULE(this.format)
+    })
     return {
       kind: 'create_source',
       orReplace,
@@ -120,7 +127,11 @@ export abstract class DdlGrammar extends RelationGrammar {
     const elements = this.SUBRULE(this.elements)
     this.ACTION(() => {
       const keyed = elements.primaryKey?.[0] ?? elements.columns.find((column) => column.primaryKey)
-      refuse(keyed, 'a stream has no primary key', 'A stream keeps every row; rows that replace each other belong in a table.')
+      refuse(
+        keyed,
+        'a stream has no primary key',
+        'A stream keeps every row; rows that replace each other belong in a table.',
+      )
     })
     return elements
   })
@@ -128,11 +139,16 @@ export abstract class DdlGrammar extends RelationGrammar {
   readonly createView = this.RULE('createView', (orReplace: boolean, start: number): CreateView => {
     let materialized = false
     let columns: Ident[] = []
-    this.OPTION(() => (this.CONSUME(MATERIALIZED), (materialized = true)))
+    this.OPTION(() => {
+      this.CONSUME(MATERIALIZED)
+      materialized = true
+    })
     this.CONSUME(VIEW)
     const ifNotExists = this.SUBRULE(this.ifNotExists)
     const name = this.SUBRULE(this.name)
-    this.OPTION1(() => (columns = this.SUBRULE(this.identList)))
+    this.OPTION1(() => {
+      columns = this.SUBRULE(this.identList)
+    })
     const options = this.SUBRULE(this.withOptions)
     this.CONSUME(AS)
     const query = this.SUBRULE(this.query)
@@ -157,11 +173,23 @@ export abstract class DdlGrammar extends RelationGrammar {
     const ifNotExists = this.SUBRULE(this.ifNotExists)
     const name = this.SUBRULE(this.name)
     this.OR([
-      { ALT: () => (this.CONSUME(FROM), (from = this.SUBRULE1(this.name))) },
-      { ALT: () => (this.CONSUME(AS), (query = this.SUBRULE(this.query))) },
+      {
+        ALT: () => {
+          this.CONSUME(FROM)
+          from = this.SUBRULE1(this.name)
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(AS)
+          query = this.SUBRULE(this.query)
+        },
+      },
     ])
     const options = this.SUBRULE(this.withOptions)
-    this.OPTION(() => (format = this.SUBRULE(this.format)))
+    this.OPTION(() => {
+      format = this.SUBRULE(this.format)
+    })
     return {
       kind: 'create_sink',
       orReplace,
@@ -193,18 +221,62 @@ export abstract class DdlGrammar extends RelationGrammar {
     let cascade = false
     this.CONSUME(DROP)
     const object = this.OR<ObjectKind>([
-      { ALT: () => (this.CONSUME(TABLE), 'table' as const) },
-      { ALT: () => (this.CONSUME(STREAM), 'stream' as const) },
-      { ALT: () => (this.CONSUME(SOURCE), 'source' as const) },
-      { ALT: () => (this.CONSUME(VIEW), 'view' as const) },
-      { ALT: () => (this.CONSUME(MATERIALIZED), this.CONSUME1(VIEW), 'materialized_view' as const) },
-      { ALT: () => (this.CONSUME(SINK), 'sink' as const) },
-      { ALT: () => (this.CONSUME(MODEL), 'model' as const) },
+      {
+        ALT: () => {
+          this.CONSUME(TABLE)
+          return 'table' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(STREAM)
+          return 'stream' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(SOURCE)
+          return 'source' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(VIEW)
+          return 'view' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(MATERIALIZED)
+          this.CONSUME1(VIEW)
+          return 'materialized_view' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(SINK)
+          return 'sink' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(MODEL)
+          return 'model' as const
+        },
+      },
     ])
     const ifExists = this.SUBRULE(this.ifExists)
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
     this.OPTION(() =>
-      this.OR1([{ ALT: () => (this.CONSUME(CASCADE), (cascade = true)) }, { ALT: () => this.CONSUME(RESTRICT) }]),
+      this.OR1([
+        {
+          ALT: () => {
+            this.CONSUME(CASCADE)
+            cascade = true
+          },
+        },
+        { ALT: () => this.CONSUME(RESTRICT) },
+      ]),
     )
     return { kind: 'drop', object, ifExists, names, cascade, span: this.since(start) }
   })

@@ -36,10 +36,21 @@ export abstract class DmlGrammar extends TableRefGrammar {
       },
     })
     this.OR([
-      { ALT: () => (this.CONSUME(DEFAULT), this.CONSUME(VALUES)) },
-      { ALT: () => (source = this.SUBRULE(this.query)) },
+      {
+        ALT: () => {
+          this.CONSUME(DEFAULT)
+          this.CONSUME(VALUES)
+        },
+      },
+      {
+        ALT: () => {
+          source = this.SUBRULE(this.query)
+        },
+      },
     ])
-    this.OPTION1(() => (onConflict = this.SUBRULE(this.onConflict)))
+    this.OPTION1(() => {
+      onConflict = this.SUBRULE(this.onConflict)
+    })
     return {
       kind: 'insert',
       table,
@@ -58,7 +69,9 @@ export abstract class DmlGrammar extends TableRefGrammar {
     let where: Expr | undefined
     this.CONSUME(ON)
     this.CONSUME(CONFLICT)
-    this.OPTION(() => (columns = this.SUBRULE(this.identList)))
+    this.OPTION(() => {
+      columns = this.SUBRULE(this.identList)
+    })
     this.CONSUME(DO)
     this.OR([
       { ALT: () => this.CONSUME(NOTHING) },
@@ -68,7 +81,10 @@ export abstract class DmlGrammar extends TableRefGrammar {
           this.CONSUME(SET)
           action = 'do_update'
           assignments = this.SUBRULE(this.assignments)
-          this.OPTION1(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
+          this.OPTION1(() => {
+            this.CONSUME(WHERE)
+            where = this.SUBRULE(this.expression)
+          })
         },
       },
     ])
@@ -98,8 +114,18 @@ export abstract class DmlGrammar extends TableRefGrammar {
     const alias = this.SUBRULE(this.targetAlias)
     this.CONSUME(SET)
     const assignments = this.SUBRULE(this.assignments)
-    this.OPTION(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
-    return { kind: 'update', table, ...(alias && { alias }), assignments, ...(where && { where }), span: this.since(start) }
+    this.OPTION(() => {
+      this.CONSUME(WHERE)
+      where = this.SUBRULE(this.expression)
+    })
+    return {
+      kind: 'update',
+      table,
+      ...(alias && { alias }),
+      assignments,
+      ...(where && { where }),
+      span: this.since(start),
+    }
   })
 
   readonly delete = this.RULE('delete', (): Delete => {
@@ -109,7 +135,10 @@ export abstract class DmlGrammar extends TableRefGrammar {
     this.CONSUME(FROM)
     const table = this.SUBRULE(this.name)
     const alias = this.SUBRULE(this.targetAlias)
-    this.OPTION(() => (this.CONSUME(WHERE), (where = this.SUBRULE(this.expression))))
+    this.OPTION(() => {
+      this.CONSUME(WHERE)
+      where = this.SUBRULE(this.expression)
+    })
     return { kind: 'delete', table, ...(alias && { alias }), ...(where && { where }), span: this.since(start) }
   })
 

@@ -6,7 +6,7 @@ import type { ParserMethod } from '../chevrotain.js'
 import { binary, fold, type OperatorToken } from '../fold.js'
 import { stringOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { BinaryOperator, Between, Expr, InList, InQuery, IsDistinct, IsTest, Like, Query, Unary } from '../tree.js'
+import type { Between, BinaryOperator, Expr, InList, InQuery, IsDistinct, IsTest, Like, Query, Unary } from '../tree.js'
 import { spanOf } from './base.js'
 import { TypesGrammar } from './types.js'
 
@@ -78,8 +78,18 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       const operand = result
       result = this.OR([
         { ALT: () => this.SUBRULE(this.isTest, { ARGS: [operand, start] }) },
-        { ALT: () => (this.CONSUME(ISNULL), this.isNull(operand, false, start)) },
-        { ALT: () => (this.CONSUME(NOTNULL), this.isNull(operand, true, start)) },
+        {
+          ALT: () => {
+            this.CONSUME(ISNULL)
+            return this.isNull(operand, false, start)
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(NOTNULL)
+            return this.isNull(operand, true, start)
+          },
+        },
       ])
     })
     return result
@@ -96,12 +106,38 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       this.CONSUME(NOT)
       negated = true
     })
-    const done = (test: IsTest['test']): IsTest => ({ kind: 'is_test', operand, test, negated, span: this.since(start) })
+    const done = (test: IsTest['test']): IsTest => ({
+      kind: 'is_test',
+      operand,
+      test,
+      negated,
+      span: this.since(start),
+    })
     return this.OR<IsTest | IsDistinct>([
-      { ALT: () => (this.CONSUME(NULL), done('null')) },
-      { ALT: () => (this.CONSUME(TRUE), done('true')) },
-      { ALT: () => (this.CONSUME(FALSE), done('false')) },
-      { ALT: () => (this.CONSUME(UNKNOWN), done('unknown')) },
+      {
+        ALT: () => {
+          this.CONSUME(NULL)
+          return done('null')
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(TRUE)
+          return done('true')
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(FALSE)
+          return done('false')
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(UNKNOWN)
+          return done('unknown')
+        },
+      },
       {
         ALT: (): IsDistinct => {
           this.CONSUME(DISTINCT)
@@ -142,7 +178,13 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     this.CONSUME(BETWEEN)
     this.OPTION(() => {
       this.OR([
-        { ALT: () => (this.CONSUME(SYMMETRIC), (symmetric = true)), GATE: () => !this.nextIs(t.Dot, 2) },
+        {
+          ALT: () => {
+            this.CONSUME(SYMMETRIC)
+            symmetric = true
+          },
+          GATE: () => !this.nextIs(t.Dot, 2),
+        },
         { ALT: () => this.CONSUME(ASYMMETRIC) },
       ])
     })
@@ -181,14 +223,14 @@ export abstract class ExpressionGrammar extends TypesGrammar {
   readonly like = this.RULE('like', (operand: Expr, negated: boolean, start: number): Like => {
     const word = this.OR([{ ALT: () => this.CONSUME(LIKE) }, { ALT: () => this.CONSUME(ILIKE) }])
     const pattern = this.SUBRULE(this.value)
-    let escape: Expr | undefined
+    let escaping: Expr | undefined
     this.OPTION(() => {
       this.CONSUME(ESCAPE)
-      escape = this.SUBRULE1(this.value)
+      escaping = this.SUBRULE1(this.value)
     })
     const caseInsensitive = word.tokenType === ILIKE
     const base = { kind: 'like', operand, pattern, caseInsensitive, negated, span: this.since(start) } as const
-    return escape === undefined ? base : { ...base, escape }
+    return escaping === undefined ? base : { ...base, escape: escaping }
   })
 
   /** `a, b, c` */

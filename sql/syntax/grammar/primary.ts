@@ -2,7 +2,18 @@
 import type { ParserMethod } from '../chevrotain.js'
 import { nameOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { Call, Case, CaseBranch, Expr, Extract, Ident, IntervalUnit, Name, TypedLiteral, TypeName } from '../tree.js'
+import type {
+  Call,
+  Case,
+  CaseBranch,
+  Expr,
+  Extract,
+  Ident,
+  IntervalUnit,
+  Name,
+  TypedLiteral,
+  TypeName,
+} from '../tree.js'
 import { toIdent } from './base.js'
 import { ExpressionGrammar } from './expression.js'
 import { canonicalType } from './types.js'
@@ -47,9 +58,24 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
       { ALT: () => ({ kind: 'string', value: this.SUBRULE(this.text), span: this.since(start) }) },
       { ALT: () => this.SUBRULE(this.parenthesized) },
       { ALT: () => this.SUBRULE(this.typedLiteral) },
-      { ALT: () => (this.CONSUME(NULL), { kind: 'null', span: this.since(start) }) },
-      { ALT: () => (this.CONSUME(TRUE), { kind: 'boolean', value: true, span: this.since(start) }) },
-      { ALT: () => (this.CONSUME(FALSE), { kind: 'boolean', value: false, span: this.since(start) }) },
+      {
+        ALT: () => {
+          this.CONSUME(NULL)
+          return { kind: 'null', span: this.since(start) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(TRUE)
+          return { kind: 'boolean', value: true, span: this.since(start) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(FALSE)
+          return { kind: 'boolean', value: false, span: this.since(start) }
+        },
+      },
       { ALT: () => this.SUBRULE(this.caseExpression) },
       { ALT: () => this.SUBRULE(this.cast) },
       { ALT: () => this.SUBRULE(this.exists) },
@@ -66,7 +92,12 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
           return { kind: 'parameter', index, span: this.since(start) }
         },
       },
-      { ALT: () => (this.CONSUME(DEFAULT), { kind: 'default', span: this.since(start) }) },
+      {
+        ALT: () => {
+          this.CONSUME(DEFAULT)
+          return { kind: 'default', span: this.since(start) }
+        },
+      },
       ...CURRENT.map((word) => ({
         ALT: (): Expr => {
           const ident = toIdent(this.CONSUME(word))
@@ -199,10 +230,7 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
     const start = this.mark()
     this.CONSUME(t.ExtractHead)
     this.CONSUME(t.LeftParen)
-    const field = this.OR([
-      { ALT: () => this.SUBRULE(this.ident).name },
-      { ALT: () => this.SUBRULE(this.text) },
-    ])
+    const field = this.OR([{ ALT: () => this.SUBRULE(this.ident).name }, { ALT: () => this.SUBRULE(this.text) }])
     this.CONSUME(FROM)
     const operand = this.SUBRULE(this.expression)
     this.CONSUME(t.RightParen)
@@ -268,8 +296,18 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
       GATE: () => !this.nextIs(t.RightParen, 2) && !this.nextIs(t.Dot, 2) && !this.nextIs(t.Comma, 2),
       DEF: () => {
         this.OR([
-          { ALT: () => (this.CONSUME(LEADING), (called = 'ltrim')) },
-          { ALT: () => (this.CONSUME(TRAILING), (called = 'rtrim')) },
+          {
+            ALT: () => {
+              this.CONSUME(LEADING)
+              called = 'ltrim'
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(TRAILING)
+              called = 'rtrim'
+            },
+          },
           { ALT: () => this.CONSUME(BOTH) },
         ])
       },

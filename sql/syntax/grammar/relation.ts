@@ -95,10 +95,27 @@ export abstract class RelationGrammar extends DmlGrammar {
     const type = this.SUBRULE(this.typeName)
     this.MANY(() =>
       this.OR([
-        { ALT: () => (this.CONSUME(NOT), this.CONSUME(NULL), (notNull = true)) },
+        {
+          ALT: () => {
+            this.CONSUME(NOT)
+            this.CONSUME(NULL)
+            notNull = true
+          },
+        },
         { ALT: () => this.CONSUME1(NULL) },
-        { ALT: () => (this.CONSUME(DEFAULT), (value = this.SUBRULE(this.expression))) },
-        { ALT: () => (this.CONSUME(PRIMARY), this.CONSUME(KEY), (primaryKey = true)) },
+        {
+          ALT: () => {
+            this.CONSUME(DEFAULT)
+            value = this.SUBRULE(this.expression)
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(PRIMARY)
+            this.CONSUME(KEY)
+            primaryKey = true
+          },
+        },
         { ALT: () => this.SUBRULE(this.unsupportedConstraint) },
       ]),
     )
@@ -161,7 +178,11 @@ export abstract class RelationGrammar extends DmlGrammar {
             },
           }),
       },
-      { ALT: () => (key = this.SUBRULE(this.text)) },
+      {
+        ALT: () => {
+          key = this.SUBRULE(this.text)
+        },
+      },
     ])
     this.CONSUME(t.Equal)
     const valueStart = this.mark()
@@ -176,13 +197,31 @@ export abstract class RelationGrammar extends DmlGrammar {
       { ALT: () => this.SUBRULE(this.text) },
       {
         ALT: () => {
-          this.OPTION(() => (this.CONSUME(t.Minus), (sign = '-')))
+          this.OPTION(() => {
+            this.CONSUME(t.Minus)
+            sign = '-'
+          })
           return sign + this.CONSUME(t.NumberLiteral).image
         },
       },
-      { ALT: () => (this.CONSUME(TRUE), 'true') },
-      { ALT: () => (this.CONSUME(FALSE), 'false') },
-      { ALT: () => (this.CONSUME(ON), 'on') },
+      {
+        ALT: () => {
+          this.CONSUME(TRUE)
+          return 'true'
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(FALSE)
+          return 'false'
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(ON)
+          return 'on'
+        },
+      },
       { ALT: () => nameOf(this.CONSUME(t.Identifier)) },
       { ALT: () => this.SUBRULE(this.intervalText) },
     ])
@@ -203,7 +242,9 @@ export abstract class RelationGrammar extends DmlGrammar {
     const format = this.SUBRULE(this.ident)
     this.CONSUME(ENCODE)
     const encode = this.SUBRULE1(this.ident)
-    this.OPTION(() => (options = this.SUBRULE(this.optionList)))
+    this.OPTION(() => {
+      options = this.SUBRULE(this.optionList)
+    })
     this.OPTION1(() => {
       this.CONSUME(KEY)
       key = this.SUBRULE(this.identList)
@@ -215,4 +256,3 @@ export abstract class RelationGrammar extends DmlGrammar {
 function once(before: unknown, what: string, at: number): void {
   if (before !== undefined) throw new SqlError(Code.InvalidTableDefinition, `multiple ${what} are not allowed`, { at })
 }
-

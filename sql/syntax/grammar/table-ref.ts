@@ -3,7 +3,18 @@ import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
 import type { ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
-import type { DerivedTable, Expr, Ident, Join, Name, TableAlias, TableFunction, TableName, TableRef, TimeWindow } from '../tree.js'
+import type {
+  DerivedTable,
+  Expr,
+  Ident,
+  Join,
+  Name,
+  TableAlias,
+  TableFunction,
+  TableName,
+  TableRef,
+  TimeWindow,
+} from '../tree.js'
 import { QueryGrammar } from './query.js'
 
 const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
@@ -42,17 +53,41 @@ export abstract class TableRefGrammar extends QueryGrammar {
     let kind: Join['join'] = 'inner'
     let on: Expr | undefined
     let using: Ident[] | undefined
-    this.OPTION(() => (this.CONSUME(NATURAL), (natural = true)))
+    this.OPTION(() => {
+      this.CONSUME(NATURAL)
+      natural = true
+    })
     this.OPTION1(() =>
       this.OR([
         { ALT: () => this.CONSUME(INNER) },
-        { GATE: () => !natural, ALT: () => (this.CONSUME(CROSS), (kind = 'cross')) },
+        {
+          GATE: () => !natural,
+          ALT: () => {
+            this.CONSUME(CROSS)
+            kind = 'cross'
+          },
+        },
         {
           ALT: () => {
             kind = this.OR1([
-              { ALT: () => (this.CONSUME(LEFT), 'left' as const) },
-              { ALT: () => (this.CONSUME(RIGHT), 'right' as const) },
-              { ALT: () => (this.CONSUME(FULL), 'full' as const) },
+              {
+                ALT: () => {
+                  this.CONSUME(LEFT)
+                  return 'left' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(RIGHT)
+                  return 'right' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(FULL)
+                  return 'full' as const
+                },
+              },
             ])
             this.OPTION2(() => this.CONSUME(OUTER))
           },
@@ -66,41 +101,62 @@ export abstract class TableRefGrammar extends QueryGrammar {
       GATE: () => !natural && kind !== 'cross',
       DEF: () =>
         this.OR2([
-          { ALT: () => (this.CONSUME(ON), (on = this.SUBRULE(this.expression))) },
-          { ALT: () => (this.CONSUME(USING), (using = this.SUBRULE(this.identList))) },
+          {
+            ALT: () => {
+              this.CONSUME(ON)
+              on = this.SUBRULE(this.expression)
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(USING)
+              using = this.SUBRULE(this.identList)
+            },
+          },
         ]),
     })
     this.ACTION(() => {
       if (!natural && kind !== 'cross' && on === undefined && using === undefined) this.CONSUME1(ON)
     })
-    return { kind: 'join', join: kind, natural, left, right, ...(on && { on }), ...(using && { using }), span: this.since(start) }
+    return {
+      kind: 'join',
+      join: kind,
+      natural,
+      left,
+      right,
+      ...(on && { on }),
+      ...(using && { using }),
+      span: this.since(start),
+    }
   })
 
-  readonly tableFactor = this.RULE('tableFactor', (): TableRef =>
-    this.OR<TableRef>({
-      DEF: [
-        { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
-        { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
-        {
-          ALT: () => {
-            this.CONSUME(t.LeftParen)
-            const inner = this.SUBRULE(this.tableRef)
-            this.CONSUME(t.RightParen)
-            return inner
+  readonly tableFactor = this.RULE(
+    'tableFactor',
+    (): TableRef =>
+      this.OR<TableRef>({
+        DEF: [
+          { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
+          { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
+          {
+            ALT: () => {
+              this.CONSUME(t.LeftParen)
+              const inner = this.SUBRULE(this.tableRef)
+              this.CONSUME(t.RightParen)
+              return inner
+            },
           },
-        },
-        {
-          ALT: () => {
-            this.CONSUME(LATERAL)
-            return this.OR1<TableRef>([
-              { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
-              { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
-            ])
+          {
+            ALT: () => {
+              this.CONSUME(LATERAL)
+              return this.OR1<TableRef>([
+                { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
+                { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
+              ])
+            },
           },
-        },
-      ],
-      IGNORE_AMBIGUITIES: true,
-    }),
+        ],
+        IGNORE_AMBIGUITIES: true,
+      }),
   )
 
   readonly derivedTable = this.RULE('derivedTable', (lateral: boolean): DerivedTable => {
@@ -169,7 +225,8 @@ type WindowParts = Omit<TimeWindow, 'alias' | 'span'>
 
 /** The arguments by position: source, time, [slide,] size [, offset]. */
 function timeWindow(window: 'tumble' | 'hop', name: Name, args: readonly Expr[]): WindowParts {
-  const usage = window === 'tumble' ? 'TUMBLE(table, time, size [, offset])' : 'HOP(table, time, slide, size [, offset])'
+  const usage =
+    window === 'tumble' ? 'TUMBLE(table, time, size [, offset])' : 'HOP(table, time, slide, size [, offset])'
   const durations = args.slice(2)
   const slide = window === 'hop' ? durations.shift() : undefined
   const [size, offset] = durations
@@ -187,7 +244,8 @@ function timeWindow(window: 'tumble' | 'hop', name: Name, args: readonly Expr[])
       hint: `Write ${usage}.`,
     })
   }
-  const time = second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
+  const time =
+    second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
   return { kind: 'time_window', window, source, time, ...(slide && { slide }), size, ...(offset && { offset }) }
 }
 

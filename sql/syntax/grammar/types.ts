@@ -1,8 +1,9 @@
 /** Type names, with SQL's spellings in several words and its synonyms brought to one name each. */
+
+import { nameOf } from '../lex.js'
 import { Comma, Identifier, kw, LeftBracket, LeftParen, NumberLiteral, RightBracket, RightParen } from '../tokens.js'
 import type { TypeName } from '../tree.js'
 import { BaseGrammar } from './base.js'
-import { nameOf } from '../lex.js'
 
 const [CHARACTER, DOUBLE, PRECISION, TIME, VARYING, WITH, WITHOUT, ZONE] = [
   kw('character'),
@@ -41,8 +42,18 @@ export abstract class TypesGrammar extends BaseGrammar {
   /** The words after TIMESTAMP or TIME. */
   readonly timeZone = this.RULE('timeZone', (): string => {
     const word = this.OR([
-      { ALT: () => (this.CONSUME(WITH), 'with') },
-      { ALT: () => (this.CONSUME(WITHOUT), 'without') },
+      {
+        ALT: () => {
+          this.CONSUME(WITH)
+          return 'with'
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(WITHOUT)
+          return 'without'
+        },
+      },
     ])
     this.CONSUME(TIME)
     this.CONSUME(ZONE)
@@ -58,8 +69,18 @@ export abstract class TypesGrammar extends BaseGrammar {
       GATE: () => this.LA(0).tokenType === DOUBLE || this.LA(0).tokenType === CHARACTER,
       DEF: () => {
         this.OR([
-          { ALT: () => (this.CONSUME(PRECISION), (words += ' precision')) },
-          { ALT: () => (this.CONSUME(VARYING), (words += ' varying')) },
+          {
+            ALT: () => {
+              this.CONSUME(PRECISION)
+              words += ' precision'
+            },
+          },
+          {
+            ALT: () => {
+              this.CONSUME(VARYING)
+              words += ' varying'
+            },
+          },
         ])
       },
     })
@@ -87,4 +108,3 @@ export abstract class TypesGrammar extends BaseGrammar {
 export function canonicalType(words: string): string {
   return SYNONYMS[words] ?? words
 }
-

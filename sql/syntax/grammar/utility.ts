@@ -16,7 +16,22 @@ import type {
 } from '../tree.js'
 import { DdlGrammar } from './ddl.js'
 
-const [ABORT, ALL, ANALYZE, BEGIN, COMMIT, DEFAULT, DESCRIBE, END, EXPLAIN, MATERIALIZED, MODELS, RESET, ROLLBACK, SET] = [
+const [
+  ABORT,
+  ALL,
+  ANALYZE,
+  BEGIN,
+  COMMIT,
+  DEFAULT,
+  DESCRIBE,
+  END,
+  EXPLAIN,
+  MATERIALIZED,
+  MODELS,
+  RESET,
+  ROLLBACK,
+  SET,
+] = [
   t.kw('abort'),
   t.kw('all'),
   t.kw('analyze'),
@@ -32,7 +47,23 @@ const [ABORT, ALL, ANALYZE, BEGIN, COMMIT, DEFAULT, DESCRIBE, END, EXPLAIN, MATE
   t.kw('rollback'),
   t.kw('set'),
 ]
-const [SHOW, SINKS, SNAPSHOT, SOURCES, START, STREAMS, SUBSCRIBE, TABLES, TO, TRANSACTION, VERIFY, VIEW, VIEWS, WITH, WORK] = [
+const [
+  SHOW,
+  SINKS,
+  SNAPSHOT,
+  SOURCES,
+  START,
+  STREAMS,
+  SUBSCRIBE,
+  TABLES,
+  TO,
+  TRANSACTION,
+  VERIFY,
+  VIEW,
+  VIEWS,
+  WITH,
+  WORK,
+] = [
   t.kw('show'),
   t.kw('sinks'),
   t.kw('snapshot'),
@@ -53,25 +84,29 @@ const [SHOW, SINKS, SNAPSHOT, SOURCES, START, STREAMS, SUBSCRIBE, TABLES, TO, TR
 type Explainable = Exclude<Statement, Explain>
 
 export abstract class UtilityGrammar extends DdlGrammar {
-  readonly statement: ParserMethod<[], Statement> = this.RULE('statement', (): Statement =>
-    this.OR<Statement>([{ ALT: () => this.SUBRULE(this.explain) }, { ALT: () => this.SUBRULE(this.explainable) }]),
+  readonly statement: ParserMethod<[], Statement> = this.RULE(
+    'statement',
+    (): Statement =>
+      this.OR<Statement>([{ ALT: () => this.SUBRULE(this.explain) }, { ALT: () => this.SUBRULE(this.explainable) }]),
   )
 
-  readonly explainable: ParserMethod<[], Explainable> = this.RULE('explainable', (): Explainable =>
-    this.OR<Explainable>([
-      { ALT: () => this.SUBRULE(this.query) },
-      { ALT: () => this.SUBRULE(this.insert) },
-      { ALT: () => this.SUBRULE(this.update) },
-      { ALT: () => this.SUBRULE(this.delete) },
-      { ALT: () => this.SUBRULE(this.create) as Explainable },
-      { ALT: () => this.SUBRULE(this.drop) },
-      { ALT: () => this.SUBRULE(this.show) },
-      { ALT: () => this.SUBRULE(this.describe) },
-      { ALT: () => this.SUBRULE(this.set) },
-      { ALT: () => this.SUBRULE(this.subscribe) },
-      { ALT: () => this.SUBRULE(this.verify) },
-      { ALT: () => this.SUBRULE(this.transaction) },
-    ]),
+  readonly explainable: ParserMethod<[], Explainable> = this.RULE(
+    'explainable',
+    (): Explainable =>
+      this.OR<Explainable>([
+        { ALT: () => this.SUBRULE(this.query) },
+        { ALT: () => this.SUBRULE(this.insert) },
+        { ALT: () => this.SUBRULE(this.update) },
+        { ALT: () => this.SUBRULE(this.delete) },
+        { ALT: () => this.SUBRULE(this.create) as Explainable },
+        { ALT: () => this.SUBRULE(this.drop) },
+        { ALT: () => this.SUBRULE(this.show) },
+        { ALT: () => this.SUBRULE(this.describe) },
+        { ALT: () => this.SUBRULE(this.set) },
+        { ALT: () => this.SUBRULE(this.subscribe) },
+        { ALT: () => this.SUBRULE(this.verify) },
+        { ALT: () => this.SUBRULE(this.transaction) },
+      ]),
   )
 
   readonly explain = this.RULE('explain', (): Explain => {
@@ -85,10 +120,14 @@ export abstract class UtilityGrammar extends DdlGrammar {
         options = this.SUBRULE(this.explainOptions)
       },
     })
-    this.OPTION1(() => (this.CONSUME(ANALYZE), (analyze = true)))
+    this.OPTION1(() => {
+      this.CONSUME(ANALYZE)
+      analyze = true
+    })
     const statement = this.SUBRULE(this.explainable)
     this.ACTION(() => {
-      for (const { key, value } of options) if (key === 'analyze') analyze = value === 'true' || value === 'on' || value === '1'
+      for (const { key, value } of options)
+        if (key === 'analyze') analyze = value === 'true' || value === 'on' || value === '1'
       options = options.filter((option) => option.key !== 'analyze')
     })
     return { kind: 'explain', analyze, options, statement, span: this.since(start) }
@@ -104,7 +143,9 @@ export abstract class UtilityGrammar extends DdlGrammar {
         const start = this.mark()
         let value = 'true'
         const key = this.SUBRULE(this.label)
-        this.OPTION(() => (value = this.SUBRULE(this.setting)))
+        this.OPTION(() => {
+          value = this.SUBRULE(this.setting)
+        })
         const span = this.since(start)
         options.push({ kind: 'option', key: key.name, value, valueSpan: span, span })
       },
@@ -119,14 +160,55 @@ export abstract class UtilityGrammar extends DdlGrammar {
     this.CONSUME(SHOW)
     const what = this.OR<Show['what']>({
       DEF: [
-        { ALT: () => (this.CONSUME(TABLES), 'tables' as const) },
-        { ALT: () => (this.CONSUME(STREAMS), 'streams' as const) },
-        { ALT: () => (this.CONSUME(SOURCES), 'sources' as const) },
-        { ALT: () => (this.CONSUME(VIEWS), 'views' as const) },
-        { ALT: () => (this.CONSUME(MATERIALIZED), this.CONSUME1(VIEWS), 'materialized_views' as const) },
-        { ALT: () => (this.CONSUME(SINKS), 'sinks' as const) },
-        { ALT: () => (this.CONSUME(MODELS), 'models' as const) },
-        { ALT: () => (this.CONSUME(ALL), 'all' as const) },
+        {
+          ALT: () => {
+            this.CONSUME(TABLES)
+            return 'tables' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(STREAMS)
+            return 'streams' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SOURCES)
+            return 'sources' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(VIEWS)
+            return 'views' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(MATERIALIZED)
+            this.CONSUME1(VIEWS)
+            return 'materialized_views' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SINKS)
+            return 'sinks' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(MODELS)
+            return 'models' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ALL)
+            return 'all' as const
+          },
+        },
         {
           ALT: () => {
             name = this.SUBRULE(this.ident)
@@ -155,11 +237,23 @@ export abstract class UtilityGrammar extends DdlGrammar {
           this.CONSUME(SET)
           const variable = this.SUBRULE(this.ident)
           this.OR1([{ ALT: () => this.CONSUME(t.Equal) }, { ALT: () => this.CONSUME(TO) }])
-          this.OR2([{ ALT: () => this.CONSUME(DEFAULT) }, { ALT: () => (value = this.SUBRULE(this.setting)) }])
+          this.OR2([
+            { ALT: () => this.CONSUME(DEFAULT) },
+            {
+              ALT: () => {
+                value = this.SUBRULE(this.setting)
+              },
+            },
+          ])
           return variable
         },
       },
-      { ALT: () => (this.CONSUME(RESET), this.SUBRULE1(this.ident)) },
+      {
+        ALT: () => {
+          this.CONSUME(RESET)
+          return this.SUBRULE1(this.ident)
+        },
+      },
     ])
     return { kind: 'set', name, ...(value !== undefined && { value }), span: this.since(start) }
   })
@@ -173,7 +267,11 @@ export abstract class UtilityGrammar extends DdlGrammar {
       { ALT: () => this.SUBRULE(this.query) },
       { ALT: () => this.SUBRULE(this.wholeRelation) },
     ])
-    this.OPTION1(() => (this.CONSUME(WITH), this.CONSUME(SNAPSHOT), (snapshot = true)))
+    this.OPTION1(() => {
+      this.CONSUME(WITH)
+      this.CONSUME(SNAPSHOT)
+      snapshot = true
+    })
     return { kind: 'subscribe', query, snapshot, span: this.since(start) }
   })
 
@@ -209,12 +307,42 @@ export abstract class UtilityGrammar extends DdlGrammar {
   readonly transaction = this.RULE('transaction', (): Transaction => {
     const start = this.mark()
     const action = this.OR<Transaction['action']>([
-      { ALT: () => (this.CONSUME(BEGIN), 'begin' as const) },
-      { ALT: () => (this.CONSUME(START), 'begin' as const) },
-      { ALT: () => (this.CONSUME(COMMIT), 'commit' as const) },
-      { ALT: () => (this.CONSUME(END), 'commit' as const) },
-      { ALT: () => (this.CONSUME(ROLLBACK), 'rollback' as const) },
-      { ALT: () => (this.CONSUME(ABORT), 'rollback' as const) },
+      {
+        ALT: () => {
+          this.CONSUME(BEGIN)
+          return 'begin' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(START)
+          return 'begin' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(COMMIT)
+          return 'commit' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(END)
+          return 'commit' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(ROLLBACK)
+          return 'rollback' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(ABORT)
+          return 'rollback' as const
+        },
+      },
     ])
     this.OPTION(() => this.OR1([{ ALT: () => this.CONSUME(TRANSACTION) }, { ALT: () => this.CONSUME(WORK) }]))
     return { kind: 'transaction', action, span: this.since(start) }

@@ -88,7 +88,11 @@ export function latest(messages: readonly Message[]): Map<string, string> {
 }
 
 /** Asks again and again until the answer is right; the last wrong answer is the error. */
-export async function eventually<T>(ask: () => Promise<T>, right: (answer: T) => boolean, timeoutMs = 60_000): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  right: (answer: T) => boolean,
+  timeoutMs = 60_000,
+): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()

@@ -49,7 +49,16 @@ fn main() {
 fn message(row: usize) -> String {
     format!(
         r#"{{"swipe_id":{},"card_id":{},"amount":{}.{:02},"currency":"EUR","merchant":"m-{}","city":"Nürnberg","lat":49.45{},"lon":11.07{},"ts":"2026-03-01T12:{:02}:{:02}.{:03}Z"}}"#,
-        1_000_000 + row, row * 7 % 5000, row % 300, row % 100, row % 1000, row % 89, row % 97, row / 60 % 60, row % 60, row % 1000
+        1_000_000 + row,
+        row * 7 % 5000,
+        row % 300,
+        row % 100,
+        row % 1000,
+        row % 89,
+        row % 97,
+        row / 60 % 60,
+        row % 60,
+        row % 1000
     )
 }
 
@@ -67,7 +76,14 @@ fn decode(columns: &[ColumnDef], messages: &[String], count: usize) -> f64 {
 }
 
 fn decode_arrow_json(columns: &[ColumnDef], messages: &[String], count: usize) -> f64 {
-    let fields: Vec<Field> = columns.iter().map(|c| Field::new(&c.name, c.data_type.to_arrow(), true)).collect();
+    // Without its zone database, which is not built in, arrow-json knows offsets only.
+    let layout = |data_type: DataType| match data_type {
+        DataType::Timestamptz => {
+            arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, Some("+00:00".into()))
+        }
+        other => other.to_arrow(),
+    };
+    let fields: Vec<Field> = columns.iter().map(|c| Field::new(&c.name, layout(c.data_type), true)).collect();
     let mut decoder = arrow_json::ReaderBuilder::new(Arc::new(Schema::new(fields)))
         .with_batch_size(messages.len())
         .build_decoder()

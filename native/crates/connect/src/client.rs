@@ -46,7 +46,11 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Our settings, then the user's.
-pub fn client_config(brokers: &str, ours: &[(&str, &str)], properties: &BTreeMap<String, String>) -> Result<ClientConfig> {
+pub fn client_config(
+    brokers: &str,
+    ours: &[(&str, &str)],
+    properties: &BTreeMap<String, String>,
+) -> Result<ClientConfig> {
     if brokers.trim().is_empty() {
         return Err(Error::new(Code::InvalidParameterValue, "no kafka broker is given")
             .with_hint("Set properties.bootstrap.server to host:port."));
@@ -64,8 +68,11 @@ pub fn client_config(brokers: &str, ours: &[(&str, &str)], properties: &BTreeMap
     }
     for (name, value) in properties {
         if RESERVED.contains(&name.as_str()) {
-            return Err(Error::new(Code::InvalidParameterValue, format!("kafka property \"{name}\" is set by the engine"))
-                .with_hint(format!("Leave out properties.{name}.")));
+            return Err(Error::new(
+                Code::InvalidParameterValue,
+                format!("kafka property \"{name}\" is set by the engine"),
+            )
+            .with_hint(format!("Leave out properties.{name}.")));
         }
         config.set(name, value);
     }
@@ -79,8 +86,11 @@ pub fn creation_error(error: KafkaError) -> Error {
             let error = if description.starts_with("No such configuration property") {
                 Error::new(Code::InvalidParameterValue, format!("unknown kafka property \"{name}\""))
             } else {
-                Error::new(Code::InvalidParameterValue, format!("invalid value \"{value}\" for kafka property \"{name}\""))
-                    .with_detail(sentence(&description))
+                Error::new(
+                    Code::InvalidParameterValue,
+                    format!("invalid value \"{value}\" for kafka property \"{name}\""),
+                )
+                .with_detail(sentence(&description))
             };
             error.with_hint("The properties are those of librdkafka's CONFIGURATION.md.")
         }

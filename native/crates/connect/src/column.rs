@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    IntervalMonthDayNanoArray, PrimitiveArray, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array,
+    Int64Array, IntervalMonthDayNanoArray, PrimitiveArray, StringArray,
     builder::BooleanBufferBuilder,
     types::{Date32Type, IntervalMonthDayNano, Time64MicrosecondType, TimestampMicrosecondType},
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use millrace_plan::DataType;
 
 pub struct Column {
@@ -31,7 +31,10 @@ pub enum Values {
     Double(Vec<f64>),
     Numeric(Vec<i128>),
     /// text and bytea
-    Bytes { ends: Vec<i32>, data: Vec<u8> },
+    Bytes {
+        ends: Vec<i32>,
+        data: Vec<u8>,
+    },
     Interval(Vec<IntervalMonthDayNano>),
 }
 
@@ -41,7 +44,9 @@ impl Column {
             DataType::Boolean => Values::Boolean(BooleanBufferBuilder::new(0)),
             DataType::Smallint => Values::Smallint(Vec::new()),
             DataType::Integer | DataType::Date => Values::Int32(Vec::new()),
-            DataType::Bigint | DataType::Time | DataType::Timestamp | DataType::Timestamptz => Values::Int64(Vec::new()),
+            DataType::Bigint | DataType::Time | DataType::Timestamp | DataType::Timestamptz => {
+                Values::Int64(Vec::new())
+            }
             DataType::Real => Values::Real(Vec::new()),
             DataType::Double => Values::Double(Vec::new()),
             DataType::Numeric { .. } => Values::Numeric(Vec::new()),

@@ -39,7 +39,10 @@ impl JsonDecoder {
                 ));
             }
             if by_name.insert(column.name.clone(), index).is_some() {
-                return Err(Error::new(Code::DuplicateColumn, format!("column \"{}\" specified more than once", column.name)));
+                return Err(Error::new(
+                    Code::DuplicateColumn,
+                    format!("column \"{}\" specified more than once", column.name),
+                ));
             }
         }
         let fields: Vec<Field> =
@@ -234,7 +237,11 @@ mod tests {
             (money, "0.1", "0.10"),
             (money, "\"12345678.91\"", "12345678.91"),
             (money, "1.5e2", "150.00"),
-            (Numeric { precision: 38, scale: 0 }, "99999999999999999999999999999999999999", "99999999999999999999999999999999999999"),
+            (
+                Numeric { precision: 38, scale: 0 },
+                "99999999999999999999999999999999999999",
+                "99999999999999999999999999999999999999",
+            ),
             (Text, "\"a\\u00e9\\n\\\"ß\"", "aé\n\"ß"),
             (Text, "\"\\ud83d\\ude00\"", "😀"),
             (Boolean, "true", "true"),
@@ -332,8 +339,17 @@ mod tests {
     #[test]
     fn a_failed_row_leaves_no_trace() {
         let columns: Vec<ColumnDef> = [
-            ("b", Boolean), ("s", Smallint), ("i", Integer), ("l", Bigint), ("r", Real), ("d", Double),
-            ("n", Numeric { precision: 5, scale: 1 }), ("t", Text), ("x", Bytea), ("ts", Timestamptz), ("v", Interval),
+            ("b", Boolean),
+            ("s", Smallint),
+            ("i", Integer),
+            ("l", Bigint),
+            ("r", Real),
+            ("d", Double),
+            ("n", Numeric { precision: 5, scale: 1 }),
+            ("t", Text),
+            ("x", Bytea),
+            ("ts", Timestamptz),
+            ("v", Interval),
         ]
         .map(|(name, data_type)| column(name, data_type))
         .into();
@@ -376,7 +392,10 @@ mod tests {
 
     #[test]
     fn impossible_relations_are_refused() {
-        assert_eq!(JsonDecoder::new(&[column("a", Text), column("a", Text)]).err().unwrap().code, Code::DuplicateColumn);
+        assert_eq!(
+            JsonDecoder::new(&[column("a", Text), column("a", Text)]).err().unwrap().code,
+            Code::DuplicateColumn
+        );
         let impossible = column("a", Numeric { precision: 39, scale: 0 });
         assert_eq!(JsonDecoder::new(&[impossible]).err().unwrap().code, Code::InvalidParameterValue);
     }

@@ -45,7 +45,12 @@ impl JsonEncoder {
             let array = batch.columns().get(member.column);
             match array {
                 Some(array) if *array.data_type() == member.data_type.to_arrow() => Ok((member, &**array)),
-                Some(array) => Err(Error::internal(format!("column {} is {}, not {}", member.column, array.data_type(), member.data_type))),
+                Some(array) => Err(Error::internal(format!(
+                    "column {} is {}, not {}",
+                    member.column,
+                    array.data_type(),
+                    member.data_type
+                ))),
                 None => Err(Error::internal(format!("the batch has no column {}", member.column))),
             }
         });
@@ -171,8 +176,20 @@ mod tests {
         use DataType::*;
         let numeric = Numeric { precision: 38, scale: 4 };
         [
-            ("b", Boolean), ("s", Smallint), ("i", Integer), ("l", Bigint), ("r", Real), ("d", Double), ("n", numeric),
-            ("t \"q\"", Text), ("x", Bytea), ("day", Date), ("at", Time), ("ts", Timestamp), ("tz", Timestamptz), ("v", Interval),
+            ("b", Boolean),
+            ("s", Smallint),
+            ("i", Integer),
+            ("l", Bigint),
+            ("r", Real),
+            ("d", Double),
+            ("n", numeric),
+            ("t \"q\"", Text),
+            ("x", Bytea),
+            ("day", Date),
+            ("at", Time),
+            ("ts", Timestamp),
+            ("tz", Timestamptz),
+            ("v", Interval),
         ]
         .into_iter()
         .map(|(name, data_type)| ColumnDef { name: name.to_owned(), data_type, nullable: true, default: None })

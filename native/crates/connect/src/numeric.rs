@@ -113,16 +113,36 @@ mod tests {
 
     #[test]
     fn refuses_overflow_and_nonsense() {
-        for text in ["100000000", "99999999.995", "1e99", "1e99999999999999999999", "", "-", ".", "1.2.3", "1e", "1e+", "0x1", "1_0", " 1", "NaN"] {
+        for text in [
+            "100000000",
+            "99999999.995",
+            "1e99",
+            "1e99999999999999999999",
+            "",
+            "-",
+            ".",
+            "1.2.3",
+            "1e",
+            "1e+",
+            "0x1",
+            "1_0",
+            " 1",
+            "NaN",
+        ] {
             assert!(parse_numeric(text, 10, 2).is_err(), "{text}");
         }
     }
 
     #[test]
     fn writes_all_digits_of_the_scale() {
-        for (value, scale, want) in
-            [(1234, 2, "12.34"), (-5, 2, "-0.05"), (0, 3, "0.000"), (7, 0, "7"), (-100, 2, "-1.00"), (i128::MAX, 0, "170141183460469231731687303715884105727")]
-        {
+        for (value, scale, want) in [
+            (1234, 2, "12.34"),
+            (-5, 2, "-0.05"),
+            (0, 3, "0.000"),
+            (7, 0, "7"),
+            (-100, 2, "-1.00"),
+            (i128::MAX, 0, "170141183460469231731687303715884105727"),
+        ] {
             let mut out = Vec::new();
             write_numeric(value, scale, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), want);

@@ -93,8 +93,7 @@ impl KafkaReader {
     /// can be wrong here.
     pub fn open(source: &KafkaSource, columns: &[ColumnDef], offsets: &[(i32, i64)]) -> Result<Self> {
         let config = client_config(&source.brokers, SETTINGS, &source.properties)?;
-        let consumer: BaseConsumer<Context> =
-            config.create_with_context(Context::default()).map_err(creation_error)?;
+        let consumer: BaseConsumer<Context> = config.create_with_context(Context::default()).map_err(creation_error)?;
         let queue = BatchQueue::of(&consumer).ok_or_else(|| Error::internal("the consumer has no queue"))?;
         let now = Instant::now();
         Ok(Self {
@@ -291,9 +290,14 @@ impl KafkaReader {
         let cause = match self.consumer.context().take_error() {
             Some(cause) => cause,
             None => match (error.rdkafka_error_code(), &self.status) {
-                (Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => return self.missing(),
+                (Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {
+                    return self.missing();
+                }
                 // Still the same trouble: its cause was told before.
-                (Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::AllBrokersDown), Status::Connecting { message }) => {
+                (
+                    Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::AllBrokersDown),
+                    Status::Connecting { message },
+                ) => {
                     return message.clone();
                 }
                 (Some(code), _) => code.to_string(),

@@ -59,7 +59,10 @@ impl UpsertEncoder {
                 }
             }
         }
-        Ok(order.into_iter().filter_map(|(key, rows)| outcome(rows).map(|value| UpsertMessage { key, value })).collect())
+        Ok(order
+            .into_iter()
+            .filter_map(|(key, rows)| outcome(rows).map(|value| UpsertMessage { key, value }))
+            .collect())
     }
 }
 
@@ -89,8 +92,12 @@ mod tests {
 
     /// Changes as lines of `weight json`, messages as `key=value` or `key=-`.
     fn check(changes: &[(i64, &str)], want: &[&str]) {
-        let columns = [("id", DataType::Bigint), ("v", DataType::Text)]
-            .map(|(name, data_type)| ColumnDef { name: name.to_owned(), data_type, nullable: true, default: None });
+        let columns = [("id", DataType::Bigint), ("v", DataType::Text)].map(|(name, data_type)| ColumnDef {
+            name: name.to_owned(),
+            data_type,
+            nullable: true,
+            default: None,
+        });
         let mut decoder = JsonDecoder::new(&columns).unwrap();
         for (_, json) in changes {
             decoder.push(json.as_bytes()).unwrap();

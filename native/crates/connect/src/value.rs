@@ -38,7 +38,14 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
 fn append_number(column: &mut Column, raw: &str) -> Result<(), Reason> {
     const EXPECTED: Reason = "a number is expected";
     let text: Cow<'_, str> = match raw.as_bytes()[0] {
-        b'n' => return if column.nullable { column.push_null(); Ok(()) } else { Err("it must not be null") },
+        b'n' => {
+            return if column.nullable {
+                column.push_null();
+                Ok(())
+            } else {
+                Err("it must not be null")
+            };
+        }
         b'-' | b'0'..=b'9' => Cow::Borrowed(raw),
         b'"' => serde_json::from_str(raw).map_err(|_| EXPECTED)?,
         _ => return Err(EXPECTED),
@@ -161,7 +168,10 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         let column = self.0;
         if let Err(reason) = append_text(column, text) {
             if reason.is_empty() {
-                return Err(E::invalid_type(Unexpected::Str(&text.chars().take(80).collect::<String>()), &ValueSeed(column)));
+                return Err(E::invalid_type(
+                    Unexpected::Str(&text.chars().take(80).collect::<String>()),
+                    &ValueSeed(column),
+                ));
             }
             return Err(unfit(column, &format!("\"{}\"", text.chars().take(80).collect::<String>()), reason));
         }

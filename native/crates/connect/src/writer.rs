@@ -161,10 +161,10 @@ impl KafkaWriter {
         } else if let Some(cause) = self.producer.context().client.take_error() {
             self.status = self.trouble(&cause);
         }
-        if let Some(retry_at) = self.retry_at {
-            if self.in_flight > 0 || Instant::now() < retry_at || !self.start_over() {
-                return;
-            }
+        if let Some(retry_at) = self.retry_at
+            && (self.in_flight > 0 || Instant::now() < retry_at || !self.start_over())
+        {
+            return;
         }
         self.send();
     }

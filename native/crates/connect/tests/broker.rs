@@ -10,9 +10,9 @@ use arrow_array::types::Int64Type;
 use millrace_base::{Code, RelationId};
 use millrace_connect::{JsonDecoder, KafkaReader, KafkaWriter, Polled, Status};
 use millrace_plan::{ColumnDef, DataType, KafkaSink, KafkaSource, StartupMode};
+use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
-use rdkafka::ClientConfig;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -102,7 +102,8 @@ fn reads_rows_and_dead_letters_and_goes_on_where_it_stopped() {
     drop(reader);
 
     produce(&brokers, 1, &[Some(r#"{"id":4}"#), None]);
-    let mut reader = KafkaReader::open(&source(&brokers, StartupMode::Earliest), &columns(), &[(0, 3), (1, 2)]).unwrap();
+    let mut reader =
+        KafkaReader::open(&source(&brokers, StartupMode::Earliest), &columns(), &[(0, 3), (1, 2)]).unwrap();
     let (rows, reasons, next) = read(&mut reader, 2);
     assert_eq!(rows, [4]);
     assert_eq!(reasons, ["the message has no value (a tombstone)"]);

@@ -13,7 +13,7 @@ use millrace_plan::{self as plan, DataType, Expr, JoinKind, Literal, Rel, Relati
 
 use crate::aggregate::{Aggregate, Call};
 use crate::change::{ChangeBatch, batch_of, schema_of};
-use crate::computed::{Computed, compile_predicate};
+use crate::computed::{Computed, compile_predicate, compile_projection};
 use crate::filter::Filter;
 use crate::join::{Join, Side};
 use crate::node::Node;
@@ -71,7 +71,7 @@ impl Compiler<'_> {
             }
             Rel::Project { input, exprs } => {
                 let input = self.compile(input)?;
-                let exprs = Computed::all(exprs, &input.types, self.env)?;
+                let exprs = compile_projection(exprs, &input.types, self.env)?;
                 (Node::operator(Project { exprs, schema }, vec![input.node]), input.append_only)
             }
             Rel::UnionAll { inputs } => {

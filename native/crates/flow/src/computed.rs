@@ -2,7 +2,7 @@
 
 use arrow_array::{ArrayRef, RecordBatch};
 use millrace_base::{Code, Error, Result};
-use millrace_expr::Evaluator;
+use millrace_expr::{Evaluator, Projection};
 use millrace_plan::{DataType, Expr, Volatility, expr_type};
 
 use crate::compile::FlowEnv;
@@ -60,6 +60,12 @@ impl Computed {
 pub(crate) fn compile_predicate(expr: &Expr, input: &[DataType], env: &FlowEnv<'_>) -> Result<Evaluator> {
     refuse_changing(expr)?;
     Evaluator::compile(expr, input, env.models)
+}
+
+/// A list of expressions, compiled together: what they share is computed once.
+pub(crate) fn compile_projection(exprs: &[Expr], input: &[DataType], env: &FlowEnv<'_>) -> Result<Projection> {
+    exprs.iter().try_for_each(refuse_changing)?;
+    Projection::compile(exprs, input, env.models)
 }
 
 /// A function whose result changes while its arguments do not would leave a view behind its query.

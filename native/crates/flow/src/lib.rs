@@ -12,6 +12,8 @@ mod graph;
 mod join;
 mod node;
 mod project;
+#[cfg(test)]
+mod tests;
 mod time_window;
 mod union_all;
 mod values;

@@ -38,10 +38,6 @@ impl StepInput {
         self.changes.entry(relation).or_default().push(change);
     }
 
-    pub fn changed(&self, relation: RelationId) -> bool {
-        self.changes.contains_key(&relation)
-    }
-
     fn scan(&self, relation: RelationId, columns: &[u32], schema: &SchemaRef) -> Result<Option<ChangeBatch>> {
         let Some(changes) = self.changes.get(&relation) else { return Ok(None) };
         let key = (relation, columns.to_vec());

@@ -170,9 +170,11 @@ fn consolidate(schema: &SchemaRef, batches: &[Arc<ChangeBatch>]) -> Result<Batch
     for (b, batch) in batches.iter().enumerate() {
         let mut rows = Vec::with_capacity(batch.len());
         let mut weights = Vec::with_capacity(batch.len());
+        let mut whole = true;
         for row in 0..batch.len() {
             let mut weight = batch.weight(row);
             if weight <= 0 {
+                whole = false;
                 continue;
             }
             let hash = hashes[b][row];
@@ -180,13 +182,14 @@ fn consolidate(schema: &SchemaRef, batches: &[Arc<ChangeBatch>]) -> Result<Batch
                 let paid = found.times.min(weight);
                 found.times -= paid;
                 weight -= paid;
+                whole &= paid == 0;
             }
             if weight > 0 {
                 rows.push(row as u32);
                 weights.push(weight);
             }
         }
-        if rows.len() == batch.len() {
+        if whole {
             kept.push(batch.clone());
         } else if !rows.is_empty() {
             let rows = batch.take(&rows)?.rows;

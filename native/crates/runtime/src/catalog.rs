@@ -52,6 +52,11 @@ impl Relations for Catalog {
     fn model_inputs(&self, id: RelationId) -> Option<u32> {
         self.objects.get(&id)?.model.as_ref().map(|m| m.inputs() as u32)
     }
+
+    fn append_only(&self, id: RelationId) -> bool {
+        let kind = self.objects.get(&id).map(|o| &o.definition.object);
+        matches!(kind, Some(DefinitionKind::Stream { .. } | DefinitionKind::Source { .. }))
+    }
 }
 
 impl Models for Catalog {

@@ -29,14 +29,13 @@ pub enum Taken {
     /// The changes of the steps up to this epoch.
     Changes { epoch: Epoch, time_us: i64, changes: Vec<ChangeBatch> },
     /// The difference between two states is to be made by the consumer.
-    Difference { epoch: Epoch, time_us: i64, from: RelationState, to: RelationState },
+    Difference { epoch: Epoch, from: RelationState, to: RelationState },
 }
 
 struct Lag {
     from: RelationState,
     to: RelationState,
     epoch: Epoch,
-    time_us: i64,
 }
 
 struct Item {
@@ -64,8 +63,8 @@ pub struct Feed {
 
 impl Feed {
     /// A feed that begins with everything that the relation holds already.
-    pub fn starting_with(from: RelationState, to: RelationState, epoch: Epoch, time_us: i64) -> Self {
-        let state = State { lag: Some(Lag { from, to, epoch, time_us }), ..State::default() };
+    pub fn starting_with(from: RelationState, to: RelationState, epoch: Epoch) -> Self {
+        let state = State { lag: Some(Lag { from, to, epoch }), ..State::default() };
         Self { state: Mutex::new(state), ready: Condvar::new() }
     }
 
@@ -90,10 +89,10 @@ impl Feed {
         let freed;
         if let Some(lag) = &mut state.lag {
             freed = Some(std::mem::replace(&mut lag.to, after()));
-            (lag.epoch, lag.time_us) = (epoch, time_us);
+            lag.epoch = epoch;
         } else if state.bytes + bytes > FEED_BYTES_MAX && !state.queue.is_empty() {
             freed = None;
-            state.lag = Some(Lag { from: before(), to: after(), epoch, time_us });
+            state.lag = Some(Lag { from: before(), to: after(), epoch });
         } else {
             freed = None;
             state.bytes += bytes;
@@ -142,8 +141,8 @@ impl Feed {
             }
             return Ok(Some(Taken::Changes { epoch, time_us, changes }));
         }
-        if let Some(Lag { from, to, epoch, time_us }) = state.lag.take() {
-            return Ok(Some(Taken::Difference { epoch, time_us, from, to }));
+        if let Some(Lag { from, to, epoch }) = state.lag.take() {
+            return Ok(Some(Taken::Difference { epoch, from, to }));
         }
         match &state.end {
             Some(_) => Err(Ended::Done),
@@ -176,11 +175,6 @@ impl Feed {
         if ready {
             self.wake(state);
         }
-    }
-
-    /// Bytes that wait.
-    pub fn waiting_bytes(&self) -> usize {
-        self.state.lock().bytes
     }
 }
 
@@ -227,7 +221,7 @@ mod tests {
         let rows = FEED_BYTES_MAX / 16;
         push(&feed, &pins, 1, rows);
         (2..=5).for_each(|epoch| push(&feed, &pins, epoch, rows));
-        assert!(feed.waiting_bytes() <= FEED_BYTES_MAX);
+        assert!(feed.state.lock().bytes <= FEED_BYTES_MAX);
         assert_eq!(pins.horizon(|| Epoch(5)), Epoch(1), "where it stopped stays readable");
         assert!(matches!(feed.take(1), Ok(Some(Taken::Changes { epoch: Epoch(1), .. }))));
         let Ok(Some(Taken::Difference { epoch, from, to, .. })) = feed.take(1) else { panic!("a difference") };

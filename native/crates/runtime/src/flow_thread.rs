@@ -24,7 +24,6 @@ const HORIZON_EVERY: Duration = Duration::from_millis(500);
 /// A view that is to be kept up to date.
 pub struct NewView {
     pub id: RelationId,
-    pub name: String,
     pub query: Rel,
 }
 
@@ -177,7 +176,7 @@ impl Flow {
             None => Feed::default(),
             Some(from) => {
                 let to = self.state_of(new.relation, &self.views)?;
-                Feed::starting_with(from, to, self.frontier, self.time_us)
+                Feed::starting_with(from, to, self.frontier)
             }
         };
         let feed = Arc::new(feed);

@@ -70,7 +70,7 @@ pub fn subscribe(shared: &Arc<Shared>, pool: &Arc<Pool>, command: &[u8]) -> Resu
         None => {
             let id = RelationId(OWN_VIEW_NEXT.fetch_add(1, Ordering::Relaxed));
             let all = ipc::result_schema(&names, &types);
-            let view = NewView { id, name: "subscription".into(), query: root };
+            let view = NewView { id, query: root };
             (id, (0..types.len()).collect(), all, Some((view, catalog.clone())))
         }
     };

@@ -1,0 +1,7 @@
+/** The suites that `npm run bench` knows. */
+import type { Suite } from './suite.js'
+import { boundary } from './suites/boundary.js'
+import { decode } from './suites/decode.js'
+import { fraud } from './suites/fraud.js'
+
+export const SUITES: readonly Suite[] = [fraud, boundary, decode]

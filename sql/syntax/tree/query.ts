@@ -1,0 +1,150 @@
+/** Queries and what stands in their FROM. */
+
+import type { Expr, SortItem, WindowDefinition } from './expression.js'
+import type { Ident, Name, Span } from './name.js'
+
+export interface Query {
+  readonly kind: 'query'
+  readonly with?: With
+  readonly body: QueryBody
+  readonly orderBy: readonly SortItem[]
+  /** Absent also for `LIMIT ALL`. `FETCH FIRST n ROWS ONLY` is a limit. */
+  readonly limit?: Expr
+  readonly offset?: Expr
+  readonly span: Span
+}
+
+/** A `Query` as a body is one in parentheses: it may have its own ORDER BY and LIMIT. */
+export type QueryBody = Select | SetOperation | Values | Query
+
+export interface With {
+  readonly kind: 'with'
+  readonly recursive: boolean
+  readonly tables: readonly CommonTable[]
+  readonly span: Span
+}
+
+export interface CommonTable {
+  readonly kind: 'common_table'
+  readonly name: Ident
+  readonly columns: readonly Ident[]
+  readonly query: Query
+  readonly span: Span
+}
+
+export interface SetOperation {
+  readonly kind: 'set_operation'
+  readonly operator: 'union' | 'intersect' | 'except'
+  readonly all: boolean
+  readonly left: QueryBody
+  readonly right: QueryBody
+  readonly span: Span
+}
+
+export interface Values {
+  readonly kind: 'values'
+  readonly rows: readonly (readonly Expr[])[]
+  readonly span: Span
+}
+
+/** `FROM t` alone is `SELECT * FROM t`; `FROM t SELECT x` is `SELECT x FROM t`. */
+export interface Select {
+  readonly kind: 'select'
+  readonly distinct: boolean
+  /** `DISTINCT ON (…)`; empty without. */
+  readonly distinctOn: readonly Expr[]
+  readonly items: readonly SelectItem[]
+  /** Comma-separated; empty without FROM. */
+  readonly from: readonly TableRef[]
+  readonly where?: Expr
+  readonly groupBy?: GroupBy
+  readonly having?: Expr
+  readonly windows: readonly WindowDefinition[]
+  readonly qualify?: Expr
+  readonly span: Span
+}
+
+export type SelectItem = SelectExpr | Star
+
+export interface SelectExpr {
+  readonly kind: 'select_expr'
+  readonly expr: Expr
+  readonly alias?: Ident
+  readonly span: Span
+}
+
+/** `*`, `t.*`, `* EXCLUDE (a, b)`. */
+export interface Star {
+  readonly kind: 'star'
+  readonly qualifier?: Name
+  readonly exclude: readonly Ident[]
+  readonly span: Span
+}
+
+/** `GROUP BY ALL` has `all` and no items. An ordinal is a number literal among the items. */
+export interface GroupBy {
+  readonly kind: 'group_by'
+  readonly all: boolean
+  readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+export type TableRef = TableName | DerivedTable | TableFunction | TimeWindow | Join
+
+/** `t AS a (x, y)`: the alias of a table and of its columns, in order. */
+export interface TableAlias {
+  readonly kind: 'table_alias'
+  readonly name: Ident
+  readonly columns: readonly Ident[]
+  readonly span: Span
+}
+
+export interface TableName {
+  readonly kind: 'table_name'
+  readonly name: Name
+  readonly alias?: TableAlias
+  readonly span: Span
+}
+
+export interface DerivedTable {
+  readonly kind: 'derived_table'
+  readonly query: Query
+  readonly lateral: boolean
+  readonly alias?: TableAlias
+  readonly span: Span
+}
+
+/** `generate_series(1, 10) AS g (n)`. */
+export interface TableFunction {
+  readonly kind: 'table_function'
+  readonly name: Name
+  readonly args: readonly Expr[]
+  readonly lateral: boolean
+  readonly alias?: TableAlias
+  readonly span: Span
+}
+
+/** `TUMBLE(source, time, size [, offset])` or `HOP(source, time, slide, size [, offset])`. A tumble has no `slide`. */
+export interface TimeWindow {
+  readonly kind: 'time_window'
+  readonly window: 'tumble' | 'hop'
+  readonly source: TableName | DerivedTable
+  readonly time: Expr
+  readonly slide?: Expr
+  readonly size: Expr
+  readonly offset?: Expr
+  readonly alias?: TableAlias
+  readonly span: Span
+}
+
+/** Exactly one of `on`, `using`, `natural` unless the join is `cross`. */
+export interface Join {
+  readonly kind: 'join'
+  readonly join: 'inner' | 'left' | 'right' | 'full' | 'cross'
+  readonly natural: boolean
+  readonly left: TableRef
+  readonly right: TableRef
+  readonly on?: Expr
+  readonly using?: readonly Ident[]
+  readonly span: Span
+}
