@@ -133,7 +133,8 @@ export class Session {
         await Promise.allSettled(this.#writes)
         return await this.#changeCatalog(compiled)
       case 'rows': {
-        const { tag, fields, rows } = compiled
+        const { tag, rows } = compiled
+        const fields = compiled.fields.map((field): Field => ({ ...field, data_type: { type: 'text' } }))
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':

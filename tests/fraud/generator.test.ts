@@ -96,7 +96,7 @@ describe('Arrow', () => {
       'city Utf8',
       'lat Float64',
       'lon Float64',
-      'ts Timestamp<MICROSECOND>',
+      'ts Timestamp<MICROSECOND, UTC>',
     ])
     expect(table.numRows).toBe(2000)
     for (const row of [0, 1, 777, 1999]) {

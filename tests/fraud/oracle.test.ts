@@ -38,7 +38,9 @@ it('says nothing of a swipe like any other', () => {
 
 it('tells reasons in words', () => {
   const reason = (facts: Partial<Facts>, given = 0): string | undefined => judge({ ...calm, ...facts }, given)?.reason
-  expect(reason({ km: 5570, kmPerHour: 66_843 })).toBe('coffee in London 5 minutes after petrol in New York: 66,800 km/h')
+  expect(reason({ km: 5570, kmPerHour: 66_843 })).toBe(
+    'coffee in London 5 minutes after petrol in New York: 66,800 km/h',
+  )
   expect(reason({ km: 5570, kmPerHour: 1_336_860, seconds: 15 })).toBe(
     'coffee in London seconds after petrol in New York: 1,336,900 km/h',
   )

@@ -128,12 +128,13 @@ class Terminal {
     this.#child.stdin!.write(text)
   }
 
-  /** Waits until the text has been shown since the last call, and gives what was shown up to it. */
+  /** Waits until the text is shown, after what was waited for before; gives what was shown up to its end. */
   async shows(text: string): Promise<string> {
-    const found = () => stripVTControlCharacters(this.#seen.slice(this.#from)).replaceAll('\r', '')
-    await expect.poll(found, { timeout: 20_000 }).toContain(text)
-    const shown = found()
-    this.#from = this.#seen.length
+    const screen = () => stripVTControlCharacters(this.#seen).replaceAll('\r', '')
+    await expect.poll(() => screen().slice(this.#from), { timeout: 20_000 }).toContain(text)
+    const end = screen().indexOf(text, this.#from) + text.length
+    const shown = screen().slice(this.#from, end)
+    this.#from = end
     return shown
   }
 
@@ -183,7 +184,8 @@ describe('a terminal', () => {
     terminal.type(
       'create stream s (a integer); insert into s values (7); subscribe to (select a from s) with snapshot;\r',
     )
-    expect(await terminal.shows('7')).toContain('CREATE STREAM')
+    await terminal.shows('CREATE STREAM\n')
+    await terminal.shows('| 7\n')
     terminal.type('\x03')
     await terminal.shows('millrace=> ')
     terminal.type('\\q\r')

@@ -62,6 +62,7 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   ['select 1 ^/* x /* y */', 'unterminated /* comment at or near "/* x /* y */"'],
   ['^/* x', 'unterminated /* comment at or near "/* x"'],
   ['select ^$q$abc$', 'unterminated dollar-quoted string at or near "$q$abc$"'],
+  ['select a::numeric(^1.5)', 'syntax error at or near "1.5"', { detail: 'Expected a whole number.' }],
   ['select ^1a', 'trailing junk after numeric literal at or near "1a"'],
   ['select ^"" from t', 'zero-length delimited identifier at or near """"'],
   ['select a ^@ b', 'syntax error at or near "@"'],
@@ -108,6 +109,7 @@ test('no hint where none is known', () => {
     'create sink s from v format upsert encode',
     'select a not b',
     'select a, from t',
+    'select a from t for update',
   ]) {
     expect(errorOf(text).hint, text).toBeUndefined()
   }

@@ -1,5 +1,7 @@
 /** Type names, with SQL's spellings in several words and its synonyms brought to one name each. */
 
+import { Code } from '../../diag/codes.js'
+import { SqlError } from '../../diag/error.js'
 import { nameOf } from '../lex.js'
 import { Comma, Identifier, kw, LeftBracket, LeftParen, NumberLiteral, RightBracket, RightParen } from '../tokens.js'
 import type { TypeName } from '../tree.js'
@@ -60,6 +62,18 @@ export abstract class TypesGrammar extends BaseGrammar {
     return ` ${word} time zone`
   })
 
+  readonly wholeNumber = this.RULE('wholeNumber', (): number => {
+    const token = this.CONSUME(NumberLiteral)
+    this.ACTION(() => {
+      if (/^\d{1,9}$/.test(token.image)) return
+      throw new SqlError(Code.SyntaxError, `syntax error at or near "${token.image}"`, {
+        at: token.startOffset,
+        detail: 'Expected a whole number.',
+      })
+    })
+    return Number(token.image)
+  })
+
   readonly typeName = this.RULE('typeName', (): TypeName => {
     const start = this.mark()
     const args: number[] = []
@@ -86,7 +100,7 @@ export abstract class TypesGrammar extends BaseGrammar {
     })
     this.OPTION1(() => {
       this.CONSUME(LeftParen)
-      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(Number(this.CONSUME(NumberLiteral).image)) })
+      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.wholeNumber)) })
       this.CONSUME(RightParen)
     })
     this.OPTION2({

@@ -29,6 +29,8 @@ pub(crate) struct Join<'a> {
     left_types: Vec<DataType>,
     built: Option<Built>,
     probe: Option<Probe>,
+    /// Of the left batch in work, what has not been looked up yet.
+    rest: Option<RecordBatch>,
     /// Right rows that have been looked at for padding, once the left input has ended.
     padded: Option<usize>,
 }
@@ -91,6 +93,7 @@ impl<'a> Join<'a> {
             left_types,
             built: None,
             probe: None,
+            rest: None,
             padded: None,
         })
     }
@@ -229,7 +232,7 @@ impl<'a> Join<'a> {
     }
 
     /// One step on: pairs, the end of a piece, or a new piece. `None` when the left input has ended.
-    fn step(&mut self, built: &mut Built, rest: &mut Option<RecordBatch>) -> Result<Option<Option<RecordBatch>>> {
+    fn step(&mut self, built: &mut Built) -> Result<Option<Option<RecordBatch>>> {
         self.query.check_cancel()?;
         if let Some(mut probe) = self.probe.take() {
             if let Some(pairs) = self.next_pairs(built, &mut probe)? {
@@ -239,7 +242,7 @@ impl<'a> Join<'a> {
             }
             return self.finish_probe(built, &probe).map(Some);
         }
-        let Some(batch) = (match rest.take() {
+        let Some(batch) = (match self.rest.take() {
             Some(batch) => Some(batch),
             None => self.query.pull(&mut self.left)?,
         }) else {
@@ -247,7 +250,7 @@ impl<'a> Join<'a> {
         };
         let rows = batch.num_rows().min(PROBE_ROWS);
         if rows < batch.num_rows() {
-            *rest = Some(batch.slice(rows, batch.num_rows() - rows));
+            self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
         }
         self.probe = Some(self.look_up(built, batch.slice(0, rows))?);
         Ok(Some(None))
@@ -258,34 +261,21 @@ fn nulls(types: impl Iterator<Item = arrow_schema::DataType>, rows: usize) -> im
     types.map(move |t| arrow_array::new_null_array(&t, rows))
 }
 
-/// A join and the rest of the left batch in work.
-pub(crate) struct Running<'a> {
-    join: Join<'a>,
-    rest: Option<RecordBatch>,
-}
-
-impl<'a> Join<'a> {
-    pub fn running(self) -> Running<'a> {
-        Running { join: self, rest: None }
-    }
-}
-
-impl Operator for Running<'_> {
+impl Operator for Join<'_> {
     fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let join = &mut self.join;
-        if let Some(right) = join.right.take() {
-            join.built = Some(join.build_right(right)?);
+        if let Some(right) = self.right.take() {
+            self.built = Some(self.build_right(right)?);
         }
-        while join.padded.is_none() {
-            let mut built = join.built.take().expect("made when the first batch was asked for");
-            let step = join.step(&mut built, &mut self.rest);
-            join.built = Some(built);
+        while self.padded.is_none() {
+            let mut built = self.built.take().expect("made when the first batch was asked for");
+            let step = self.step(&mut built);
+            self.built = Some(built);
             match step? {
                 Some(Some(batch)) if batch.num_rows() > 0 => return Ok(Some(batch)),
                 Some(_) => {}
-                None => join.padded = Some(0),
+                None => self.padded = Some(0),
             }
         }
-        join.next_padded()
+        self.next_padded()
     }
 }

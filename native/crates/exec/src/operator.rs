@@ -104,7 +104,7 @@ pub(crate) fn build<'a>(rel: &'a Rel, query: &'a Query<'a>) -> Result<Input<'a>>
             Box::new(crate::project::Project::new(query, build(input, query)?, exprs, &types)?)
         }
         Rel::Join { kind, left, right, keys, residual } => {
-            Box::new(crate::join::Join::new(query, *kind, (left, right), keys, residual.as_ref())?.running())
+            Box::new(crate::join::Join::new(query, *kind, (left, right), keys, residual.as_ref())?)
         }
         Rel::Aggregate { input, group, aggregates } => {
             Box::new(crate::aggregate::Aggregate::new(query, input, group, aggregates)?)

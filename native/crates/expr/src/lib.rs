@@ -16,6 +16,8 @@ mod node;
 mod parse;
 pub mod registry;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use evaluator::{Evaluator, Projection};
