@@ -13,8 +13,19 @@ export const root = dirname(fileURLToPath(import.meta.url))
 /** Where compiled crates and downloaded jars are kept between checkouts. */
 export const cache = process.env.MILLRACE_CACHE ?? join(homedir(), '.cache', 'millrace')
 
-/** The environment in which cargo runs. */
-export const cargoEnv = { CARGO_TARGET_DIR: join(cache, 'target'), ...process.env }
+function hostTriple() {
+  try {
+    return /^host: (\S+)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))?.[1]
+  } catch {
+    return undefined // reported by missingTools
+  }
+}
+
+/**
+ * The environment in which cargo runs. The napi command line always names the target, and cargo keeps builds with and
+ * without a named target apart: naming it everywhere compiles the dependencies once.
+ */
+export const cargoEnv = { CARGO_TARGET_DIR: join(cache, 'target'), CARGO_BUILD_TARGET: hostTriple(), ...process.env }
 
 const RUST_MIN = [1, 94]
 const NODE_MIN = [20, 17]

@@ -1,14 +1,15 @@
 /** One run of the card-fraud job in a process of its own: as fast as it goes, then at a steady load. Prints a `FraudRun`. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cardsToArrow, pastToArrow, swipesToArrow } from '../../examples/fraud/arrow.js'
+import { readSql } from '../../examples/fraud/folder.js'
+import { folderBytes } from '../../examples/fraud/folder-bytes.js'
 import { SwipeGenerator } from '../../examples/fraud/generate.js'
 import { swipeToJson } from '../../examples/fraud/json.js'
 import { type Database, open } from '../../src/index.js'
-import { root } from '../machine.js'
-import { connectorsIdle, makeTopic, SwipeProducer } from './topic.js'
+import { connectorsIdle, makeTopic, PreparedSwipes, SwipeProducer } from './topic.js'
 
 export interface Job {
   readonly mode: 'embedded' | 'kafka'
@@ -39,14 +40,12 @@ const STEADY_SECONDS = 8
 const WARM_SECONDS = 2
 const MIB = 2 ** 20
 
-const sqlFile = (name: string) => readFileSync(join(root, 'examples', 'fraud', 'sql', name), 'utf8')
-
 async function main(job: Job): Promise<FraudRun> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const generator = new SwipeGenerator({ seed: SEED, cards: CARDS })
   const db = await open(join(folder, 'db'))
   try {
-    await db.execute(sqlFile('tables.sql'))
+    await db.execute(await readSql('tables.sql'))
     await fillTables(db, generator)
     const run = job.mode === 'embedded' ? await embedded(db, generator, job) : await throughKafka(db, generator, job)
     const { rows } = await db.query<{ n: bigint }>('SELECT count(*) AS n FROM flagged')
@@ -54,7 +53,7 @@ async function main(job: Job): Promise<FraudRun> {
       ...run,
       flagged: Number(rows[0]?.n),
       peak_rss_mib: process.resourceUsage().maxRSS / 1024,
-      disk_mib: diskBytes(folder) / MIB,
+      disk_mib: (await folderBytes(folder)) / MIB,
     }
   } finally {
     await db.close()
@@ -77,8 +76,8 @@ async function fillTables(db: Database, generator: SwipeGenerator): Promise<void
 }
 
 async function embedded(db: Database, generator: SwipeGenerator, job: Job): Promise<Timed> {
-  await db.execute(sqlFile('source.embedded.sql'))
-  await db.execute(sqlFile('pipeline.sql'))
+  await db.execute(await readSql('source.embedded.sql'))
+  await db.execute(await readSql('pipeline.sql'))
   // Made before the clock starts: the generator is not what is measured.
   const batches: Uint8Array[] = []
   for (let made = 0; made < job.swipes; made += BATCH)
@@ -108,17 +107,17 @@ async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): 
   const [swipes, alerts] = [`swipes-${process.pid}`, `alerts-${process.pid}`]
   await makeTopic(brokers, swipes, 4)
   await makeTopic(brokers, alerts, 1)
+  const prepared = await PreparedSwipes.begin(brokers, swipes)
   const producer = await SwipeProducer.connect(brokers, swipes)
   try {
     let bytes = 0
-    const send = async (count: number) => {
+    const send = async (count: number, target: Pick<SwipeProducer, 'send'>) => {
       const batch = generator.next(count)
       const messages = Array.from({ length: count }, (_, row) => swipeToJson(batch, row))
       for (const message of messages) bytes += message.length
-      await producer.send(messages)
+      await target.send(messages)
     }
-    // All are in the topic before the clock starts: neither the generator nor its client is what is measured.
-    for (let made = 0; made < job.swipes; made += BATCH) await send(Math.min(BATCH, job.swipes - made))
+    for (let made = 0; made < job.swipes; made += BATCH) await send(Math.min(BATCH, job.swipes - made), prepared)
     const input_mib = bytes / MIB
 
     const placed = (text: string) =>
@@ -126,19 +125,21 @@ async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): 
         .replaceAll('localhost:9092', brokers)
         .replaceAll("'swipes'", `'${swipes}'`)
         .replaceAll("'alerts'", `'${alerts}'`)
+    await db.execute(placed(await readSql('source.kafka.sql')))
+    await db.execute(await readSql('pipeline.sql'))
+    await db.execute(placed(await readSql('sink.kafka.sql')))
     const started = performance.now()
-    await db.execute(placed(sqlFile('source.kafka.sql')))
-    await db.execute(sqlFile('pipeline.sql'))
-    await db.execute(placed(sqlFile('sink.kafka.sql')))
+    await prepared.publish()
     await connectorsIdle(db, job.swipes)
     const swipes_a_second = job.swipes / ((performance.now() - started) / 1000)
 
-    const load_kept = await steady(db, job.load, send)
+    const load_kept = await steady(db, job.load, (count) => send(count, producer))
     const sink = (await db.stats()).sinks[0]
     if (sink === undefined) throw new Error('the pipeline has no sink')
     const { p50_ms, p99_ms } = sink.freshness
     return { swipes_a_second, p50_ms, p99_ms, load_kept, input_mib }
   } finally {
+    await prepared.close()
     await producer.close()
   }
 }
@@ -164,12 +165,6 @@ async function steady(db: Database, load: number, offer: (count: number) => Prom
     const wait = (tick + 1) * TICK_MS - (performance.now() - started)
     if (wait > 0) await sleep(wait)
   }
-}
-
-function diskBytes(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
 }
 
 process.stdout.write(JSON.stringify(await main(JSON.parse(process.argv[2] ?? '{}') as Job)))

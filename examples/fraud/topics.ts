@@ -8,8 +8,9 @@ export const ALERTS_TOPIC = 'alerts'
 /** A card's swipes stay in order within their partition. */
 export const SWIPES_PARTITIONS = 2
 
-const REQUEST_ROWS = 2048
-const REQUESTS_IN_FLIGHT = 4
+/** Small requests: the client copies a list for each of its messages. */
+const REQUEST_ROWS = 512
+const REQUESTS_IN_FLIGHT = 8
 
 export function kafkaClient(brokers: string): Kafka {
   return new Kafka({ clientId: 'fraud-example', brokers: brokers.split(','), logLevel: logLevel.NOTHING })

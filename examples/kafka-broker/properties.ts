@@ -30,6 +30,9 @@ export function serverProperties(place: Place): string {
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'default.replication.factor': 1,
+    // After a kill the controller waits this long for the old process before it takes the new one.
+    'broker.session.timeout.ms': 2000,
+    'broker.heartbeat.interval.ms': 500,
     'min.insync.replicas': 1,
     'group.initial.rebalance.delay.ms': 0,
     'log.retention.hours': 24,

@@ -145,7 +145,3 @@ function noSuchFunction(name: string, args: readonly Bound[], span: Span, near: 
 function call(name: string, args: readonly Bound[]): string {
   return `${name}(${args.map((arg) => (arg.unknown ? 'unknown' : familyName(arg.type))).join(', ')})`
 }
-
-export function volatilityOf(name: string): FunctionSignature['volatility'] {
-  return byName.get(name)?.[0]?.volatility ?? 'immutable'
-}

@@ -121,7 +121,7 @@ function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
 const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
 
 /** A fresh node a reference, so that a later error (not in GROUP BY) can point at it. */
-function mark(expr: PlanExpr, ref: tree.ColumnRef): PlanExpr {
+export function mark(expr: PlanExpr, ref: tree.ColumnRef): PlanExpr {
   const copy = expr.op === 'column' ? column(expr.index) : { ...expr }
   marks.set(copy, ref)
   return copy

@@ -176,7 +176,7 @@ function checkOffset(literal: Literal, at: tree.FrameBound): void {
       ? literal.days < 0 || literal.microseconds < 0n
       : literal.type === 'numeric'
         ? literal.value.startsWith('-')
-        : 'value' in literal && typeof literal.value !== 'string' && literal.value < 0
+        : 'value' in literal && (typeof literal.value === 'number' || typeof literal.value === 'bigint') && literal.value < 0
   if (negative) fail('InvalidParameterValue', 'frame offset must not be negative', at.span)
 }
 

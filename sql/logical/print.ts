@@ -25,7 +25,7 @@ function passesNames(rel: Rel): boolean {
 function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined): string {
   const types = typesOf(rel, (id) => catalog.columnTypes(id))
   const below = inputs(rel).map((input) => namesOf(input, catalog))
-  const over = unique(below[0] ?? [])
+  const over = unique(own !== undefined && passesNames(rel) ? own : (below[0] ?? []))
   const show = (expr: Expr) => printExpr(expr, over)
   const names = own ?? namesOf(rel, catalog)
   const typed = (name: string, i: number) => `${name}:${shortTypeName(types[i]!)}`

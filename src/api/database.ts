@@ -122,8 +122,11 @@ export class Database {
 
   /** How a statement would run, as text. */
   async explain(text: string, options: CallOptions = {}): Promise<string> {
-    const { rows } = await this.query(`EXPLAIN ${text}`, [], options)
-    return rows.map((row) => Object.values(row)[0]).join('\n')
+    const outcome = await cancellable(this.#session.explain(text, options), options.signal)
+    return new Result(outcome)
+      .arrays()
+      .map(([line]) => line)
+      .join('\n')
   }
 
   async stats(): Promise<Stats> {

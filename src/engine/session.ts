@@ -7,7 +7,7 @@ import {
   PLAN_VERSION,
 } from '../../sql/contract/plan.generated.js'
 import { Code } from '../../sql/diag/codes.js'
-import { type Compiled, compile, type ParsedStatement, parseScript } from '../../sql/index.js'
+import { type Compiled, compile, parseScript, type Statement } from '../../sql/index.js'
 import { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'
@@ -36,7 +36,7 @@ export class Session {
   readonly engine: NativeEngine
   #catalog: StoredCatalog
   readonly #turnstile = new Turnstile()
-  readonly #parsed = new StatementCache<readonly ParsedStatement[]>()
+  readonly #parsed = new StatementCache<readonly Statement[]>()
   /** Emptied when the catalog changes. */
   readonly #compiled = new StatementCache<Compiled>()
   readonly #settings = new Map<string, string>()
@@ -53,11 +53,11 @@ export class Session {
   }
 
   /** The statements of a text; throws at the first error of syntax, before anything ran. */
-  parse(text: string): readonly ParsedStatement[] {
+  parse(text: string): readonly Statement[] {
     const known = this.#parsed.get(text)
     if (known !== undefined) return known
     try {
-      const { statements } = parseScript(text)
+      const statements = parseScript(text).statements.map(({ tree }) => tree)
       this.#parsed.set(text, statements)
       return statements
     } catch (error) {
@@ -69,6 +69,16 @@ export class Session {
   async run(text: string, options: RunOptions = {}): Promise<Outcome> {
     const statement = this.#single(text)
     return statement === undefined ? { tag: '', fields: [], notices: [] } : await this.#step(statement, text, options)
+  }
+
+  /** The plan of the one statement of a text, as EXPLAIN would give it; positions of errors are in the text. */
+  async explain(text: string, options: RunOptions = {}): Promise<Outcome> {
+    const statement = this.#single(text)
+    if (statement === undefined) throw new MillraceError(Code.SyntaxError, 'nothing to explain')
+    if (statement.kind === 'explain') return await this.#step(statement, text, options)
+    const { span } = statement
+    // Not cached: the text names the statement itself.
+    return await this.#step({ kind: 'explain', analyze: false, options: [], statement, span }, text, options)
   }
 
   /** Runs all statements of a text in order and stops at the first error. What ran before it stays. */
@@ -93,7 +103,7 @@ export class Session {
     })
   }
 
-  #single(text: string): ParsedStatement | undefined {
+  #single(text: string): Statement | undefined {
     const statements = this.parse(text)
     if (statements.length <= 1) return statements[0]
     throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
@@ -102,7 +112,7 @@ export class Session {
     })
   }
 
-  #step(statement: ParsedStatement, text: string, options: RunOptions): Promise<Outcome> {
+  #step(statement: Statement, text: string, options: RunOptions): Promise<Outcome> {
     return this.#turnstile.enter(() => {
       throwIfAborted(options.signal)
       const compiled = this.#compileCached(statement, text, options)
@@ -150,17 +160,17 @@ export class Session {
     }
   }
 
-  #compileCached(statement: ParsedStatement, text: string, { parameters }: RunOptions): Compiled {
+  #compileCached(statement: Statement, text: string, { parameters }: RunOptions): Compiled {
     // A script's statements share its text, and parameters are part of the plan: neither is named by the text alone.
     const cacheable = parameters === undefined && this.parse(text).length === 1
-    const known = cacheable ? this.#compiled.get(text) : undefined
+    const known = cacheable && statement.kind !== 'explain' ? this.#compiled.get(text) : undefined
     if (known !== undefined) return known
     const compiled = this.#compile(statement, text, parameters)
     if (cacheable && (compiled.kind === 'query' || compiled.kind === 'dml')) this.#compiled.set(text, compiled)
     return compiled
   }
 
-  #compile(statement: ParsedStatement, text: string, parameters: readonly Literal[] = []): Compiled {
+  #compile(statement: Statement, text: string, parameters: readonly Literal[] = []): Compiled {
     try {
       return compile(statement, {
         catalog: this.#catalog.names,
@@ -194,11 +204,10 @@ export class Session {
 }
 
 /** A query is subscribed to as SUBSCRIBE TO (query) would; `snapshot` goes before what the text says. */
-function asSubscribe(statement: ParsedStatement, snapshot: boolean | undefined): ParsedStatement {
-  const { tree } = statement
-  if (tree.kind === 'subscribe') return { ...statement, tree: { ...tree, snapshot: snapshot ?? tree.snapshot } }
-  if (tree.kind !== 'query') return statement
-  return { ...statement, tree: { kind: 'subscribe', query: tree, snapshot: snapshot ?? false, span: tree.span } }
+function asSubscribe(statement: Statement, snapshot: boolean | undefined): Statement {
+  if (statement.kind === 'subscribe') return { ...statement, snapshot: snapshot ?? statement.snapshot }
+  if (statement.kind !== 'query') return statement
+  return { kind: 'subscribe', query: statement, snapshot: snapshot ?? false, span: statement.span }
 }
 
 function noQuery(): MillraceError {

@@ -59,7 +59,11 @@ async function checkViews(records: readonly SltRecord[]): Promise<void> {
     const views: { name: string; query: QueryRecord }[] = []
     for (const query of queries) {
       const name = `view_of_line_${query.line}`
-      const made = await database.query(`CREATE MATERIALIZED VIEW ${name} AS ${query.sql}`).then(() => 'made', codeOf)
+      // Expressions without a name would share one.
+      const columns = [...query.types].map((_, at) => `c${at + 1}`).join(', ')
+      const made = await database
+        .query(`CREATE MATERIALIZED VIEW ${name} (${columns}) AS ${query.sql}`)
+        .then(() => 'made', codeOf)
       expect({ line: query.line, made }).toEqual({ line: query.line, made: query.noView ? '0A000' : 'made' })
       if (!query.noView) views.push({ name, query })
     }

@@ -5,7 +5,7 @@ import { FALSE, nullOf, TRUE } from '../../types/literal.js'
 import { BOOLEAN } from '../../types/data-type.js'
 import type { Rule } from '../rule.js'
 
-/** AND, OR, NOT and CASE over constants, `NOT NOT x`, `x AND x`. Why: what is left are conditions that other rules can move.
+/** AND, OR, NOT and CASE over constants, `NOT NOT x`, `NOT (x OR y)`, `x AND x`. Why: what is left are conditions that other rules can move.
  *  Three-valued throughout: `x OR NOT x` is no constant, as x may be NULL. `FALSE AND x` drops x together with an error that it
  *  might have raised, as in PostgreSQL. */
 export const simplifyBooleans: Rule = {
@@ -64,6 +64,10 @@ function negation(input: Expr): Expr | undefined {
     case 'like':
       return { ...input, negated: !input.negated }
     case 'binary': {
+      if (input.operator === 'and' || input.operator === 'or') {
+        const side = (inner: Expr): Expr => negation(inner) ?? { op: 'not', input: inner }
+        return compare(input.operator === 'and' ? 'or' : 'and', side(input.left), side(input.right))
+      }
       // Also right for NaN, which PostgreSQL orders after every other number.
       const inverse = INVERSE[input.operator]
       return inverse === undefined ? undefined : compare(inverse, input.left, input.right)

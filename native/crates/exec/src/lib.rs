@@ -14,6 +14,8 @@ mod project;
 mod scan;
 mod sort;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time_window;
 mod union_all;
 mod values;

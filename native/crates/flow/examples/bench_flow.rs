@@ -103,7 +103,8 @@ fn swipes(rng: &mut StdRng, first: usize, rows: usize) -> ChangeBatch {
             ((CARD_COUNT as f64).powf(u) - 1.0) as i64
         })
         .collect();
-    let late: Vec<i64> = (0..rows).map(|_| if rng.random_bool(0.02) { rng.random_range(0..5_000_000) } else { 0 }).collect();
+    let late: Vec<i64> =
+        (0..rows).map(|_| if rng.random_bool(0.02) { rng.random_range(0..5_000_000) } else { 0 }).collect();
     let times = (0..rows).map(|i| 1_700_000_000_000_000 + (first + i) as i64 * 20_000 - late[i]);
     let mut pick = |prefix: &str, of: u32| format!("{prefix}{}", rng.random_range(0..of));
     let (currency, merchant, category, city) = (
@@ -113,7 +114,8 @@ fn swipes(rng: &mut StdRng, first: usize, rows: usize) -> ChangeBatch {
         texts(rows, || pick("city", 50)),
     );
     let amount = doubles(rows, || (rng.random_range(1.0..30_000.0_f64)).round() / 100.0);
-    let (latitude, longitude) = (doubles(rows, || rng.random_range(-60.0..60.0)), doubles(rows, || rng.random_range(-180.0..180.0)));
+    let (latitude, longitude) =
+        (doubles(rows, || rng.random_range(-60.0..60.0)), doubles(rows, || rng.random_range(-180.0..180.0)));
     batch(vec![
         Arc::new(Int64Array::from_iter_values((first..first + rows).map(|i| i as i64))),
         Arc::new(Int64Array::from(cards)),
@@ -230,7 +232,11 @@ fn scored() -> Rel {
     for &n in &numbers {
         exprs.push(coalesce_double(column(n)));
         let difference = arithmetic(Subtract, coalesce_double(column(n)), coalesce_double(column(17)));
-        let scaled = arithmetic(Divide, difference, arithmetic(Add, arithmetic(Multiply, coalesce_double(column(18)), double(2.0)), double(1.0)));
+        let scaled = arithmetic(
+            Divide,
+            difference,
+            arithmetic(Add, arithmetic(Multiply, coalesce_double(column(18)), double(2.0)), double(1.0)),
+        );
         exprs.push(scaled);
     }
     let features = Rel::Project { input: windowed().into(), exprs };

@@ -59,8 +59,7 @@ impl Aggregate {
         let weights = input.weights.as_deref();
         for call in &mut self.calls {
             let argument = call.argument.as_ref().map(|a| a.evaluate(&input.rows, now_us)).transpose()?;
-            let mask: Option<BooleanArray> =
-                call.filter.as_ref().map(|f| f.select(&input.rows, now_us)).transpose()?;
+            let mask: Option<BooleanArray> = call.filter.as_ref().map(|f| f.select(&input.rows, now_us)).transpose()?;
             match (&mut call.distinct, &argument) {
                 (Some(distinct), Some(values)) => {
                     let changes = distinct.update(ids, values, mask.as_ref(), weights)?;
@@ -78,16 +77,17 @@ impl Aggregate {
         let mut stays = vec![false; old.len()];
         let mut new_rows = Vec::with_capacity(new.len());
         for (row, &group) in new.iter().enumerate() {
-            let same = self.places[group as usize].checked_sub(1).filter(|&place| {
-                old_raw.iter().zip(&new_raw).all(|(o, n)| o.same(place as usize, n, row))
-            });
+            let same = self.places[group as usize]
+                .checked_sub(1)
+                .filter(|&place| old_raw.iter().zip(&new_raw).all(|(o, n)| o.same(place as usize, n, row)));
             match same {
                 Some(place) => stays[place as usize] = true,
                 None => new_rows.push(row as u32),
             }
         }
         let old_rows: Vec<u32> = (0..old.len() as u32).filter(|&r| !stays[r as usize]).collect();
-        let groups: Vec<u32> = old_rows.iter().map(|&r| old[r as usize]).chain(new_rows.iter().map(|&r| new[r as usize])).collect();
+        let groups: Vec<u32> =
+            old_rows.iter().map(|&r| old[r as usize]).chain(new_rows.iter().map(|&r| new[r as usize])).collect();
         let keys = if self.global() { Vec::new() } else { self.table.keys(&groups)? };
         let part = |columns: &[ArrayRef], rows: &[u32], of: std::ops::Range<usize>, weight: i64| {
             let mut all: Vec<ArrayRef> = keys.iter().map(|k| k.slice(of.start, of.len())).collect();

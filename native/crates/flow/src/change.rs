@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, cast::AsArray, types::Int64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, cast::AsArray,
+    types::Int64Type,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use millrace_base::Result;
 use millrace_kernels::{arrow_error, consolidate};
@@ -68,7 +71,8 @@ impl ChangeBatch {
             return Ok(Some(self));
         }
         let filter = arrow_select::filter::FilterBuilder::new(keep).optimize().build();
-        let columns = self.rows.columns().iter().map(|c| filter.filter(c).map_err(arrow_error)).collect::<Result<_>>()?;
+        let columns =
+            self.rows.columns().iter().map(|c| filter.filter(c).map_err(arrow_error)).collect::<Result<_>>()?;
         let weights = match &self.weights {
             None => None,
             Some(weights) => {

@@ -49,7 +49,9 @@ impl StepInput {
                 .iter()
                 .map(|&c| {
                     let column = change.rows.columns().get(c as usize).cloned();
-                    column.ok_or_else(|| Error::internal(format!("a change of relation {} without column {c}", relation.0)))
+                    column.ok_or_else(|| {
+                        Error::internal(format!("a change of relation {} without column {c}", relation.0))
+                    })
                 })
                 .collect::<Result<_>>()?;
             Ok(ChangeBatch { rows: batch_of(schema, chosen, change.len())?, weights: change.weights.clone() })

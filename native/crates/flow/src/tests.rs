@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use millrace_base::{Epoch, RelationId};
 use millrace_expr::NoModels;
 use millrace_plan::*;
@@ -68,9 +70,7 @@ fn batch(rows: &[Row]) -> RecordBatch {
         Arc::new(Float64Array::from_iter(rows.iter().map(|r| r.2.map(f64::from_bits)))),
         Arc::new(StringArray::from_iter(rows.iter().map(|r| r.3.clone()))),
         Arc::new(TimestampMicrosecondArray::from_iter(rows.iter().map(|r| r.4))),
-        Arc::new(
-            Decimal128Array::from_iter(rows.iter().map(|r| r.5)).with_precision_and_scale(10, 2).unwrap(),
-        ),
+        Arc::new(Decimal128Array::from_iter(rows.iter().map(|r| r.5)).with_precision_and_scale(10, 2).unwrap()),
     ];
     let types: Vec<_> = TYPES.iter().map(|t| t.to_arrow()).collect();
     batch_of(&schema_of(&types), columns, rows.len()).unwrap()
@@ -189,8 +189,7 @@ fn check(query: &Rel) {
             }
             // The changes that come out lead from one state to the next.
             outputs.values().for_each(|changes| tally(&mut followed, changes));
-            let lines: Vec<String> =
-                followed.iter().flat_map(|(l, &w)| (0..w).map(|_| l.clone())).collect();
+            let lines: Vec<String> = followed.iter().flat_map(|(l, &w)| (0..w).map(|_| l.clone())).collect();
             assert_eq!(lines, expected, "seed {seed} step {step}: changes");
         }
     }
@@ -330,13 +329,18 @@ fn window(input: Rel, partition: &[u32], order: Vec<SortKey>, calls: Vec<WindowC
 
 /// Only what does not look beyond a few neighbours: what the flagship asks for.
 fn short_calls() -> Vec<WindowCall> {
-    window_calls(true).into_iter().filter(|c| match &c.function {
-        WindowFunction::Lag { .. } => true,
-        WindowFunction::Aggregate { .. } => {
-            c.frame.unit == FrameUnit::Range && c.frame.end == FrameBound::CurrentRow && c.frame.start != FrameBound::UnboundedPreceding
-        }
-        _ => false,
-    }).collect()
+    window_calls(true)
+        .into_iter()
+        .filter(|c| match &c.function {
+            WindowFunction::Lag { .. } => true,
+            WindowFunction::Aggregate { .. } => {
+                c.frame.unit == FrameUnit::Range
+                    && c.frame.end == FrameBound::CurrentRow
+                    && c.frame.start != FrameBound::UnboundedPreceding
+            }
+            _ => false,
+        })
+        .collect()
 }
 
 #[test]
@@ -391,6 +395,79 @@ fn joins_of_every_kind() {
     check(&cross(Left));
 }
 
+/// The join by its definition, over the first row's key and second column.
+fn naive_join(kind: JoinKind, left: &[Row], right: &[Row], residual: bool) -> Vec<String> {
+    let line = |row: &Row| shown(&[batch(std::slice::from_ref(row))]).remove(0);
+    let matches = |l: &Row, r: &Row| {
+        l.0.is_some() && l.0 == r.0 && (!residual || matches!((l.1, r.1), (Some(a), Some(b)) if a > b))
+    };
+    let nulls = ["NULL"; 6].join(" | ");
+    let mut lines = Vec::new();
+    for l in left {
+        let found: Vec<&Row> = right.iter().filter(|r| matches(l, r)).collect();
+        match kind {
+            JoinKind::Semi if !found.is_empty() => lines.push(line(l)),
+            JoinKind::Anti if found.is_empty() => lines.push(line(l)),
+            JoinKind::Semi | JoinKind::Anti => {}
+            _ => lines.extend(found.iter().map(|r| format!("{} | {}", line(l), line(r)))),
+        }
+        if found.is_empty() && matches!(kind, JoinKind::Left | JoinKind::Full) {
+            lines.push(format!("{} | {nulls}", line(l)));
+        }
+    }
+    if matches!(kind, JoinKind::Right | JoinKind::Full) {
+        let alone = right.iter().filter(|r| !left.iter().any(|l| matches(l, r)));
+        lines.extend(alone.map(|r| format!("{nulls} | {}", line(r))));
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn joins_and_groups_equal_their_definition() {
+    let seed: u64 = rand::rng().random();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    use JoinKind::*;
+    for _ in 0..10 {
+        let mut world = World::default();
+        for _ in 0..rng.random_range(0..8) {
+            world.change(&mut rng);
+        }
+        let rows = |id| world.rows.get(&id).cloned().unwrap_or_default();
+        let (left, right) = (rows(TABLES[0]), rows(TABLES[1]));
+        for kind in [Inner, Left, Right, Full, Semi, Anti] {
+            for residual in [false, true] {
+                let query = join(kind, scan(TABLES[0]), scan(TABLES[1]), residual);
+                assert_eq!(fresh(&query, &world), naive_join(kind, &left, &right, residual), "{kind:?} {residual}");
+            }
+        }
+        let calls = vec![
+            call(AggregateFunction::CountStar, None, DataType::Bigint),
+            call(AggregateFunction::Sum, Some(1), DataType::Numeric { precision: 38, scale: 0 }),
+            call(AggregateFunction::Max, Some(3), DataType::Text),
+            AggregateCall { distinct: true, ..call(AggregateFunction::Count, Some(1), DataType::Bigint) },
+        ];
+        let query = Rel::Aggregate { input: scan(TABLES[0]).into(), group: vec![column(0)], aggregates: calls };
+        let mut groups: BTreeMap<Option<i64>, Vec<&Row>> = BTreeMap::new();
+        left.iter().for_each(|row| groups.entry(row.0).or_default().push(row));
+        let text = |value: Option<String>| value.unwrap_or("NULL".into());
+        let mut expected: Vec<String> = groups
+            .iter()
+            .map(|(key, rows)| {
+                let values: Vec<i64> = rows.iter().filter_map(|r| r.1).collect();
+                let sum = (!values.is_empty()).then(|| values.iter().sum::<i64>().to_string());
+                let distinct = values.iter().collect::<std::collections::BTreeSet<_>>().len();
+                let max = rows.iter().filter_map(|r| r.3.clone()).max();
+                let key = text(key.map(|k| k.to_string()));
+                format!("{key} | {} | {} | {} | {distinct}", rows.len(), text(sum), text(max))
+            })
+            .collect();
+        expected.sort();
+        assert_eq!(fresh(&query, &world), expected);
+    }
+}
+
 #[test]
 fn aggregates_with_retractions() {
     for relation in TABLES {
@@ -421,7 +498,12 @@ fn compositions() {
     let left = join(JoinKind::Left, scan(STREAM), by_key.clone(), false);
     check(&left);
     check(&window(left, &[0], vec![ascending(4)], short_calls()));
-    check(&join(JoinKind::Inner, group(join(JoinKind::Inner, scan(STREAM), scan(TABLES[0]), false), &[0]), by_key, false));
+    check(&join(
+        JoinKind::Inner,
+        group(join(JoinKind::Inner, scan(STREAM), scan(TABLES[0]), false), &[0]),
+        by_key,
+        false,
+    ));
     check(&group(window(scan(TABLES[0]), &[0], vec![ascending(4)], window_calls(true)), &[1]));
     let own = join(JoinKind::Full, filter(scan(TABLES[0])), scan(TABLES[0]), true);
     check(&group(own, &[0]));
@@ -465,7 +547,10 @@ fn views_on_views_move_together_and_fail_together() {
     assert!(graph.take_failures().is_empty());
     graph.step(Epoch(4), 0, change(&[row(0)], None)).unwrap();
     let failures = graph.take_failures();
-    assert_eq!(failures.iter().map(|f| (f.0.0, f.1.code.sqlstate())).collect::<Vec<_>>(), [(100, "22012"), (101, "55000")]);
+    assert_eq!(
+        failures.iter().map(|f| (f.0.0, f.1.code.sqlstate())).collect::<Vec<_>>(),
+        [(100, "22012"), (101, "55000")]
+    );
     assert!(graph.view(RelationId(100)).is_none());
     assert_eq!(graph.view(RelationId(102)).unwrap().rows(), 3);
     graph.step(Epoch(5), 0, change(&[row(7)], None)).unwrap();

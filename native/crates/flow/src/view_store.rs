@@ -109,7 +109,9 @@ impl ViewSnapshot {
             .iter()
             .map(|&c| {
                 let field = self.schema.fields().get(c as usize);
-                field.map(|f| f.data_type().clone()).ok_or_else(|| Error::internal(format!("a view without column {c}")))
+                field
+                    .map(|f| f.data_type().clone())
+                    .ok_or_else(|| Error::internal(format!("a view without column {c}")))
             })
             .collect::<Result<_>>()?;
         let schema = schema_of(&types);
@@ -145,13 +147,11 @@ struct Owed {
 
 /// Takes the retracted rows out of the others. Only the retracted ones are put into a table.
 fn consolidate(schema: &SchemaRef, batches: &[Arc<ChangeBatch>]) -> Result<Batches> {
-    let raw: Vec<Vec<RawColumn>> =
-        batches.iter().map(|b| RawColumn::all(b.rows.columns())).collect::<Result<_>>()?;
+    let raw: Vec<Vec<RawColumn>> = batches.iter().map(|b| RawColumn::all(b.rows.columns())).collect::<Result<_>>()?;
     let hashes: Vec<Vec<u64>> = batches.iter().zip(&raw).map(|(b, c)| hash_columns(c, b.len())).collect();
     let mut owed: HashTable<Owed> = HashTable::new();
     let same = |o: &Owed, hash: u64, batch: usize, row: usize| {
-        o.hash == hash
-            && raw[o.batch as usize].iter().zip(&raw[batch]).all(|(a, b)| a.same(o.row as usize, b, row))
+        o.hash == hash && raw[o.batch as usize].iter().zip(&raw[batch]).all(|(a, b)| a.same(o.row as usize, b, row))
     };
     for (b, batch) in batches.iter().enumerate() {
         let Some(weights) = &batch.weights else { continue };

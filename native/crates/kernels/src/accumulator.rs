@@ -272,8 +272,12 @@ mod tests {
             let rows = rng.random_range(1..200);
             let null = |rng: &mut StdRng| rng.random_bool(0.1);
             let columns: [ArrayRef; 3] = [
-                Arc::new(Int64Array::from_iter((0..rows).map(|_| (!null(&mut rng)).then(|| rng.random_range(-50..50))))),
-                Arc::new(Float64Array::from_iter((0..rows).map(|_| (!null(&mut rng)).then(|| rng.random_range(-5.0..5.0))))),
+                Arc::new(Int64Array::from_iter(
+                    (0..rows).map(|_| (!null(&mut rng)).then(|| rng.random_range(-50..50))),
+                )),
+                Arc::new(Float64Array::from_iter(
+                    (0..rows).map(|_| (!null(&mut rng)).then(|| rng.random_range(-5.0..5.0))),
+                )),
                 Arc::new(StringArray::from_iter(
                     (0..rows).map(|_| (!null(&mut rng)).then(|| rng.random_range(0..40).to_string())),
                 )),
@@ -327,9 +331,10 @@ mod tests {
     #[test]
     fn booleans_ignore_nulls() {
         let values: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), None]));
-        for (kind, expected) in [(AggregateKind::BoolAnd, [Some(true), Some(false), None]),
-            (AggregateKind::BoolOr, [Some(true), Some(false), None])]
-        {
+        for (kind, expected) in [
+            (AggregateKind::BoolAnd, [Some(true), Some(false), None]),
+            (AggregateKind::BoolOr, [Some(true), Some(false), None]),
+        ] {
             let mut acc = Accumulator::new(kind, Some(&DataType::Boolean), &DataType::Boolean, true).unwrap();
             acc.resize(3);
             acc.update(&[0, 0, 1, 2], Some(&values), None, None).unwrap();

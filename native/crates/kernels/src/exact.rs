@@ -90,7 +90,12 @@ fn round(limbs: &[u64], below: i32) -> f64 {
     scale((head | u64::from(sticky)) as f64, exponent)
 }
 
+/// `value * 2^exponent` for a value of up to 64 bits.
+#[inline]
 fn scale(value: f64, exponent: i32) -> f64 {
+    if (-1022..900).contains(&exponent) {
+        return value * f64::from_bits(((exponent + 1023) as u64) << 52);
+    }
     let half = exponent / 2;
     value * 2f64.powi(half) * 2f64.powi(exponent - half)
 }

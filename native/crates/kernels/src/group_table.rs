@@ -22,7 +22,9 @@ pub struct GroupTable {
 #[derive(Debug)]
 enum Keys {
     /// No columns: all rows are one group.
-    Unit { used: bool },
+    Unit {
+        used: bool,
+    },
     Word(WordKeys),
     General(GeneralKeys),
 }
@@ -59,11 +61,9 @@ impl GroupTable {
             [one] if !wide(one) => {
                 Keys::Word(WordKeys { table: HashTable::new(), keys: Vec::new(), null: NO_ROW, free: Vec::new() })
             }
-            _ => Keys::General(GeneralKeys {
-                table: HashTable::new(),
-                rows: RowStore::new(types)?,
-                hashes: Vec::new(),
-            }),
+            _ => {
+                Keys::General(GeneralKeys { table: HashTable::new(), rows: RowStore::new(types)?, hashes: Vec::new() })
+            }
         };
         Ok(Self { types: types.to_vec(), keys })
     }
@@ -224,9 +224,7 @@ impl WordKeys {
 impl GeneralKeys {
     #[inline]
     fn find(&self, columns: &[RawColumn], row: usize, hash: u64) -> u32 {
-        self.table
-            .find(hash, |e| e.0 == hash as u32 && self.rows.same(e.1, columns, row))
-            .map_or(NO_ROW, |e| e.1)
+        self.table.find(hash, |e| e.0 == hash as u32 && self.rows.same(e.1, columns, row)).map_or(NO_ROW, |e| e.1)
     }
 
     fn intern(&mut self, columns: &[RawColumn], row: usize, hash: u64) -> Result<u32> {
@@ -235,7 +233,11 @@ impl GeneralKeys {
             return Ok(found);
         }
         let id = self.rows.insert(columns, std::iter::once(row))?[0];
-        if id as usize == self.hashes.len() { self.hashes.push(hash) } else { self.hashes[id as usize] = hash }
+        if id as usize == self.hashes.len() {
+            self.hashes.push(hash)
+        } else {
+            self.hashes[id as usize] = hash
+        }
         self.table.insert_unique(hash, (hash as u32, id), |e| self.hashes[e.1 as usize]);
         Ok(id)
     }

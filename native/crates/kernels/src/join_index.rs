@@ -6,8 +6,8 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use millrace_base::Result;
 
-use crate::group_table::GroupTable;
 use crate::NO_ROW;
+use crate::group_table::GroupTable;
 
 #[derive(Debug)]
 pub struct JoinIndex {

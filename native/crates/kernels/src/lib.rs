@@ -16,6 +16,8 @@ mod raw;
 mod row_multiset;
 mod row_store;
 mod sums;
+#[cfg(test)]
+mod table_tests;
 mod time_window;
 mod window;
 

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, StringArray, cast::AsArray, make_array,
-    types::IntervalMonthDayNanoType,
+    Array, ArrayRef, BinaryArray, BooleanArray, StringArray, cast::AsArray, make_array, types::IntervalMonthDayNanoType,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, IntervalMonthDayNano, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, IntervalUnit};

@@ -6,10 +6,10 @@ use arrow_schema::DataType;
 use hashbrown::HashTable;
 use millrace_base::Result;
 
+use crate::NO_ROW;
 use crate::hash::hash_columns;
 use crate::raw::RawColumn;
 use crate::row_store::RowStore;
-use crate::NO_ROW;
 
 #[derive(Debug)]
 pub struct RowMultiset {
@@ -35,7 +35,12 @@ impl RowMultiset {
 
     /// Adds a weight to each row's count and gives each row's slot with whether the slot is new. A slot whose count
     /// comes to nothing stays until `release`: the caller may still have to look at the row.
-    pub fn add(&mut self, columns: &[RawColumn], weights: impl Iterator<Item = i64>, rows: usize) -> Result<Vec<(u32, bool)>> {
+    pub fn add(
+        &mut self,
+        columns: &[RawColumn],
+        weights: impl Iterator<Item = i64>,
+        rows: usize,
+    ) -> Result<Vec<(u32, bool)>> {
         let hashes = hash_columns(columns, rows);
         let mut slots = Vec::with_capacity(rows);
         for (row, (hash, weight)) in hashes.into_iter().zip(weights).enumerate() {

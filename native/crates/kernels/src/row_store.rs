@@ -195,7 +195,11 @@ impl RowStore {
     }
 
     /// Copies the listed rows in; gives their slots, in the order of the rows.
-    pub fn insert(&mut self, columns: &[RawColumn], rows: impl ExactSizeIterator<Item = usize> + Clone) -> Result<Vec<u32>> {
+    pub fn insert(
+        &mut self,
+        columns: &[RawColumn],
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+    ) -> Result<Vec<u32>> {
         assert_eq!(columns.len(), self.columns.len());
         let before = self.slots;
         let mut slots = Vec::with_capacity(rows.len());
@@ -338,8 +342,7 @@ impl StoredColumn {
             .filter(|n| n.null_count() > 0);
         match &self.values {
             Values::W1(c) => {
-                let bits =
-                    BooleanBuffer::collect_bool(slots.len(), |i| slots[i] != NO_ROW && c.get(slots[i]));
+                let bits = BooleanBuffer::collect_bool(slots.len(), |i| slots[i] != NO_ROW && c.get(slots[i]));
                 Ok(array_of_bits(bits, nulls))
             }
             Values::W2(c) => array_of_words(&self.data_type, c.gather(slots, 0), nulls),

@@ -93,7 +93,8 @@ fn divide(sum: i256, factor: i128, count: i64) -> Result<i256> {
     let overflow = || out_of_range("numeric");
     let count = i256::from_i128(i128::from(count));
     let scaled = sum.checked_mul(i256::from_i128(factor)).ok_or_else(overflow)?;
-    let (quotient, rest) = (scaled.checked_div(count).ok_or_else(overflow)?, scaled.checked_rem(count).ok_or_else(overflow)?);
+    let (quotient, rest) =
+        (scaled.checked_div(count).ok_or_else(overflow)?, scaled.checked_rem(count).ok_or_else(overflow)?);
     let twice = rest.wrapping_abs().wrapping_add(rest.wrapping_abs());
     let away = if twice < count.wrapping_abs() {
         i256::ZERO

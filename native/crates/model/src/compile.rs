@@ -62,10 +62,8 @@ fn compile_checked(bytes: &[u8], rows: usize) -> Result<Compiled> {
     let mut typed = model.into_typed().map_err(|cause| unsupported(&cause))?;
     let (outlet, positive) = probability_output(&typed, rows)?;
     typed.select_output_outlets(&[outlet]).map_err(|cause| unsupported(&cause))?;
-    let plan = typed
-        .into_optimized()
-        .and_then(|optimized| optimized.into_runnable())
-        .map_err(|cause| unsupported(&cause))?;
+    let plan =
+        typed.into_optimized().and_then(|optimized| optimized.into_runnable()).map_err(|cause| unsupported(&cause))?;
     Ok(Compiled { plan, inputs, positive })
 }
 

@@ -51,7 +51,13 @@ struct Matches {
 }
 
 impl Join {
-    pub fn new(kind: JoinKind, sides: [Side; 2], residual: Option<Evaluator>, both: SchemaRef, output: SchemaRef) -> Self {
+    pub fn new(
+        kind: JoinKind,
+        sides: [Side; 2],
+        residual: Option<Evaluator>,
+        both: SchemaRef,
+        output: SchemaRef,
+    ) -> Self {
         let (left, right) = match kind {
             JoinKind::Inner => (Single::Nothing, Single::Nothing),
             JoinKind::Left => (Single::WhenUnmatched, Single::Nothing),
@@ -139,7 +145,13 @@ impl Join {
     }
 
     /// Adds the matches to the other side's counts, and gives the singles that come and go by it.
-    fn move_counts(&mut self, other: usize, input: &ChangeBatch, pairs: &Pairs, out: &mut Vec<ChangeBatch>) -> Result<()> {
+    fn move_counts(
+        &mut self,
+        other: usize,
+        input: &ChangeBatch,
+        pairs: &Pairs,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
         let mut touched: Vec<(u32, i64)> = Vec::new();
         for (&row, &slot) in pairs.probe.iter().zip(&pairs.stored) {
             if slot != NO_ROW {

@@ -27,7 +27,8 @@ pub(crate) struct Side {
 impl Side {
     pub fn new(keys: Vec<Computed>, types: Vec<DataType>, append_only: bool) -> Result<Self> {
         let index = JoinIndex::new(&Computed::arrow_types(&keys))?;
-        let rows = if append_only { Rows::Growing(RowStore::new(&types)?) } else { Rows::Counted(RowMultiset::new(&types)?) };
+        let rows =
+            if append_only { Rows::Growing(RowStore::new(&types)?) } else { Rows::Counted(RowMultiset::new(&types)?) };
         Ok(Self { keys, types, index, rows, matches: Vec::new() })
     }
 

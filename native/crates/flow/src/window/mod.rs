@@ -144,8 +144,8 @@ impl<K: KeysOf> Window<K> {
         for (argument, _) in self.setup.inputs.iter().zip(&self.places).filter(|(_, place)| **place >= width) {
             let mut values = argument.value.evaluate(&input.rows, now_us)?;
             if let Some(filter) = &argument.filter {
-                let drop = arrow::compute::not(&filter.select(&input.rows, now_us)?)
-                    .map_err(millrace_kernels::arrow_error)?;
+                let drop =
+                    arrow::compute::not(&filter.select(&input.rows, now_us)?).map_err(millrace_kernels::arrow_error)?;
                 values = arrow_select::nullif::nullif(&values, &drop).map_err(millrace_kernels::arrow_error)?;
             }
             columns.push(RawColumn::of(values.as_ref())?);
@@ -167,7 +167,8 @@ impl<K: KeysOf> Window<K> {
             let found = partition.positions(&batch.keys[row as usize]).find(|at| {
                 !removed.contains(at) && self.store.same(partition.rows()[*at], &batch.columns[..width], row as usize)
             });
-            removed.push(found.ok_or_else(|| Error::internal("a window was told to forget a row that it does not have"))?);
+            removed
+                .push(found.ok_or_else(|| Error::internal("a window was told to forget a row that it does not have"))?);
         }
         removed.sort_unstable();
 
@@ -312,7 +313,8 @@ impl<K: KeysOf> Operator for Window<K> {
         let keys = K::keys(&order, &self.setup.fields, rows)?;
         let partition = Computed::evaluate_all(&self.setup.partition, &input.rows, now_us)?;
         let ids = self.table.intern(&partition, rows)?;
-        self.partitions.resize_with(self.table.capacity().max(self.partitions.len()), || Partition::new(&self.setup.plan));
+        self.partitions
+            .resize_with(self.table.capacity().max(self.partitions.len()), || Partition::new(&self.setup.plan));
 
         let mut slots = vec![NO_ROW; rows];
         if input.weights.is_none() {
@@ -339,7 +341,8 @@ impl<K: KeysOf> Operator for Window<K> {
             self.store.remove(slot);
         }
         if input.weights.is_some() {
-            let mut empty: Vec<u32> = ids.iter().copied().filter(|&id| self.partitions[id as usize].is_empty()).collect();
+            let mut empty: Vec<u32> =
+                ids.iter().copied().filter(|&id| self.partitions[id as usize].is_empty()).collect();
             empty.sort_unstable();
             empty.dedup();
             empty.into_iter().for_each(|id| self.table.release(id));

@@ -63,7 +63,10 @@ pub(crate) enum MeasureState {
     Narrow(Prefix<i128>),
     Wide(Prefix<i256>),
     /// `odd[i]`: how many of the first i values do not fit fixed point; empty while there is none.
-    Float { prefix: Prefix<i256>, odd: Vec<u32> },
+    Float {
+        prefix: Prefix<i256>,
+        odd: Vec<u32>,
+    },
     Words(Tree<i64>),
     WideKeys(Tree<WideKey>),
     Bytes(Tree<SharedBytes>),
@@ -189,7 +192,14 @@ impl MeasureState {
 
     /// The sum of a frame of floats, and whether infinities or NaNs are in it.
     #[inline]
-    pub fn float(&self, input: usize, start: usize, end: usize, rows: &[u32], values: &impl WindowValues) -> (f64, bool) {
+    pub fn float(
+        &self,
+        input: usize,
+        start: usize,
+        end: usize,
+        rows: &[u32],
+        values: &impl WindowValues,
+    ) -> (f64, bool) {
         let MeasureState::Float { prefix, odd } = self else { return (0.0, false) };
         if odd.is_empty() || odd[end] == odd[start] {
             return (fixed_to_float(prefix.sums[end].wrapping_sub(prefix.sums[start])), false);

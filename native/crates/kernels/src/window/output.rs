@@ -39,19 +39,15 @@ impl WindowOutput {
                 Column::Integers(Vec::new())
             }
             Step::Neighbour { .. } | Step::First { .. } | Step::Last { .. } => Column::Rows(Vec::new()),
-            Step::Sum { measure, .. } => {
-                match SumClass::of(&plan.input_types[plan.measures[*measure].input]) {
-                    Ok(SumClass::Float) => Column::Floats(Vec::new(), Vec::new()),
-                    _ => Column::Exact(Vec::new(), Vec::new()),
-                }
-            }
-            Step::Extreme { measure, .. } => {
-                match MeasureState::new(plan.measures[*measure], &plan.input_types) {
-                    MeasureState::Bytes(_) => Column::Bytes(Vec::new()),
-                    MeasureState::WideKeys(_) => Column::Wide(Vec::new()),
-                    _ => Column::Words(Vec::new()),
-                }
-            }
+            Step::Sum { measure, .. } => match SumClass::of(&plan.input_types[plan.measures[*measure].input]) {
+                Ok(SumClass::Float) => Column::Floats(Vec::new(), Vec::new()),
+                _ => Column::Exact(Vec::new(), Vec::new()),
+            },
+            Step::Extreme { measure, .. } => match MeasureState::new(plan.measures[*measure], &plan.input_types) {
+                MeasureState::Bytes(_) => Column::Bytes(Vec::new()),
+                MeasureState::WideKeys(_) => Column::Wide(Vec::new()),
+                _ => Column::Words(Vec::new()),
+            },
         };
         Self { columns: plan.steps.iter().map(column).collect(), rows: 0, bounds: vec![(0, 0); plan.frames.len()] }
     }
@@ -128,8 +124,10 @@ impl WindowOutput {
 
     /// One column a call.
     pub fn finish(self, plan: &WindowPlan, values: &impl WindowValues) -> Result<Vec<ArrayRef>> {
-        self.columns.into_iter().zip(&plan.calls).map(|(column, call)| {
-            match column {
+        self.columns
+            .into_iter()
+            .zip(&plan.calls)
+            .map(|(column, call)| match column {
                 Column::Integers(v) => Ok(finish_counts(v)),
                 Column::Rows(rows) => {
                     let (WindowKind::Lag { input, .. }
@@ -162,7 +160,7 @@ impl WindowOutput {
                 Column::Words(best) => finish_words(&call.output, best.iter().copied()),
                 Column::Wide(best) => finish_wide(&call.output, best.iter().copied()),
                 Column::Bytes(best) => finish_bytes(&call.output, best.iter().map(Option::as_deref).collect()),
-            }
-        }).collect()
+            })
+            .collect()
     }
 }

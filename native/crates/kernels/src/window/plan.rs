@@ -186,7 +186,8 @@ impl WindowPlan {
             AggregateKind::CountStar => Step::CountRows { frame },
             AggregateKind::Count => {
                 // Sums count their values too.
-                let shared = |m: &Measure| m.input == input && matches!(m.kind, MeasureKind::Count | MeasureKind::Sum(_));
+                let shared =
+                    |m: &Measure| m.input == input && matches!(m.kind, MeasureKind::Count | MeasureKind::Sum(_));
                 let found = self.measures.iter().position(shared);
                 let measure = found.unwrap_or_else(|| self.measure(MeasureKind::Count, input));
                 Step::Count { frame, measure }

@@ -26,9 +26,9 @@ impl Case {
             (0..rows).map(|_| (!rng.random_bool(null)).then(|| rng.random_range(range.clone()))).collect()
         };
         let (partition, key, integers) = (column(0..3, 0.1), column(0..15, 0.15), column(-9..9, 0.2));
-        let doubles = column(0..9, 0.2).into_iter().map(|v| {
-            v.map(|v| [0.1, 1e300, f64::INFINITY, f64::NAN, -0.3, 1e-40, -1e300, 2.5, -0.0][v as usize])
-        });
+        let doubles = column(0..9, 0.2)
+            .into_iter()
+            .map(|v| v.map(|v| [0.1, 1e300, f64::INFINITY, f64::NAN, -0.3, 1e-40, -1e300, 2.5, -0.0][v as usize]));
         let doubles = doubles.collect();
         let field = SortField { descending: rng.random(), nulls_first: rng.random() };
         Self { partition, key, integers, doubles, field }
@@ -58,8 +58,7 @@ impl Case {
     /// The rows of a row's partition in order, and the row's place.
     fn peers(&self, row: usize) -> (Vec<usize>, usize) {
         let bytes = row_order(&self.columns()).unwrap();
-        let mut rows: Vec<usize> =
-            (0..self.key.len()).filter(|&r| self.partition[r] == self.partition[row]).collect();
+        let mut rows: Vec<usize> = (0..self.key.len()).filter(|&r| self.partition[r] == self.partition[row]).collect();
         rows.sort_by(|&a, &b| self.compare_keys(a, b).then(bytes.row(a).cmp(&bytes.row(b))));
         // Rows alike in everything are interchangeable, so the first of them may stand for any.
         let place = rows.iter().position(|&r| r == row).unwrap();
@@ -164,9 +163,7 @@ fn naive(case: &Case, call: &WindowCall, row: usize) -> String {
         WindowKind::Lag { offset, .. } => {
             shown(place.checked_sub(offset as usize).and_then(|p| case.integers[rows[p]]))
         }
-        WindowKind::Lead { offset, .. } => {
-            shown(rows.get(place + offset as usize).and_then(|&r| case.integers[r]))
-        }
+        WindowKind::Lead { offset, .. } => shown(rows.get(place + offset as usize).and_then(|&r| case.integers[r])),
         WindowKind::FirstValue { .. } => shown(frame.first().and_then(|&r| case.integers[r])),
         WindowKind::LastValue { .. } => shown(frame.last().and_then(|&r| case.integers[r])),
         WindowKind::Aggregate { function, input } => match (function, input) {
@@ -230,12 +227,15 @@ fn byte_keys_order_as_integers_do() {
         let inputs = [columns[2].clone(), columns[3].clone()];
         let calls: Vec<WindowCall> = calls()
             .into_iter()
-            .filter(|c| ![c.frame.start, c.frame.end].iter().any(|b| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_)))
-                || c.frame.unit == FrameUnit::Rows)
+            .filter(|c| {
+                ![c.frame.start, c.frame.end]
+                    .iter()
+                    .any(|b| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_)))
+                    || c.frame.unit == FrameUnit::Rows
+            })
             .collect();
         let plan = WindowPlan::new(calls, vec![DataType::Int64, DataType::Float64]).unwrap();
-        let decimals: ArrayRef =
-            Arc::new(Decimal128Array::from_iter(case.key.iter().map(|k| k.map(i128::from))));
+        let decimals: ArrayRef = Arc::new(Decimal128Array::from_iter(case.key.iter().map(|k| k.map(i128::from))));
         let rows = case.key.len();
         let run = |key: ArrayRef| {
             compute_window(&plan, &columns[..1], &[key], &[case.field], &columns, &inputs, rows).unwrap()

@@ -1,0 +1,163 @@
+//! Group tables, join indexes, row stores and multisets against naive twins: the same random calls on both.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, StringArray, cast::AsArray, types::Int64Type};
+use arrow_schema::DataType;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use crate::{GroupTable, JoinIndex, NO_ROW, RawColumn, RowMultiset, RowStore, consolidate};
+
+fn rng() -> StdRng {
+    let seed: u64 = rand::rng().random();
+    println!("seed {seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+fn ints(rng: &mut StdRng, rows: usize) -> Vec<Option<i64>> {
+    (0..rows).map(|_| (!rng.random_bool(0.1)).then(|| rng.random_range(-20..20))).collect()
+}
+
+fn texts(values: &[Option<i64>]) -> ArrayRef {
+    Arc::new(StringArray::from_iter(
+        values.iter().map(|v| v.map(|v| "long enough ".repeat((v & 3) as usize) + &v.to_string())),
+    ))
+}
+
+#[test]
+fn groups_are_their_keys_through_growth_and_release() {
+    let mut rng = rng();
+    for width in 0..4 {
+        let types: Vec<DataType> = [DataType::Int64, DataType::Utf8, DataType::Int64][..width].to_vec();
+        let types = if width == 3 { vec![DataType::Utf8] } else { types };
+        let mut table = GroupTable::new(&types).unwrap();
+        let mut twin: BTreeMap<Vec<Option<i64>>, u32> = BTreeMap::new();
+        for _ in 0..200 {
+            let rows = rng.random_range(0..30);
+            let values: Vec<Vec<Option<i64>>> = types.iter().map(|_| ints(&mut rng, rows)).collect();
+            let columns: Vec<ArrayRef> = types
+                .iter()
+                .zip(&values)
+                .map(|(t, v)| if *t == DataType::Utf8 { texts(v) } else { Arc::new(Int64Array::from(v.clone())) })
+                .collect();
+            let key = |row: usize| values.iter().map(|v| v[row]).collect::<Vec<_>>();
+            let known = table.find(&columns, rows).unwrap();
+            (0..rows).for_each(|r| assert_eq!(known[r], twin.get(&key(r)).copied().unwrap_or(NO_ROW)));
+            let ids = table.intern(&columns, rows).unwrap();
+            for (row, &id) in ids.iter().enumerate() {
+                assert_eq!(*twin.entry(key(row)).or_insert(id), id);
+                assert!((id as usize) < table.capacity());
+            }
+            let mut all: Vec<u32> = twin.values().copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!((all.len(), table.len()), (twin.len(), twin.len()), "ids are apart");
+            assert_eq!(table.keys(&ids).unwrap(), columns);
+            while !twin.is_empty() && rng.random_bool(0.7) {
+                let gone = twin.keys().nth(rng.random_range(0..twin.len())).unwrap().clone();
+                table.release(twin.remove(&gone).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_and_nans_are_one_group_each() {
+    let keys: ArrayRef = Arc::new(Float64Array::from(vec![0.0, -0.0, f64::NAN, -f64::NAN, 1.0]));
+    for columns in [vec![keys.clone()], vec![keys.clone(), keys]] {
+        let types: Vec<DataType> = columns.iter().map(|c| c.data_type().clone()).collect();
+        assert_eq!(GroupTable::new(&types).unwrap().intern(&columns, 5).unwrap(), [0, 0, 1, 1, 2]);
+    }
+}
+
+#[test]
+fn an_index_finds_exactly_the_rows_with_the_key() {
+    let mut rng = rng();
+    let mut index = JoinIndex::new(&[DataType::Int64]).unwrap();
+    let mut twin: BTreeMap<u32, Option<i64>> = BTreeMap::new();
+    for _ in 0..300 {
+        let count = rng.random_range(0..10);
+        let fresh: Vec<u32> = (0..500).filter(|r| !twin.contains_key(r)).take(count).collect();
+        let keys = ints(&mut rng, fresh.len());
+        index.insert(&[Arc::new(Int64Array::from(keys.clone()))], &fresh).unwrap();
+        twin.extend(fresh.into_iter().zip(keys));
+        while !twin.is_empty() && rng.random_bool(0.75) {
+            let gone = *twin.keys().nth(rng.random_range(0..twin.len())).unwrap();
+            twin.remove(&gone);
+            index.remove(gone);
+        }
+        let probes = ints(&mut rng, 8);
+        let pairs = index.probe(&[Arc::new(Int64Array::from(probes.clone()))], 8).unwrap();
+        let mut found: Vec<(u32, u32)> = pairs.probe.into_iter().zip(pairs.stored).collect();
+        assert!(found.is_sorted_by_key(|p| p.0));
+        found.sort_unstable();
+        let expected: Vec<(u32, u32)> = (0..8u32)
+            .flat_map(|p| {
+                let key = probes[p as usize];
+                twin.iter().filter(move |(_, k)| key.is_some() && **k == key).map(move |(r, _)| (p, *r))
+            })
+            .collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn slots_keep_their_rows() {
+    let mut rng = rng();
+    let mut store = RowStore::new(&[DataType::Int64, DataType::Utf8]).unwrap();
+    let mut twin: BTreeMap<u32, Option<i64>> = BTreeMap::new();
+    for _ in 0..150 {
+        let values = ints(&mut rng, 200);
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone())), texts(&values)];
+        let slots = store.insert(&RawColumn::all(&columns).unwrap(), 0..200).unwrap();
+        for (slot, value) in slots.into_iter().zip(values) {
+            assert!(twin.insert(slot, value).is_none(), "a slot was given twice");
+        }
+        while twin.len() > 300 {
+            let gone = *twin.keys().nth(rng.random_range(0..twin.len())).unwrap();
+            twin.remove(&gone);
+            store.remove(gone);
+        }
+        assert_eq!(store.len(), twin.len());
+        let slots: Vec<u32> = twin.keys().copied().chain([NO_ROW]).collect();
+        let values: Vec<Option<i64>> = twin.values().copied().chain([None]).collect();
+        let gathered = store.gather_all(&slots).unwrap();
+        assert_eq!(gathered[0].as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), values);
+        assert_eq!(gathered[1].as_ref(), texts(&values).as_ref());
+    }
+    assert!(store.slots() <= 600, "freed slots are used again");
+}
+
+#[test]
+fn multisets_and_consolidation_add_up() {
+    let mut rng = rng();
+    let mut multiset = RowMultiset::new(&[DataType::Int64, DataType::Utf8]).unwrap();
+    let mut twin: BTreeMap<Option<i64>, i64> = BTreeMap::new();
+    for _ in 0..200 {
+        let values = ints(&mut rng, 20);
+        let weights: Vec<i64> = (0..20).map(|_| rng.random_range(-2..3)).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone())), texts(&values)];
+        let slots = multiset.add(&RawColumn::all(&columns).unwrap(), weights.iter().copied(), 20).unwrap();
+        let mut sums: BTreeMap<Option<i64>, i64> = BTreeMap::new();
+        for (value, weight) in values.iter().zip(&weights) {
+            *twin.entry(*value).or_default() += weight;
+            *sums.entry(*value).or_default() += weight;
+        }
+        for ((slot, _), value) in slots.iter().zip(&values) {
+            assert_eq!(multiset.count(*slot), twin[value]);
+        }
+        let mut empty: Vec<u32> = slots.iter().map(|s| s.0).filter(|&s| multiset.count(s) == 0).collect();
+        empty.sort_unstable();
+        empty.dedup();
+        empty.into_iter().for_each(|slot| multiset.release(slot));
+        twin.retain(|_, count| *count != 0);
+        assert_eq!(multiset.rows().len(), twin.len());
+
+        sums.retain(|_, sum| *sum != 0);
+        let kept = consolidate(&columns, &weights).unwrap();
+        let (rows, kept) = kept.unwrap_or_else(|| ((0..20).collect(), weights.clone()));
+        let kept: BTreeMap<Option<i64>, i64> = rows.iter().map(|&r| values[r as usize]).zip(kept).collect();
+        assert_eq!(kept, sums);
+    }
+}

@@ -1,0 +1,44 @@
+/** What `compile` is given and what it gives. */
+import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
+import type { Catalog } from '../catalog/catalog.js'
+import type { Span } from '../syntax/tree.js'
+import { TEXT } from '../types/data-type.js'
+import { newEnvironment, type Environment } from './environment.js'
+
+export interface CompileContext {
+  readonly catalog: Catalog
+  /** The id for the next object that is created. */
+  nextId(): number
+  readonly parameters?: readonly Literal[]
+  /** The text that the statement's spans count in. */
+  readonly searchText: string
+}
+
+export type Compiled =
+  | { readonly kind: 'query'; readonly command: Command; readonly fields: Field[] }
+  | { readonly kind: 'subscribe'; readonly command: Command; readonly fields: Field[] }
+  | { readonly kind: 'dml'; readonly command: Command; readonly tag: 'INSERT' | 'UPDATE' | 'DELETE' }
+  | DdlCompiled
+  | { readonly kind: 'rows'; readonly fields: Field[]; readonly rows: (string | null)[][]; readonly tag: string }
+  | { readonly kind: 'set'; readonly name: string; readonly value: string | null }
+
+export interface DdlCompiled {
+  readonly kind: 'ddl'
+  readonly changes: CatalogChange[]
+  readonly tag: string
+  readonly notices: string[]
+  /** The engine reads this file and fills the model's `onnx`. */
+  readonly modelFile?: string
+}
+
+export function environmentOf(context: CompileContext, notices: string[] = []): Environment {
+  return newEnvironment(context.catalog, context.parameters ?? [], notices)
+}
+
+export function textOf(context: CompileContext, span: Span): string {
+  return context.searchText.slice(span.start, span.end)
+}
+
+export function textFields(...names: string[]): Field[] {
+  return names.map((name) => ({ name, data_type: TEXT, nullable: true }))
+}

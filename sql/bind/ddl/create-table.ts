@@ -1,0 +1,66 @@
+/** CREATE TABLE and CREATE STREAM. */
+import type { DefinitionKind } from '../../contract/plan.generated.js'
+import type { CreateStream, CreateTable } from '../../syntax/tree.js'
+import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
+import { fail, unsupported } from '../fail.js'
+import { newName } from '../object-name.js'
+import { bindColumns, bindWatermark, columnAt } from './columns.js'
+import { whenTaken } from './existing.js'
+import { Options } from './options.js'
+
+export function createTable(statement: CreateTable, context: CompileContext): DdlCompiled {
+  const name = newName(statement.name)
+  const taken = whenTaken(name, statement, 'CREATE TABLE', context)
+  if (taken !== undefined) return taken
+  const notices: string[] = []
+  const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
+  const options = new Options(statement.options, [], 'table').all()
+  const primary_key = primaryKey(statement, columns)
+  const object: DefinitionKind = { kind: 'table', columns: columns.map((c, i) => (primary_key.includes(i) ? { ...c, nullable: false } : c)), primary_key, options }
+  return created(name, object, statement, 'CREATE TABLE', context, notices)
+}
+
+function primaryKey(statement: CreateTable, columns: readonly { name: string }[]): number[] {
+  const inline = statement.columns.flatMap((c, i) => (c.primaryKey ? [i] : []))
+  if (inline.length > 1 || (inline.length === 1 && statement.primaryKey !== undefined)) {
+    fail('InvalidTableDefinition', `multiple primary keys for table "${statement.name.parts.at(-1)!.name}" are not allowed`, statement.columns[inline.at(-1)!]!.span)
+  }
+  const key = statement.primaryKey?.map((ident) => columnAt(columns, ident, 'named in key')) ?? inline
+  const twice = statement.primaryKey?.find((_, i) => key.indexOf(key[i]!) !== i)
+  if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
+  if (key.length === 0) {
+    unsupported(`table "${statement.name.parts.at(-1)!.name}" needs a primary key`, statement.name.span, 'Add PRIMARY KEY to a column; for rows that are only ever added, use CREATE STREAM.')
+  }
+  return key
+}
+
+const STREAM_OPTIONS = ['retention', 'partitions']
+
+export function createStream(statement: CreateStream, context: CompileContext): DdlCompiled {
+  const name = newName(statement.name)
+  const taken = whenTaken(name, statement, 'CREATE STREAM', context)
+  if (taken !== undefined) return taken
+  const notices: string[] = []
+  const env = environmentOf(context, notices)
+  const inline = statement.columns.find((c) => c.primaryKey)
+  if (inline !== undefined) fail('InvalidTableDefinition', 'a stream has no primary key', inline.span, { hint: 'Use CREATE TABLE for rows with a key.' })
+  const columns = bindColumns(statement.columns, env, statement.span)
+  const options = new Options(statement.options, STREAM_OPTIONS, 'stream').all()
+  for (const key of Object.keys(options)) notices.push(`option "${key}" is kept but has no effect yet`)
+  const object: DefinitionKind = { kind: 'stream', columns, watermark: bindWatermark(statement.watermark, columns, env), options }
+  return created(name, object, statement, 'CREATE STREAM', context, notices)
+}
+
+/** One new definition. */
+export function created(
+  name: string,
+  object: DefinitionKind,
+  statement: { readonly span: { start: number; end: number } },
+  tag: string,
+  context: CompileContext,
+  notices: string[],
+  dependsOn: readonly number[] = [],
+): DdlCompiled {
+  const definition = { id: context.nextId(), name, sql: textOf(context, statement.span), object, depends_on: [...dependsOn] }
+  return { kind: 'ddl', changes: [{ change: 'create', definition }], tag, notices }
+}

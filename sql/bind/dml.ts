@@ -1,0 +1,164 @@
+/** INSERT, UPDATE and DELETE. */
+import type { ColumnDef, Command, ConflictAction, Definition, Expr, Rel } from '../contract/plan.generated.js'
+import { PLAN_VERSION } from '../contract/plan.generated.js'
+import { hasRows, kindName } from '../catalog/catalog.js'
+import { column, constant, isTrue, rewrite } from '../logical/expr.js'
+import { project } from '../logical/rel.js'
+import { planQuery } from '../physical/query-plan.js'
+import { foldExpr } from '../rewrite/fold.js'
+import type * as tree from '../syntax/tree.js'
+import { nullOf } from '../types/literal.js'
+import { coerce } from './coerce.js'
+import { columnAt } from './ddl/columns.js'
+import { type CompileContext, type Compiled, environmentOf } from './context.js'
+import type { Environment } from './environment.js'
+import { bindCondition, bindExpr } from './expr.js'
+import { fail, unsupported } from './fail.js'
+import { objectName } from './object-name.js'
+import { bindQuery } from './query.js'
+import { retype } from './retype.js'
+import type { Stage } from './stage.js'
+import { valuesStage } from './values.js'
+
+interface Target {
+  readonly definition: Definition
+  readonly columns: readonly ColumnDef[]
+  readonly primaryKey: readonly number[]
+}
+
+function target(name: tree.Name, verb: 'insert into' | 'update' | 'delete from', context: CompileContext): Target {
+  const wanted = objectName(name)
+  const definition = context.catalog.find(wanted)
+  if (definition === undefined) {
+    const near = context.catalog.didYouMean(wanted, hasRows)
+    fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span, { hint: near === undefined ? undefined : `Perhaps you meant "${near}".` })
+  }
+  const { object } = definition
+  if (object.kind === 'table') return { definition, columns: object.columns, primaryKey: object.primary_key }
+  if (object.kind === 'stream' && verb === 'insert into') return { definition, columns: object.columns, primaryKey: [] }
+  return fail('WrongObjectType', `cannot ${verb} ${kindName(object.kind)} "${wanted}"`, name.span, {
+    hint: object.kind === 'stream' ? 'A stream is append-only; use a table for rows that change.' : 'Only tables and streams take rows from statements.',
+  })
+}
+
+export function compileInsert(statement: tree.Insert, context: CompileContext): Compiled {
+  const to = target(statement.table, 'insert into', context)
+  const env = environmentOf(context)
+  const listed = statement.columns.map((ident) => columnAt(to.columns, ident, `of relation "${to.definition.name}"`))
+  const twice = statement.columns.find((_, i) => listed.indexOf(listed[i]!) !== i)
+  if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" specified more than once`, twice.span)
+  const source = insertSource(statement, listed, to, env)
+  const command: Command = {
+    command: 'insert',
+    version: PLAN_VERSION,
+    relation: to.definition.id,
+    source: planQuery(source, context.catalog).rel,
+    on_conflict: statement.onConflict === undefined ? 'error' : conflict(statement.onConflict, to),
+  }
+  return { kind: 'dml', command, tag: 'INSERT' }
+}
+
+/** All columns of the target in order: those that the statement gives, defaults for the others. */
+function insertSource(statement: tree.Insert, listed: readonly number[], to: Target, env: Environment): Rel {
+  const { source } = statement
+  if (source === undefined) {
+    const row = to.columns.map(defaultOf)
+    return { op: 'values', types: to.columns.map((c) => c.data_type), rows: [row] }
+  }
+  const body = source.body
+  const plain = source.with === undefined && source.orderBy.length === 0 && source.limit === undefined && source.offset === undefined
+  if (body.kind === 'values' && plain) return insertValues(body, listed, to, env)
+  const query = bindQuery(source, env)
+  const into = places(listed, query.columns.length, to, source.span)
+  const names = into.map((at) => to.columns[at]!)
+  const mismatch = (i: number) => (from: string, type: string) => `column "${names[i]!.name}" is of type ${type} but expression is of type ${from}`
+  const rel = retype(query, names.map((c) => c.data_type), 'assignment', source.span, mismatch)
+  return project(rel, to.columns.map((c, at) => (into.includes(at) ? column(into.indexOf(at)) : defaultOf(c))))
+}
+
+function insertValues(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
+  const stage = valuesStage(env)
+  const rows = values.rows.map((row) => {
+    const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
+    return to.columns.map((c, at): Expr => {
+      const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
+      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      const value = coerce(bindExpr(cell, stage), c.data_type, 'assignment', (from, type) => `column "${c.name}" is of type ${type} but expression is of type ${from}`)
+      return rewrite(value, foldExpr)
+    })
+  })
+  return { op: 'values', types: to.columns.map((c) => c.data_type), rows }
+}
+
+function places(listed: readonly number[], given: number, to: Target, at: tree.Span): number[] {
+  const wanted = listed.length > 0 ? [...listed] : to.columns.map((_, i) => i).slice(0, Math.max(given, 1))
+  if (given > wanted.length) fail('SyntaxError', 'INSERT has more expressions than target columns', at)
+  if (given < wanted.length) fail('SyntaxError', 'INSERT has more target columns than expressions', at)
+  return wanted
+}
+
+function defaultOf(definition: ColumnDef): Expr {
+  return definition.default ?? constant(nullOf(definition.data_type))
+}
+
+/** DO UPDATE is supported where it replaces the row: every column that is no key is set to the new row's. */
+function conflict(clause: tree.OnConflict, to: Target): ConflictAction {
+  if (to.primaryKey.length === 0) unsupported('ON CONFLICT needs a table with a primary key', clause.span)
+  const named = clause.columns.map((ident) => columnAt(to.columns, ident, 'named in ON CONFLICT'))
+  if (named.length > 0 && (named.length !== to.primaryKey.length || !named.every((at) => to.primaryKey.includes(at)))) {
+    fail('InvalidColumnReference', 'there is no unique constraint matching the ON CONFLICT specification', clause.span, {
+      hint: `The primary key is (${to.primaryKey.map((at) => to.columns[at]!.name).join(', ')}).`,
+    })
+  }
+  if (clause.action === 'do_nothing') return 'do_nothing'
+  const hint = 'Set every column that is not in the primary key to excluded.column, as in SET a = excluded.a, b = excluded.b.'
+  if (clause.where !== undefined) unsupported('WHERE in ON CONFLICT DO UPDATE is not supported yet', clause.where.span)
+  const set = new Set<number>()
+  for (const assignment of clause.assignments) {
+    const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
+    const { value } = assignment
+    const same = value.kind === 'column' && value.parts.length === 2 && value.parts[0]!.name === 'excluded' && value.parts[1]!.name === to.columns[at]!.name
+    if (!same) unsupported('ON CONFLICT DO UPDATE is supported only where it replaces the whole row', assignment.span, hint)
+    set.add(at)
+  }
+  const missing = to.columns.find((_, at) => !set.has(at) && !to.primaryKey.includes(at))
+  if (missing !== undefined) unsupported(`ON CONFLICT DO UPDATE must set every column; "${missing.name}" is not set`, clause.span, hint)
+  return 'replace'
+}
+
+/** Names and limits of expressions over a row of the target. */
+function rowStage(to: Target, alias: tree.Ident | undefined, clause: string, context: CompileContext): Stage {
+  const table = alias?.name ?? to.definition.name
+  const columns = to.columns.map((c, i) => ({ name: c.name, table, expr: column(i), type: c.data_type, qualifiedOnly: false }))
+  return { env: environmentOf(context), scope: { tables: [table], columns }, clause, harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+}
+
+function predicate(where: tree.Expr | undefined, stage: Stage): Expr | null {
+  if (where === undefined) return null
+  const folded = rewrite(bindCondition(where, { ...stage, clause: 'WHERE' }), foldExpr)
+  return isTrue(folded) ? null : folded
+}
+
+export function compileUpdate(statement: tree.Update, context: CompileContext): Compiled {
+  const to = target(statement.table, 'update', context)
+  const stage = rowStage(to, statement.alias, 'UPDATE', context)
+  const seen = new Set<number>()
+  const assignments = statement.assignments.map((assignment) => {
+    const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
+    if (seen.has(at)) fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+    seen.add(at)
+    const into = to.columns[at]!
+    if (assignment.value.kind === 'default') return { column: at, value: defaultOf(into) }
+    const value = coerce(bindExpr(assignment.value, stage), into.data_type, 'assignment', (from, type) => `column "${into.name}" is of type ${type} but expression is of type ${from}`)
+    return { column: at, value: rewrite(value, foldExpr) }
+  })
+  const command: Command = { command: 'update', version: PLAN_VERSION, relation: to.definition.id, assignments, predicate: predicate(statement.where, stage) }
+  return { kind: 'dml', command, tag: 'UPDATE' }
+}
+
+export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
+  const to = target(statement.table, 'delete from', context)
+  const stage = rowStage(to, statement.alias, 'DELETE', context)
+  const command: Command = { command: 'delete', version: PLAN_VERSION, relation: to.definition.id, predicate: predicate(statement.where, stage) }
+  return { kind: 'dml', command, tag: 'DELETE' }
+}

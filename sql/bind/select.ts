@@ -1,0 +1,294 @@
+/** One SELECT: FROM, WHERE, GROUP BY, HAVING, windows, QUALIFY, the select list, DISTINCT and ORDER BY, in the order in which they
+ *  take effect. Expressions are bound first and leave placeholders; `Layers` then says which column each placeholder is. */
+import type { Expr, Rel, SortKey } from '../contract/plan.generated.js'
+import { primaryKeyOf } from '../catalog/catalog.js'
+import { and, column, mapChildren, sameExpr, sortKeyOf, substitute, exprKey } from '../logical/expr.js'
+import { aggregate, filter, project, window } from '../logical/rel.js'
+import type * as tree from '../syntax/tree.js'
+import { type Bound, boolean, bound, known } from './coerce.js'
+import { type BoundQuery, type Environment, type OutputColumn, relTypes } from './environment.js'
+import { bindCondition, bindExpr, mark, writtenAs } from './expr.js'
+import { fail, unsupported } from './fail.js'
+import { bindFrom } from './from.js'
+import { outputName } from './output-name.js'
+import { type Scope, unqualified } from './scope.js'
+import { type Harvest, has, newHarvest, type PlaceKind, placeOf, type Stage } from './stage.js'
+import { asJoin, bindSubqueryJoin, joinScalars, parts } from './subquery.js'
+import { direction } from './windows.js'
+import { suggest } from '../diag/suggest.js'
+
+interface Item {
+  readonly value: Bound
+  readonly name: string
+  /** As written, for GROUP BY and ORDER BY; absent for what `*` gave. */
+  readonly expr?: tree.Expr
+}
+
+export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
+  if (select.distinctOn.length > 0) unsupported('DISTINCT ON is not supported yet', select.distinctOn[0]!.span, 'Use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1.')
+  const from = bindFrom(select.from, env)
+  const harvest = newHarvest(select.windows)
+  const above: Stage = { env, scope: from.scope, clause: 'SELECT', harvest, aggregates: true, windows: true, subqueries: 'above', outer: false }
+  const below: Stage = { ...above, clause: 'WHERE', aggregates: false, windows: false, subqueries: 'below' }
+
+  const where = splitWhere(select.where, below)
+  const items = bindItems(select.items, above)
+  const groupItems = bindGroupItems(select.groupBy, items, { ...below, clause: 'GROUP BY' })
+  const having = select.having === undefined ? undefined : bindCondition(select.having, { ...above, clause: 'HAVING', windows: false })
+  const qualify = select.qualify === undefined ? undefined : bindQualify(select.qualify, items, { ...above, clause: 'QUALIFY' })
+  const order = orderBy.map((item) => bindOrder(item, items, { ...above, clause: 'ORDER BY' }))
+
+  const grouped = select.groupBy !== undefined || harvest.aggregates.length > 0 || having !== undefined
+  const group = select.groupBy?.all === true ? items.filter((i) => !has(i.value.expr, 'aggregate') && !has(i.value.expr, 'window')).map((i) => known(i.value).expr) : groupItems
+  let rel = applyWhere(from.rel, where, harvest, below)
+  const layers = new Layers(relTypes(from.rel, env).length, harvest, grouped ? [...group, ...determined(group, from.scope, env)] : undefined)
+
+  if (grouped) rel = aggregate(rel, layers.group.map((expr) => layers.below(expr)), harvest.aggregates.map((call) => ({ ...call, arg: call.arg && layers.below(call.arg), filter: call.filter && layers.below(call.filter) })))
+  rel = joinScalars(rel, harvest.above, layers.base)
+  if (having !== undefined) rel = filter(rel, layers.above(having))
+  rel = layers.windows(rel)
+  if (qualify !== undefined) rel = filter(rel, layers.above(qualify))
+  return finish(rel, items, order, select.distinct, layers)
+}
+
+/** The select list, with DISTINCT, and ORDER BY over it or over hidden columns beside it. */
+function finish(input: Rel, items: readonly Item[], order: readonly Order[], distinct: boolean, layers: Layers): BoundQuery {
+  const outputs = items.map((item) => layers.above(item.value.expr))
+  const hidden: Expr[] = []
+  const keys = order.map((key): SortKey => {
+    if (typeof key.at === 'number') return { expr: column(key.at), ...key.how }
+    const expr = layers.above(key.at)
+    const known = [...outputs, ...hidden].findIndex((other) => sameExpr(other, expr))
+    if (known !== -1) return { expr: column(known), ...key.how }
+    if (distinct) fail('InvalidColumnReference', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', key.span)
+    return { expr: column(outputs.length + hidden.push(expr) - 1), ...key.how }
+  })
+  let rel = project(input, [...outputs, ...hidden])
+  const all = outputs.map((_, i) => column(i))
+  if (distinct) rel = aggregate(rel, all, [])
+  if (keys.length > 0) rel = { op: 'sort', input: rel, keys, limit: null, offset: 0n }
+  if (hidden.length > 0) rel = project(rel, all)
+  const columns = items.map((item): OutputColumn => ({ name: item.name, type: item.value.type, unknown: item.value.unknown && !distinct }))
+  return { rel, columns }
+}
+
+function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
+  return items.flatMap((item): Item[] => {
+    if (item.kind === 'star') return expandStar(item, stage.scope)
+    return [{ value: bindExpr(item.expr, stage), name: item.alias?.name ?? outputName(item.expr), expr: item.expr }]
+  })
+}
+
+function expandStar(star: tree.Star, scope: Scope): Item[] {
+  const table = star.qualifier?.parts.at(-1)
+  if (table !== undefined && !scope.tables.includes(table.name)) {
+    const near = suggest(table.name, scope.tables)
+    fail('UndefinedTable', `missing FROM-clause entry for table "${table.name}"`, table.span, { hint: near === undefined ? undefined : `Perhaps you meant the table alias "${near}".` })
+  }
+  if (scope.tables.length === 0) fail('SyntaxError', 'SELECT * with no tables specified is not valid', star.span)
+  const columns = scope.columns.filter((c) => (table === undefined ? !c.qualifiedOnly : c.table === table.name))
+  const excluded = new Set(star.exclude.map((ident) => ident.name))
+  for (const ident of star.exclude) {
+    if (columns.some((c) => c.name === ident.name)) continue
+    const near = suggest(ident.name, columns.map((c) => c.name))
+    fail('UndefinedColumn', `column "${ident.name}" in EXCLUDE does not exist`, ident.span, { hint: near === undefined ? undefined : `Perhaps you meant the column "${near}".` })
+  }
+  const kept = columns.filter((c) => !excluded.has(c.name))
+  if (kept.length === 0) fail('SyntaxError', 'EXCLUDE leaves no column', star.span)
+  return kept.map((c) => {
+    const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span: star.span })
+    const ref: tree.ColumnRef = { kind: 'column', parts: c.table === null ? [ident(c.name)] : [ident(c.table), ident(c.name)], span: star.span }
+    // Marked with its name, so that an error can say which column of * it was.
+    return { value: bound(mark(c.expr, ref), c.type, star.span), name: c.name }
+  })
+}
+
+interface Where {
+  readonly conditions: readonly Expr[]
+  readonly joins: readonly NonNullable<ReturnType<typeof asJoin>>[]
+}
+
+function splitWhere(where: tree.Expr | undefined, stage: Stage): Where {
+  const [conditions, joins]: [Expr[], NonNullable<ReturnType<typeof asJoin>>[]] = [[], []]
+  for (const part of where === undefined ? [] : parts(where)) {
+    const nested = asJoin(part)
+    if (nested === undefined) conditions.push(bindCondition(part, stage))
+    else joins.push(nested)
+  }
+  return { conditions, joins }
+}
+
+/** Scalar subqueries below the aggregate come first, as any condition may use them. */
+function applyWhere(from: Rel, where: Where, harvest: Harvest, stage: Stage): Rel {
+  const width = relTypes(from, stage.env).length
+  const place = (expr: Expr) => belowColumns(expr, width)
+  // Binding a join's operand may bring further scalar subqueries, so the conditions are placed after all are known.
+  let rel = joinScalars(from, harvest.below, width)
+  const before = harvest.below.length
+  rel = filter(rel, and(where.conditions.map(place)))
+  for (const { condition, negated } of where.joins) rel = bindSubqueryJoin(condition, negated, rel, stage, place)
+  if (harvest.below.length !== before) unsupported('a scalar subquery cannot stand in the operand of IN', where.joins[0]!.condition.span)
+  return rel
+}
+
+function belowColumns(expr: Expr, width: number): Expr {
+  return substitute(expr, (index) => {
+    const placed = placeOf(index)
+    return column(placed?.kind === 'below' ? width + placed.index : index)
+  })
+}
+
+/** GROUP BY: an ordinal, a column of FROM, the alias of an item, or an expression; in this order, as PostgreSQL has it. */
+function bindGroupItems(groupBy: tree.GroupBy | undefined, items: readonly Item[], stage: Stage): Expr[] {
+  const keys: Expr[] = []
+  for (const expr of groupBy?.items ?? []) {
+    const value = groupItem(expr, items, stage)
+    if (has(value, 'aggregate')) fail('GroupingError', 'aggregate functions are not allowed in GROUP BY', expr.span)
+    if (has(value, 'window')) fail('WindowingError', 'window functions are not allowed in GROUP BY', expr.span)
+    if (!keys.some((key) => sameExpr(key, value))) keys.push(value)
+  }
+  return keys
+}
+
+function groupItem(expr: tree.Expr, items: readonly Item[], stage: Stage): Expr {
+  if (expr.kind === 'number') return known(items[ordinal(expr, items.length, 'GROUP BY')]!.value).expr
+  if (expr.kind === 'column' && expr.parts.length === 1 && unqualified(stage.scope, expr.parts[0]!.name).length === 0) {
+    const alias = items.find((item) => item.name === expr.parts[0]!.name && item.expr !== undefined)
+    if (alias !== undefined) return known(alias.value).expr
+  }
+  return known(bindExpr(expr, stage)).expr
+}
+
+export function ordinal(expr: tree.NumberLiteral, width: number, clause: string): number {
+  const at = Number(expr.text)
+  if (!Number.isInteger(at)) fail('SyntaxError', `non-integer constant in ${clause}`, expr.span)
+  if (at < 1 || at > width) fail('InvalidColumnReference', `${clause} position ${at} is not in select list`, expr.span)
+  return at - 1
+}
+
+/** QUALIFY may use the aliases of the select list, as its purpose is to filter by what is computed there. */
+function bindQualify(expr: tree.Expr, items: readonly Item[], stage: Stage): Expr {
+  const width = stage.scope.columns.length
+  const aliases = items.filter((item) => item.expr !== undefined && unqualified(stage.scope, item.name).length === 0)
+  const columns = aliases.map((item) => ({ name: item.name, table: null, expr: item.value.expr, type: item.value.type, qualifiedOnly: false }))
+  const scope: Scope = width + columns.length === 0 ? stage.scope : { tables: stage.scope.tables, columns: [...stage.scope.columns, ...columns] }
+  return boolean(bindExpr(expr, { ...stage, scope }), 'QUALIFY')
+}
+
+interface Order {
+  /** An output column, or an expression over FROM. */
+  readonly at: number | Expr
+  readonly how: { readonly descending: boolean; readonly nulls_first: boolean }
+  readonly span: tree.Span
+}
+
+/** ORDER BY: an ordinal, the name of an output column, or an expression. */
+function bindOrder(item: tree.SortItem, items: readonly Item[], stage: Stage): Order {
+  const { expr } = item
+  const how = direction(item)
+  if (expr.kind === 'number') return { at: ordinal(expr, items.length, 'ORDER BY'), how, span: expr.span }
+  if (expr.kind === 'column' && expr.parts.length === 1) {
+    const name = expr.parts[0]!.name
+    const named = items.flatMap((other, i) => (other.name === name ? [i] : []))
+    const [first] = named
+    if (first !== undefined) {
+      if (named.some((i) => !sameExpr(items[i]!.value.expr, items[first]!.value.expr))) fail('AmbiguousColumn', `ORDER BY "${name}" is ambiguous`, expr.span)
+      return { at: first, how, span: expr.span }
+    }
+  }
+  if (expr.kind === 'string' || expr.kind === 'null') fail('SyntaxError', 'non-integer constant in ORDER BY', expr.span)
+  return { at: known(bindExpr(expr, stage)).expr, how, span: expr.span }
+}
+
+/** Columns that the primary key among the group keys determines: PostgreSQL lets them stand ungrouped. */
+function determined(group: readonly Expr[], scope: Scope, env: Environment): Expr[] {
+  const keys = new Set(group.map(exprKey))
+  const added: Expr[] = []
+  for (const table of scope.tables) {
+    const columns = scope.columns.filter((c) => c.table === table && c.origin !== undefined)
+    const definition = columns[0]?.origin === undefined ? undefined : env.catalog.byId(columns[0].origin.relation)
+    const primaryKey = definition === undefined ? undefined : primaryKeyOf(definition)
+    const whole = primaryKey?.every((at) => columns.some((c) => c.origin!.column === at && keys.has(exprKey(c.expr))))
+    if (whole === true) added.push(...columns.map((c) => c.expr).filter((expr) => !keys.has(exprKey(expr))))
+  }
+  return added
+}
+
+/** Where the placeholders are once the operators stand: group keys and aggregates (or FROM's columns), then scalar subqueries, then
+ *  window results. */
+class Layers {
+  readonly group: readonly Expr[]
+  /** Columns below the scalar subqueries of the select list. */
+  readonly base: number
+  readonly #fromWidth: number
+  readonly #harvest: Harvest
+  readonly #grouped: boolean
+  readonly #windowAt: number[] = []
+
+  constructor(fromWidth: number, harvest: Harvest, group: readonly Expr[] | undefined) {
+    this.#fromWidth = fromWidth
+    this.#harvest = harvest
+    this.#grouped = group !== undefined
+    this.group = group ?? []
+    this.base = group === undefined ? fromWidth + harvest.below.length : group.length + harvest.aggregates.length
+  }
+
+  /** An expression under the aggregate. */
+  below(expr: Expr): Expr {
+    return belowColumns(expr, this.#fromWidth)
+  }
+
+  /** An expression over it. */
+  above(expr: Expr): Expr {
+    if (!this.#grouped) return substitute(expr, (index) => column(this.#place(index)))
+    const key = this.group.findIndex((other) => sameExpr(other, expr))
+    if (key !== -1) return column(key)
+    if (expr.op !== 'column') return mapChildren(expr, (child) => this.above(child))
+    const placed = placeOf(expr.index)
+    if (placed === undefined || placed.kind === 'below') this.#ungrouped(expr)
+    return column(this.#place(expr.index))
+  }
+
+  #place(index: number): number {
+    const placed = placeOf(index)
+    if (placed === undefined) return index
+    const at: Record<Exclude<PlaceKind, 'outer'>, () => number> = {
+      aggregate: () => this.group.length + placed.index,
+      above: () => this.base + placed.index,
+      below: () => this.#fromWidth + placed.index,
+      window: () => this.#windowAt[placed.index]!,
+    }
+    return placed.kind === 'outer' ? index : at[placed.kind]()
+  }
+
+  #ungrouped(expr: Expr): never {
+    const ref = writtenAs(expr)
+    const name = ref === undefined ? 'a column' : `column "${ref.parts.map((p) => p.name).join('.')}"`
+    return fail('GroupingError', `${name} must appear in the GROUP BY clause or be used in an aggregate function`, ref?.span)
+  }
+
+  /** One operator for all calls of equal partition and order. */
+  windows(input: Rel): Rel {
+    const groups = new Map<string, number[]>()
+    const placed = this.#harvest.windows.map((use) => ({
+      partition: use.partition.map((expr) => this.above(expr)),
+      order: use.order.map((key) => ({ ...key, expr: this.above(key.expr) })),
+      call: { ...use.call, args: use.call.args.map((arg) => this.above(arg)), filter: use.call.filter && this.above(use.call.filter) },
+    }))
+    for (const [i, use] of placed.entries()) {
+      const key = `${use.partition.map(exprKey).sort().join('|')} ${use.order.map(sortKeyOf).join('|')}`
+      const members = groups.get(key)
+      if (members === undefined) groups.set(key, [i])
+      else members.push(i)
+    }
+    let rel = input
+    let width = this.base + this.#harvest.above.length
+    for (const members of groups.values()) {
+      const first = placed[members[0]!]!
+      rel = window(rel, first.partition, first.order, members.map((i) => placed[i]!.call))
+      for (const i of members) this.#windowAt[i] = width++
+    }
+    return rel
+  }
+}
+

@@ -1,0 +1,79 @@
+/** EXPLAIN: the plan of a statement as text, one line a row; for a view also what state each operator keeps. */
+import { type CompileContext, type Compiled, environmentOf, textFields } from '../bind/context.js'
+import { unsupported } from '../bind/fail.js'
+import { viewColumns } from '../bind/ddl/create-view.js'
+import { bindQuery } from '../bind/query.js'
+import { printExpr, printRel } from '../logical/print.js'
+import { planFlow } from '../physical/flow-plan.js'
+import { planQuery } from '../physical/query-plan.js'
+import { stateOf } from '../incremental/state.js'
+import type { CreateView, Explain, Query } from '../syntax/tree.js'
+import { Options } from '../bind/ddl/options.js'
+
+/** `again` compiles the statements whose plans are in their commands. */
+export function explain(statement: Explain, context: CompileContext, again: (statement: Explain['statement'], context: CompileContext) => Compiled): Compiled {
+  if (statement.analyze) unsupported('EXPLAIN ANALYZE is not supported yet', statement.span)
+  const options = new Options(statement.options, ['trace'], 'EXPLAIN')
+  const trace = options.get('trace') !== undefined && !/^(false|off|0|no)$/i.test(options.get('trace')!.value)
+  const lines = linesOf(statement.statement, { ...context, nextId: () => 0 }, again, trace)
+  return { kind: 'rows', fields: textFields('QUERY PLAN'), rows: lines.map((line) => [line]), tag: 'EXPLAIN' }
+}
+
+function linesOf(statement: Explain['statement'], context: CompileContext, again: (statement: Explain['statement'], context: CompileContext) => Compiled, trace: boolean): string[] {
+  switch (statement.kind) {
+    case 'query':
+      return explainQuery(statement, context, trace)
+    case 'create_view':
+      return explainView(statement, context, trace)
+    case 'subscribe':
+      return explainQuery(statement.query, context, trace)
+    case 'insert':
+    case 'update':
+    case 'delete':
+      return explainWrite(again(statement, context), context)
+    default:
+      return unsupported(`EXPLAIN of this statement is not supported`, statement.span, 'It explains queries, views, INSERT, UPDATE and DELETE.')
+  }
+}
+
+function explainQuery(query: Query, context: CompileContext, trace: boolean): string[] {
+  const bound = bindQuery(query, environmentOf(context))
+  const { rel, fired } = planQuery(bound.rel, context.catalog)
+  return [...printRel(rel, context.catalog, bound.columns.map((c) => c.name)), ...(trace ? traced(fired) : [])]
+}
+
+function explainView(statement: CreateView, context: CompileContext, trace: boolean): string[] {
+  if (!statement.materialized) return explainQuery(statement.query, context, trace)
+  const bound = bindQuery(statement.query, environmentOf(context))
+  const names = viewColumns(statement, bound).map((field) => field.name)
+  const plan = planFlow(bound.rel, context.catalog, 'a materialized view')
+  if ('refused' in plan) return unsupported(plan.refused.message, statement.query.span, plan.refused.hint)
+  const lines = printRel(plan.rel, context.catalog, names, (rel) => stateOf(rel, context.catalog))
+  return [...lines, ...(trace ? traced(plan.fired) : [])]
+}
+
+function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[] {
+  if (compiled.kind !== 'dml') return []
+  const { command } = compiled
+  switch (command.command) {
+    case 'insert': {
+      const to = catalog.byId(command.relation)
+      const how = command.on_conflict === 'error' ? '' : ` on conflict ${command.on_conflict.replace('_', ' ')}`
+      return [`insert into ${to?.name ?? '?'}${how}`, ...printRel(command.source, catalog).map((line) => `  ${line}`)]
+    }
+    case 'update':
+    case 'delete': {
+      const to = catalog.byId(command.relation)
+      const columns = to?.object.kind === 'table' ? to.object.columns.map((c) => c.name) : []
+      const where = command.predicate === null ? '' : ` where ${printExpr(command.predicate, columns)}`
+      const set = command.command === 'update' ? ` set ${command.assignments.map((a) => `${columns[a.column]} = ${printExpr(a.value, columns)}`).join(', ')}` : ''
+      return [`${command.command === 'delete' ? 'delete from' : 'update'} ${to?.name ?? '?'}${set}${where}`]
+    }
+    default:
+      return []
+  }
+}
+
+function traced(fired: readonly string[]): string[] {
+  return ['', 'rules:', ...fired.map((name) => `  ${name}`)]
+}

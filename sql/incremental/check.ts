@@ -1,0 +1,56 @@
+/** What the flow engine cannot keep up to date yet is refused when the view is made, with the reason. */
+import type { Expr, Rel } from '../contract/plan.generated.js'
+import { some } from '../logical/expr.js'
+import { exprsOf, inputs } from '../logical/rel.js'
+import { volatilityOf } from '../logical/volatility.js'
+
+export interface Refusal {
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Why a plan cannot be kept up to date; undefined when it can. `what` is what wants it: `a materialized view`. */
+export function refusal(rel: Rel, what: string): Refusal | undefined {
+  for (const expr of exprsOf(rel)) {
+    const found = volatileCall(expr)
+    if (found !== undefined) {
+      return {
+        message: `${found} cannot be used in ${what}`,
+        hint: 'Its result changes although no row does. Use a time column of the rows instead.',
+      }
+    }
+  }
+  const own = refusedOperator(rel, what)
+  if (own !== undefined) return own
+  for (const input of inputs(rel)) {
+    const found = refusal(input, what)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function volatileCall(expr: Expr): string | undefined {
+  let found: string | undefined
+  some(expr, (e) => {
+    if (e.op === 'call' && volatilityOf(e.function) !== 'immutable') found = `${e.function}()`
+    return found !== undefined
+  })
+  return found
+}
+
+function refusedOperator(rel: Rel, what: string): Refusal | undefined {
+  switch (rel.op) {
+    case 'sort':
+    case 'limit':
+      return { message: `LIMIT and OFFSET are not supported in ${what} yet`, hint: 'Put them into the query that reads it.' }
+    case 'join':
+      if (rel.kind === 'full') return { message: `FULL JOIN is not supported in ${what} yet`, hint: 'Write it as a LEFT JOIN, and UNION ALL the unmatched rows of the other side.' }
+      if (rel.kind === 'semi') return { message: `EXISTS and IN with a subquery are not supported in ${what} yet`, hint: 'Write it as a JOIN with SELECT DISTINCT of the subquery.' }
+      if (rel.kind === 'anti') return { message: `NOT EXISTS and NOT IN with a subquery are not supported in ${what} yet`, hint: 'Write it as a LEFT JOIN with IS NULL.' }
+      return undefined
+    case 'generate_series':
+      return { message: `generate_series is not supported in ${what} yet` }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,79 @@
+/** The planner's way in: text to statements (`parseScript`), a statement to what the engine is asked (`compile`). */
+import type { CompileContext, Compiled } from './bind/context.js'
+import { createModel } from './bind/ddl/create-model.js'
+import { createSink } from './bind/ddl/create-sink.js'
+import { createSource } from './bind/ddl/create-source.js'
+import { createStream, createTable } from './bind/ddl/create-table.js'
+import { createView } from './bind/ddl/create-view.js'
+import { drop } from './bind/ddl/drop.js'
+import { compileDelete, compileInsert, compileUpdate } from './bind/dml.js'
+import { unsupported } from './bind/fail.js'
+import { compileQuery, compileSubscribe, compileVerify } from './bind/select-statement.js'
+import { Code } from './diag/codes.js'
+import { SqlError } from './diag/error.js'
+import { explain } from './explain/explain.js'
+import { describe, show } from './explain/show.js'
+import type { Statement } from './syntax/tree.js'
+
+export type { Catalog } from './catalog/catalog.js'
+export { createCatalog, createCatalog as catalogOf } from './catalog/catalog.js'
+export type { CompileContext, Compiled, DdlCompiled } from './bind/context.js'
+export { SqlError } from './diag/error.js'
+export { isComplete, type ParsedScript, type ParsedStatement, parseScript } from './syntax/script.js'
+export type { Statement } from './syntax/tree.js'
+
+/** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
+export function compile(statement: Statement, context: CompileContext): Compiled {
+  try {
+    return compileStatement(statement, context)
+  } catch (error) {
+    if (error instanceof SqlError) throw error.locate(context.searchText)
+    // A plan deeper than the stack is the statement's doing, not a fault of ours.
+    if (error instanceof RangeError) throw new SqlError(Code.StatementTooComplex, 'stack depth limit exceeded', { at: statement.span, text: context.searchText })
+    throw error
+  }
+}
+
+function compileStatement(statement: Statement, context: CompileContext): Compiled {
+  switch (statement.kind) {
+    case 'query':
+      return compileQuery(statement, context)
+    case 'subscribe':
+      return compileSubscribe(statement, context)
+    case 'verify':
+      return compileVerify(statement, context)
+    case 'insert':
+      return compileInsert(statement, context)
+    case 'update':
+      return compileUpdate(statement, context)
+    case 'delete':
+      return compileDelete(statement, context)
+    case 'create_table':
+      return createTable(statement, context)
+    case 'create_stream':
+      return createStream(statement, context)
+    case 'create_source':
+      return createSource(statement, context)
+    case 'create_view':
+      return createView(statement, context)
+    case 'create_sink':
+      return createSink(statement, context)
+    case 'create_model':
+      return createModel(statement, context)
+    case 'drop':
+      return drop(statement, context)
+    case 'explain':
+      return explain(statement, context, compileStatement)
+    case 'show':
+      return show(statement, context)
+    case 'describe':
+      return describe(statement, context)
+    case 'set':
+      return { kind: 'set', name: statement.name.name, value: statement.value ?? null }
+    case 'transaction':
+      return unsupported('transactions of several statements are not supported yet', statement.span, 'Each statement is a transaction of its own.')
+    default:
+      return statement satisfies never
+  }
+}
+
