@@ -15,9 +15,9 @@ import { explain } from './explain/explain.js'
 import { describe, show } from './explain/show.js'
 import type { Statement } from './syntax/tree.js'
 
+export type { CompileContext, Compiled, DdlCompiled } from './bind/context.js'
 export type { Catalog } from './catalog/catalog.js'
 export { createCatalog, createCatalog as catalogOf } from './catalog/catalog.js'
-export type { CompileContext, Compiled, DdlCompiled } from './bind/context.js'
 export { SqlError } from './diag/error.js'
 export { isComplete, type ParsedScript, type ParsedStatement, parseScript } from './syntax/script.js'
 export type { Statement } from './syntax/tree.js'
@@ -29,7 +29,11 @@ export function compile(statement: Statement, context: CompileContext): Compiled
   } catch (error) {
     if (error instanceof SqlError) throw error.locate(context.searchText)
     // A plan deeper than the stack is the statement's doing, not a fault of ours.
-    if (error instanceof RangeError) throw new SqlError(Code.StatementTooComplex, 'stack depth limit exceeded', { at: statement.span, text: context.searchText })
+    if (error instanceof RangeError)
+      throw new SqlError(Code.StatementTooComplex, 'stack depth limit exceeded', {
+        at: statement.span,
+        text: context.searchText,
+      })
     throw error
   }
 }
@@ -71,9 +75,12 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
     case 'set':
       return { kind: 'set', name: statement.name.name, value: statement.value ?? null }
     case 'transaction':
-      return unsupported('transactions of several statements are not supported yet', statement.span, 'Each statement is a transaction of its own.')
+      return unsupported(
+        'transactions of several statements are not supported yet',
+        statement.span,
+        'Each statement is a transaction of its own.',
+      )
     default:
       return statement satisfies never
   }
 }
-

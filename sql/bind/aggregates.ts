@@ -1,7 +1,17 @@
 /** Aggregate functions: their names and result types, and calls of them. */
 import type { AggregateCall, AggregateFunction } from '../contract/plan.generated.js'
 import type { Call } from '../syntax/tree.js'
-import { BIGINT, BOOLEAN, type DataType, DOUBLE, familyName, isFloat, isInteger, isNumber, numeric } from '../types/data-type.js'
+import {
+  BIGINT,
+  BOOLEAN,
+  type DataType,
+  DOUBLE,
+  familyName,
+  isFloat,
+  isInteger,
+  isNumber,
+  numeric,
+} from '../types/data-type.js'
 import { type Bound, boolean, coerce, known } from './coerce.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
@@ -19,7 +29,24 @@ const AGGREGATES = new Map<string, AggregateFunction>([
 ])
 
 /** PostgreSQL's others, so that using one says more than "does not exist". */
-const LATER = new Set(['string_agg', 'array_agg', 'stddev', 'stddev_samp', 'stddev_pop', 'variance', 'var_samp', 'var_pop', 'percentile_cont', 'percentile_disc', 'mode', 'corr', 'json_agg', 'jsonb_agg', 'bit_and', 'bit_or'])
+const LATER = new Set([
+  'string_agg',
+  'array_agg',
+  'stddev',
+  'stddev_samp',
+  'stddev_pop',
+  'variance',
+  'var_samp',
+  'var_pop',
+  'percentile_cont',
+  'percentile_disc',
+  'mode',
+  'corr',
+  'json_agg',
+  'jsonb_agg',
+  'bit_and',
+  'bit_or',
+])
 
 export const AGGREGATE_NAMES = [...AGGREGATES.keys()]
 
@@ -30,11 +57,18 @@ export function isAggregate(name: string): boolean {
 /** The call over the stage's columns; `stage` is that of the arguments. */
 export function bindAggregate(call: Call, name: string, stage: Stage): AggregateCall {
   if (LATER.has(name)) unsupported(`aggregate function ${name} is not supported yet`, call.span)
-  if (call.orderBy.length > 0) unsupported(`ORDER BY within ${name} is not supported`, call.orderBy[0]!.span, 'The aggregates that exist do not depend on the order of their input.')
+  if (call.orderBy.length > 0)
+    unsupported(
+      `ORDER BY within ${name} is not supported`,
+      call.orderBy[0]!.span,
+      'The aggregates that exist do not depend on the order of their input.',
+    )
   const named = AGGREGATES.get(name)!
-  const filter = call.filter === undefined ? null : boolean(bindExpr(call.filter, { ...stage, clause: 'FILTER' }), 'FILTER')
+  const filter =
+    call.filter === undefined ? null : boolean(bindExpr(call.filter, { ...stage, clause: 'FILTER' }), 'FILTER')
   if (call.star) {
-    if (name !== 'count') fail('UndefinedFunction', `${name}(*) is not a function`, call.span, { hint: 'Only COUNT takes *.' })
+    if (name !== 'count')
+      fail('UndefinedFunction', `${name}(*) is not a function`, call.span, { hint: 'Only COUNT takes *.' })
     return { function: 'count_star', arg: null, distinct: false, filter, data_type: BIGINT }
   }
   if (call.args.length !== 1) {
@@ -47,8 +81,15 @@ export function bindAggregate(call: Call, name: string, stage: Stage): Aggregate
 }
 
 function aggregateArgument(named: AggregateFunction, arg: Bound, name: string): Bound {
-  if (named === 'bool_and' || named === 'bool_or') return { ...arg, expr: coerce(arg, BOOLEAN, 'implicit', (from) => `function ${name}(${from}) does not exist`), type: BOOLEAN }
-  const refused = ((named === 'sum' || named === 'avg') && !isNumber(arg.type)) || ((named === 'min' || named === 'max') && (arg.type.type === 'boolean' || arg.type.type === 'bytea'))
+  if (named === 'bool_and' || named === 'bool_or')
+    return {
+      ...arg,
+      expr: coerce(arg, BOOLEAN, 'implicit', (from) => `function ${name}(${from}) does not exist`),
+      type: BOOLEAN,
+    }
+  const refused =
+    ((named === 'sum' || named === 'avg') && !isNumber(arg.type)) ||
+    ((named === 'min' || named === 'max') && (arg.type.type === 'boolean' || arg.type.type === 'bytea'))
   if (refused) {
     fail('UndefinedFunction', `function ${name}(${familyName(arg.type)}) does not exist`, arg.span, {
       hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',

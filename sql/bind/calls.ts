@@ -111,8 +111,15 @@ function apply(signature: FunctionSignature, args: readonly Bound[], span: Span)
         return parameter satisfies never
     }
   })
-  const type = resultType(signature, coerced.map((arg) => arg.type))
-  return bound({ op: 'call', function: signature.name, args: coerced.map((arg) => arg.expr), data_type: type }, type, span)
+  const type = resultType(
+    signature,
+    coerced.map((arg) => arg.type),
+  )
+  return bound(
+    { op: 'call', function: signature.name, args: coerced.map((arg) => arg.expr), data_type: type },
+    type,
+    span,
+  )
 }
 
 function resultType(signature: FunctionSignature, args: readonly DataType[]): DataType {

@@ -3,9 +3,10 @@ import type { Expr, Literal } from '../contract/plan.generated.js'
 import { cast, constant } from '../logical/expr.js'
 import { castLiteral } from '../rewrite/fold.js'
 import type { Span } from '../syntax/tree.js'
-import { canCast, commonType, type CastContext } from '../types/coercion.js'
-import { type DataType, isInteger, numericOfInteger, sameType, TEXT, typeName } from '../types/data-type.js'
-import { nullOf } from '../types/literal.js'
+import { type CastContext, canCast, commonType } from '../types/coercion.js'
+import { type DataType, isInteger, numeric, numericOfInteger, sameType, TEXT, typeName } from '../types/data-type.js'
+import { digitsOf } from '../types/decimal.js'
+import { integerValue, nullOf } from '../types/literal.js'
 import { parseValue } from '../types/parse-value.js'
 import { fail } from './fail.js'
 
@@ -30,7 +31,12 @@ export function unknownNull(span: Span): Bound {
 }
 
 /** The value as that type. Casting a constant folds where that is exact. */
-export function coerce(value: Bound, to: DataType, context: CastContext = 'implicit', what?: (from: string, to: string) => string): Expr {
+export function coerce(
+  value: Bound,
+  to: DataType,
+  context: CastContext = 'implicit',
+  what?: (from: string, to: string) => string,
+): Expr {
   if (value.unknown) return adapt(value, to)
   if (sameType(value.type, to)) return value.expr
   if (!canCast(value.type, to, context)) {
@@ -66,10 +72,17 @@ function unknownLiteral(value: Bound): Literal | undefined {
 export function unify(values: readonly Bound[], what: string): { type: DataType; exprs: Expr[] } {
   const known = values.filter((value) => !value.unknown)
   let type: DataType = known[0]?.type ?? TEXT
+  const decimal = known.some((value) => value.type.type === 'numeric')
+  const typeIn = (value: Bound): DataType => (decimal ? (numericTypeOf(value) ?? value.type) : value.type)
+  if (known[0] !== undefined) type = typeIn(known[0])
   for (const value of known.slice(1)) {
-    const next = commonType([type, value.type])
+    const next = commonType([type, typeIn(value)])
     if (next === undefined) {
-      fail('DatatypeMismatch', `${what} types ${typeName(type)} and ${typeName(value.type)} cannot be matched`, value.span)
+      fail(
+        'DatatypeMismatch',
+        `${what} types ${typeName(type)} and ${typeName(value.type)} cannot be matched`,
+        value.span,
+      )
     }
     type = next
   }
@@ -95,11 +108,23 @@ export function known(value: Bound): Bound {
   return value.unknown ? { ...value, unknown: false } : value
 }
 
-/** Arithmetic wants NUMERIC on both sides: an integer beside one becomes one. */
+/** Arithmetic wants NUMERIC on both sides: an integer beside one becomes one, a constant one with only its own digits. */
 export function asNumeric(value: Bound): Bound {
-  return isInteger(value.type) ? { ...value, expr: castTo(value.expr, value.type, numericOfInteger(value.type)), type: numericOfInteger(value.type) } : value
+  const type = numericTypeOf(value)
+  return type === undefined ? value : { ...value, expr: castTo(value.expr, value.type, type), type }
+}
+
+function numericTypeOf(value: Bound): DataType | undefined {
+  if (!isInteger(value.type) || value.unknown) return undefined
+  const constantValue = value.expr.op === 'literal' ? integerValue(value.expr.literal) : undefined
+  return constantValue === undefined ? numericOfInteger(value.type) : numeric(digitsOf(constantValue), 0)
 }
 
 export function boolean(value: Bound, clause: string): Expr {
-  return coerce(value, { type: 'boolean' }, 'implicit', (from) => `argument of ${clause} must be type boolean, not type ${from}`)
+  return coerce(
+    value,
+    { type: 'boolean' },
+    'implicit',
+    (from) => `argument of ${clause} must be type boolean, not type ${from}`,
+  )
 }

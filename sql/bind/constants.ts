@@ -13,12 +13,21 @@ export function evaluateConstant(expr: Expr, what: string, at: Span): Literal {
 }
 
 /** A positive fixed length of time, in microseconds. */
-export function constantMicroseconds(expr: Expr, what: string, at: Span, options: { zero?: boolean; negative?: boolean } = {}): bigint {
+export function constantMicroseconds(
+  expr: Expr,
+  what: string,
+  at: Span,
+  options: { zero?: boolean; negative?: boolean } = {},
+): bigint {
   const literal = evaluateConstant(expr, what, at)
   if (literal.type !== 'interval') fail('DatatypeMismatch', `${what} must be an interval`, at)
   const microseconds = fixedMicroseconds(literal)
   if (microseconds === undefined) {
-    unsupported(`${what} cannot have months or years`, at, "They differ in length; use days, such as INTERVAL '30 days'.")
+    unsupported(
+      `${what} cannot have months or years`,
+      at,
+      "They differ in length; use days, such as INTERVAL '30 days'.",
+    )
   }
   if ((microseconds < 0n && options.negative !== true) || (microseconds === 0n && options.zero !== true)) {
     fail('InvalidParameterValue', `${what} must be greater than zero`, at)

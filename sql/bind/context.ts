@@ -1,9 +1,10 @@
 /** What `compile` is given and what it gives. */
-import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
+
 import type { Catalog } from '../catalog/catalog.js'
+import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
 import type { Span } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
-import { newEnvironment, type Environment } from './environment.js'
+import { type Environment, newEnvironment } from './environment.js'
 
 export interface CompileContext {
   readonly catalog: Catalog

@@ -1,7 +1,8 @@
 /** INSERT, UPDATE and DELETE. */
+
+import { hasRows, kindName } from '../catalog/catalog.js'
 import type { ColumnDef, Command, ConflictAction, Definition, Expr, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
-import { hasRows, kindName } from '../catalog/catalog.js'
 import { column, constant, isTrue, rewrite } from '../logical/expr.js'
 import { project } from '../logical/rel.js'
 import { planQuery } from '../physical/query-plan.js'
@@ -9,8 +10,8 @@ import { foldExpr } from '../rewrite/fold.js'
 import type * as tree from '../syntax/tree.js'
 import { nullOf } from '../types/literal.js'
 import { coerce } from './coerce.js'
-import { columnAt } from './ddl/columns.js'
 import { type CompileContext, type Compiled, environmentOf } from './context.js'
+import { columnAt } from './ddl/columns.js'
 import type { Environment } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
@@ -31,13 +32,18 @@ function target(name: tree.Name, verb: 'insert into' | 'update' | 'delete from',
   const definition = context.catalog.find(wanted)
   if (definition === undefined) {
     const near = context.catalog.didYouMean(wanted, hasRows)
-    fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span, { hint: near === undefined ? undefined : `Perhaps you meant "${near}".` })
+    fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+    })
   }
   const { object } = definition
   if (object.kind === 'table') return { definition, columns: object.columns, primaryKey: object.primary_key }
   if (object.kind === 'stream' && verb === 'insert into') return { definition, columns: object.columns, primaryKey: [] }
   return fail('WrongObjectType', `cannot ${verb} ${kindName(object.kind)} "${wanted}"`, name.span, {
-    hint: object.kind === 'stream' ? 'A stream is append-only; use a table for rows that change.' : 'Only tables and streams take rows from statements.',
+    hint:
+      object.kind === 'stream'
+        ? 'A stream is append-only; use a table for rows that change.'
+        : 'Only tables and streams take rows from statements.',
   })
 }
 
@@ -66,14 +72,28 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
     return { op: 'values', types: to.columns.map((c) => c.data_type), rows: [row] }
   }
   const body = source.body
-  const plain = source.with === undefined && source.orderBy.length === 0 && source.limit === undefined && source.offset === undefined
+  const plain =
+    source.with === undefined &&
+    source.orderBy.length === 0 &&
+    source.limit === undefined &&
+    source.offset === undefined
   if (body.kind === 'values' && plain) return insertValues(body, listed, to, env)
   const query = bindQuery(source, env)
   const into = places(listed, query.columns.length, to, source.span)
   const names = into.map((at) => to.columns[at]!)
-  const mismatch = (i: number) => (from: string, type: string) => `column "${names[i]!.name}" is of type ${type} but expression is of type ${from}`
-  const rel = retype(query, names.map((c) => c.data_type), 'assignment', source.span, mismatch)
-  return project(rel, to.columns.map((c, at) => (into.includes(at) ? column(into.indexOf(at)) : defaultOf(c))))
+  const mismatch = (i: number) => (from: string, type: string) =>
+    `column "${names[i]!.name}" is of type ${type} but expression is of type ${from}`
+  const rel = retype(
+    query,
+    names.map((c) => c.data_type),
+    'assignment',
+    source.span,
+    mismatch,
+  )
+  return project(
+    rel,
+    to.columns.map((c, at) => (into.includes(at) ? column(into.indexOf(at)) : defaultOf(c))),
+  )
 }
 
 function insertValues(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
@@ -83,7 +103,12 @@ function insertValues(values: tree.Values, listed: readonly number[], to: Target
     return to.columns.map((c, at): Expr => {
       const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
       if (cell === undefined || cell.kind === 'default') return defaultOf(c)
-      const value = coerce(bindExpr(cell, stage), c.data_type, 'assignment', (from, type) => `column "${c.name}" is of type ${type} but expression is of type ${from}`)
+      const value = coerce(
+        bindExpr(cell, stage),
+        c.data_type,
+        'assignment',
+        (from, type) => `column "${c.name}" is of type ${type} but expression is of type ${from}`,
+      )
       return rewrite(value, foldExpr)
     })
   })
@@ -106,31 +131,58 @@ function conflict(clause: tree.OnConflict, to: Target): ConflictAction {
   if (to.primaryKey.length === 0) unsupported('ON CONFLICT needs a table with a primary key', clause.span)
   const named = clause.columns.map((ident) => columnAt(to.columns, ident, 'named in ON CONFLICT'))
   if (named.length > 0 && (named.length !== to.primaryKey.length || !named.every((at) => to.primaryKey.includes(at)))) {
-    fail('InvalidColumnReference', 'there is no unique constraint matching the ON CONFLICT specification', clause.span, {
-      hint: `The primary key is (${to.primaryKey.map((at) => to.columns[at]!.name).join(', ')}).`,
-    })
+    fail(
+      'InvalidColumnReference',
+      'there is no unique constraint matching the ON CONFLICT specification',
+      clause.span,
+      {
+        hint: `The primary key is (${to.primaryKey.map((at) => to.columns[at]!.name).join(', ')}).`,
+      },
+    )
   }
   if (clause.action === 'do_nothing') return 'do_nothing'
-  const hint = 'Set every column that is not in the primary key to excluded.column, as in SET a = excluded.a, b = excluded.b.'
+  const hint =
+    'Set every column that is not in the primary key to excluded.column, as in SET a = excluded.a, b = excluded.b.'
   if (clause.where !== undefined) unsupported('WHERE in ON CONFLICT DO UPDATE is not supported yet', clause.where.span)
   const set = new Set<number>()
   for (const assignment of clause.assignments) {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
     const { value } = assignment
-    const same = value.kind === 'column' && value.parts.length === 2 && value.parts[0]!.name === 'excluded' && value.parts[1]!.name === to.columns[at]!.name
-    if (!same) unsupported('ON CONFLICT DO UPDATE is supported only where it replaces the whole row', assignment.span, hint)
+    const same =
+      value.kind === 'column' &&
+      value.parts.length === 2 &&
+      value.parts[0]!.name === 'excluded' &&
+      value.parts[1]!.name === to.columns[at]!.name
+    if (!same)
+      unsupported('ON CONFLICT DO UPDATE is supported only where it replaces the whole row', assignment.span, hint)
     set.add(at)
   }
   const missing = to.columns.find((_, at) => !set.has(at) && !to.primaryKey.includes(at))
-  if (missing !== undefined) unsupported(`ON CONFLICT DO UPDATE must set every column; "${missing.name}" is not set`, clause.span, hint)
+  if (missing !== undefined)
+    unsupported(`ON CONFLICT DO UPDATE must set every column; "${missing.name}" is not set`, clause.span, hint)
   return 'replace'
 }
 
 /** Names and limits of expressions over a row of the target. */
 function rowStage(to: Target, alias: tree.Ident | undefined, clause: string, context: CompileContext): Stage {
   const table = alias?.name ?? to.definition.name
-  const columns = to.columns.map((c, i) => ({ name: c.name, table, expr: column(i), type: c.data_type, qualifiedOnly: false }))
-  return { env: environmentOf(context), scope: { tables: [table], columns }, clause, harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+  const columns = to.columns.map((c, i) => ({
+    name: c.name,
+    table,
+    expr: column(i),
+    type: c.data_type,
+    qualifiedOnly: false,
+  }))
+  return {
+    env: environmentOf(context),
+    scope: { tables: [table], columns },
+    clause,
+    harvest: undefined,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: false,
+  }
 }
 
 function predicate(where: tree.Expr | undefined, stage: Stage): Expr | null {
@@ -145,20 +197,37 @@ export function compileUpdate(statement: tree.Update, context: CompileContext): 
   const seen = new Set<number>()
   const assignments = statement.assignments.map((assignment) => {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
-    if (seen.has(at)) fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+    if (seen.has(at))
+      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     seen.add(at)
     const into = to.columns[at]!
     if (assignment.value.kind === 'default') return { column: at, value: defaultOf(into) }
-    const value = coerce(bindExpr(assignment.value, stage), into.data_type, 'assignment', (from, type) => `column "${into.name}" is of type ${type} but expression is of type ${from}`)
+    const value = coerce(
+      bindExpr(assignment.value, stage),
+      into.data_type,
+      'assignment',
+      (from, type) => `column "${into.name}" is of type ${type} but expression is of type ${from}`,
+    )
     return { column: at, value: rewrite(value, foldExpr) }
   })
-  const command: Command = { command: 'update', version: PLAN_VERSION, relation: to.definition.id, assignments, predicate: predicate(statement.where, stage) }
+  const command: Command = {
+    command: 'update',
+    version: PLAN_VERSION,
+    relation: to.definition.id,
+    assignments,
+    predicate: predicate(statement.where, stage),
+  }
   return { kind: 'dml', command, tag: 'UPDATE' }
 }
 
 export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
   const to = target(statement.table, 'delete from', context)
   const stage = rowStage(to, statement.alias, 'DELETE', context)
-  const command: Command = { command: 'delete', version: PLAN_VERSION, relation: to.definition.id, predicate: predicate(statement.where, stage) }
+  const command: Command = {
+    command: 'delete',
+    version: PLAN_VERSION,
+    relation: to.definition.id,
+    predicate: predicate(statement.where, stage),
+  }
   return { kind: 'dml', command, tag: 'DELETE' }
 }

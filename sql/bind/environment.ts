@@ -1,6 +1,7 @@
 /** What is known while a statement is bound: the catalog, CTEs, parameters, and what the statement turns out to read. */
-import type { Literal, Rel } from '../contract/plan.generated.js'
+
 import type { Catalog } from '../catalog/catalog.js'
+import type { Literal, Rel } from '../contract/plan.generated.js'
 import { typesOf } from '../logical/schema.js'
 import type { DataType } from '../types/data-type.js'
 import type { Scope } from './scope.js'

@@ -3,9 +3,18 @@ import type { Expr as PlanExpr } from '../contract/plan.generated.js'
 import { and, column, compare, constant, isNull, not } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { canCast } from '../types/coercion.js'
-import { BOOLEAN, type DataType, INTEGER, INTERVAL, numericOfInteger, sameType, TEXT, TIMESTAMPTZ } from '../types/data-type.js'
+import {
+  BOOLEAN,
+  type DataType,
+  INTEGER,
+  INTERVAL,
+  numericOfInteger,
+  sameType,
+  TEXT,
+  TIMESTAMPTZ,
+} from '../types/data-type.js'
 import { parseInterval } from '../types/interval.js'
-import { literalType, numberLiteral, TRUE, FALSE } from '../types/literal.js'
+import { FALSE, literalType, numberLiteral, TRUE } from '../types/literal.js'
 import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
@@ -23,7 +32,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
   switch (expr.kind) {
     case 'number': {
       const literal = numberLiteral(expr.text)
-      if (literal === undefined) fail('NumericValueOutOfRange', `"${expr.text}" is out of range for type double precision`, span)
+      if (literal === undefined)
+        fail('NumericValueOutOfRange', `"${expr.text}" is out of range for type double precision`, span)
       return bound(constant(literal), literalType(literal), span)
     }
     case 'string':
@@ -57,16 +67,27 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'in_list':
       return bindInList(expr, stage)
     case 'in_query':
-      return unsupported('IN with a subquery is supported only as a condition of WHERE', span, 'Put it into WHERE on its own or joined by AND, or write a JOIN.')
+      return unsupported(
+        'IN with a subquery is supported only as a condition of WHERE',
+        span,
+        'Put it into WHERE on its own or joined by AND, or write a JOIN.',
+      )
     case 'like': {
       if (expr.escape !== undefined && !(expr.escape.kind === 'string' && expr.escape.value === '\\')) {
         unsupported('LIKE with another ESCAPE character than \\ is not supported yet', expr.escape.span)
       }
       const [input, pattern] = [bindExpr(expr.operand, stage), bindExpr(expr.pattern, stage)]
       const operator = `${expr.negated ? '!' : ''}~~${expr.caseInsensitive ? '*' : ''}`
-      if ([input, pattern].some((side) => !side.unknown && side.type.type !== 'text')) noOperator(operator, input, pattern, span)
+      if ([input, pattern].some((side) => !side.unknown && side.type.type !== 'text'))
+        noOperator(operator, input, pattern, span)
       return bound(
-        { op: 'like', input: coerce(input, TEXT), pattern: coerce(pattern, TEXT), negated: expr.negated, case_insensitive: expr.caseInsensitive },
+        {
+          op: 'like',
+          input: coerce(input, TEXT),
+          pattern: coerce(pattern, TEXT),
+          negated: expr.negated,
+          case_insensitive: expr.caseInsensitive,
+        },
         BOOLEAN,
         span,
       )
@@ -82,7 +103,11 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'call':
       return bindFunction(expr, stage)
     case 'extract':
-      return bindCall('date_part', [bound(constant({ type: 'text', value: expr.field }), TEXT, span), timeOf(bindExpr(expr.operand, stage))], span)
+      return bindCall(
+        'date_part',
+        [bound(constant({ type: 'text', value: expr.field }), TEXT, span), timeOf(bindExpr(expr.operand, stage))],
+        span,
+      )
     case 'at_time_zone':
       return bindCall('timezone', [bindExpr(expr.zone, stage), bindExpr(expr.operand, stage)], span)
     case 'row':
@@ -113,7 +138,11 @@ function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
   const outer = around === undefined ? undefined : lookUp(around, ref)
   if (outer === undefined) noSuchColumn(around === undefined ? [stage.scope] : [stage.scope, around], ref)
   if (!stage.outer || outer.expr.op !== 'column') {
-    unsupported('a subquery can refer to the query around it only in the WHERE of EXISTS or IN', ref.span, 'Write it as a JOIN, or as EXISTS or IN in WHERE.')
+    unsupported(
+      'a subquery can refer to the query around it only in the WHERE of EXISTS or IN',
+      ref.span,
+      'Write it as a JOIN, or as EXISTS or IN in WHERE.',
+    )
   }
   return bound(place('outer', outer.expr.index), outer.type, ref.span)
 }
@@ -135,7 +164,8 @@ function bindTypedLiteral(expr: tree.TypedLiteral): Bound {
   const type = bindType(expr.type)
   if (type.type === 'interval') {
     const parts = parseInterval(expr.value, expr.unit)
-    if (parts === undefined) fail('InvalidDatetimeFormat', `invalid input syntax for type interval: "${expr.value}"`, expr.span)
+    if (parts === undefined)
+      fail('InvalidDatetimeFormat', `invalid input syntax for type interval: "${expr.value}"`, expr.span)
     return bound(constant({ type: 'interval', ...parts }), INTERVAL, expr.span)
   }
   return bound(coerce(unknownText(expr.value, expr.span), type), type, expr.span)
@@ -145,7 +175,9 @@ function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
   const literal = stage.env.parameters[index - 1]
   if (literal === undefined) {
     const given = stage.env.parameters.length
-    fail('UndefinedParameter', `there is no parameter $${index}`, span, { detail: `The statement got ${given} parameter${given === 1 ? '' : 's'}.` })
+    fail('UndefinedParameter', `there is no parameter $${index}`, span, {
+      detail: `The statement got ${given} parameter${given === 1 ? '' : 's'}.`,
+    })
   }
   // Texts and NULL take the type that the context wants, as parameters do in PostgreSQL.
   if (literal.type === 'text') return unknownText(literal.value, span)
@@ -154,9 +186,14 @@ function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
 }
 
 function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Stage): Bound {
-  if (expr.operator !== '=' && expr.operator !== '<>') unsupported('row values can be compared only by = and <>', expr.operatorSpan)
-  if (left.items.length !== right.items.length) fail('SyntaxError', 'unequal number of entries in row expressions', expr.operatorSpan)
-  const pairs = left.items.map((item, i) => bindBinary('=', bindExpr(item, stage), bindExpr(right.items[i]!, stage), expr.operatorSpan, expr.span).expr)
+  if (expr.operator !== '=' && expr.operator !== '<>')
+    unsupported('row values can be compared only by = and <>', expr.operatorSpan)
+  if (left.items.length !== right.items.length)
+    fail('SyntaxError', 'unequal number of entries in row expressions', expr.operatorSpan)
+  const pairs = left.items.map(
+    (item, i) =>
+      bindBinary('=', bindExpr(item, stage), bindExpr(right.items[i]!, stage), expr.operatorSpan, expr.span).expr,
+  )
   return bound(expr.operator === '=' ? and(pairs) : not(and(pairs)), BOOLEAN, expr.span)
 }
 
@@ -184,7 +221,16 @@ function bindInList(expr: tree.InList, stage: Stage): Bound {
   if (expr.operand.kind === 'row') {
     const row = expr.operand
     const any = expr.items
-      .map((item) => (item.kind === 'row' ? bindRows({ kind: 'binary', operator: '=', left: row, right: item, operatorSpan: item.span, span: item.span }, row, item, stage).expr : unsupported('IN of a row value needs row values', item.span)))
+      .map((item) =>
+        item.kind === 'row'
+          ? bindRows(
+              { kind: 'binary', operator: '=', left: row, right: item, operatorSpan: item.span, span: item.span },
+              row,
+              item,
+              stage,
+            ).expr
+          : unsupported('IN of a row value needs row values', item.span),
+      )
       .reduce((left, right) => compare('or', left, right))
     return bound(expr.negated ? not(any) : any, BOOLEAN, expr.span)
   }
@@ -202,11 +248,14 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
   const operand = expr.operand === undefined ? undefined : bindExpr(expr.operand, stage)
   const whens = expr.branches.map((branch) => {
     const when = bindExpr(branch.when, stage)
-    return operand === undefined ? boolean(when, 'CASE/WHEN') : bindComparison('equal', operand, when, branch.when.span, branch.span, '=').expr
+    return operand === undefined
+      ? boolean(when, 'CASE/WHEN')
+      : bindComparison('equal', operand, when, branch.when.span, branch.span, '=').expr
   })
   const results = expr.branches.map((branch) => bindExpr(branch.then, stage))
   if (expr.otherwise !== undefined) results.push(bindExpr(expr.otherwise, stage))
   const { type, exprs } = unify(results, 'CASE')
+  // biome-ignore lint/suspicious/noThenProperty: the contract's CASE branch has a THEN
   const branches = whens.map((when, i) => ({ when, then: exprs[i]! }))
   const otherwise = expr.otherwise === undefined ? null : exprs.at(-1)!
   return bound({ op: 'case', branches, otherwise, data_type: type }, type, expr.span)
@@ -218,7 +267,9 @@ function bindCast(expr: tree.Cast, stage: Stage): Bound {
   const type = castTarget(bindType(expr.type), expr.type, operand)
   const value = bound(coerce(operand, type, 'explicit'), type, expr.span)
   const length = lengthOf(expr.type)
-  return length === undefined ? value : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+  return length === undefined
+    ? value
+    : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
 }
 
 /** `x::numeric` without (p, s) keeps the digits that x has. */
@@ -226,10 +277,17 @@ function castTarget(type: DataType, written: tree.TypeName, operand: Bound): Dat
   if (type.type !== 'numeric' || written.arguments.length > 0) return type
   if (operand.unknown && operand.expr.op === 'literal' && operand.expr.literal.type === 'text') {
     const literal = numberLiteral(operand.expr.literal.value.trim().replace(/^[+-]/, ''))
-    return literal === undefined ? type : literal.type === 'numeric' ? literalType(literal) : numericOfInteger(literalType(literal))
+    return literal === undefined
+      ? type
+      : literal.type === 'numeric'
+        ? literalType(literal)
+        : numericOfInteger(literalType(literal))
   }
   if (operand.type.type === 'numeric') return operand.type
-  return canCast(operand.type, { type: 'numeric', precision: 38, scale: 0 }, 'implicit') && !sameType(operand.type, type) ? numericOfInteger(operand.type) : type
+  return canCast(operand.type, { type: 'numeric', precision: 38, scale: 0 }, 'implicit') &&
+    !sameType(operand.type, type)
+    ? numericOfInteger(operand.type)
+    : type
 }
 
 const NOW_CASTS = new Map<string, DataType>([
@@ -244,7 +302,12 @@ const NOW_CASTS = new Map<string, DataType>([
 
 function bindFunction(call: tree.Call, stage: Stage): Bound {
   if (call.name.parts.length > 1) {
-    fail('UndefinedFunction', `function ${call.name.parts.map((p) => p.name).join('.')} does not exist`, call.name.span, { hint: 'Functions have no schema.' })
+    fail(
+      'UndefinedFunction',
+      `function ${call.name.parts.map((p) => p.name).join('.')} does not exist`,
+      call.name.span,
+      { hint: 'Functions have no schema.' },
+    )
   }
   const name = call.name.parts[0]!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
@@ -252,7 +315,8 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   if (isWindowFunction(name)) fail('WindowingError', `window function ${name} requires an OVER clause`, call.span)
   if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
   if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
-  if (call.filter !== undefined) fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
+  if (call.filter !== undefined)
+    fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
   if (name === 'predict') return bindPredict(call, stage)
   const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
   if (moment !== undefined) {
@@ -267,10 +331,18 @@ function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
   const { harvest } = stage
   if (stage.inside === 'aggregate') fail('GroupingError', 'aggregate function calls cannot be nested', call.span)
   if (!stage.aggregates || harvest === undefined) {
-    fail('GroupingError', `aggregate functions are not allowed in ${stage.clause}`, call.span, { hint: stage.clause === 'WHERE' ? 'Use HAVING.' : undefined })
+    fail('GroupingError', `aggregate functions are not allowed in ${stage.clause}`, call.span, {
+      hint: stage.clause === 'WHERE' ? 'Use HAVING.' : undefined,
+    })
   }
-  const inner: Stage = { ...stage, aggregates: false, windows: false, inside: 'aggregate', subqueries: 'below', clause: `an argument of ${name}` }
+  const inner: Stage = {
+    ...stage,
+    aggregates: false,
+    windows: false,
+    inside: 'aggregate',
+    subqueries: 'below',
+    clause: `an argument of ${name}`,
+  }
   const bindable = bindAggregate(call, name, inner)
   return bound(addAggregate(harvest, bindable), bindable.data_type, call.span)
 }
-

@@ -1,12 +1,13 @@
 /** The FROM clause: tables, views, CTEs, subqueries, joins, time windows and generate_series, with the names that they bring. */
-import type { Expr, Rel } from '../contract/plan.generated.js'
+
 import { columnsOf, hasRows, kindName } from '../catalog/catalog.js'
+import type { Expr, Rel } from '../contract/plan.generated.js'
 import { and, column, equal, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
 import { join, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
-import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { commonType } from '../types/coercion.js'
+import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
 import { bound, castTo, coerce } from './coerce.js'
 import { constantMicroseconds, evaluateConstant } from './constants.js'
@@ -36,13 +37,21 @@ export function bindFrom(refs: readonly tree.TableRef[], env: Environment): Boun
 function cross(left: BoundFrom, right: BoundFrom, ref: tree.TableRef, env: Environment): BoundFrom {
   checkAliases(left.scope, right.scope, ref)
   const width = relTypes(left.rel, env).length
-  return { rel: join('inner', left.rel, right.rel, width, TRUE_EXPR), scope: joinScopes(left.scope, right.scope, width) }
+  return {
+    rel: join('inner', left.rel, right.rel, width, TRUE_EXPR),
+    scope: joinScopes(left.scope, right.scope, width),
+  }
 }
 
 function checkAliases(left: Scope, right: Scope, ref: tree.TableRef): void {
   const twice = right.tables.find((table) => left.tables.includes(table))
   if (twice !== undefined) {
-    fail('DuplicateAlias', `table name "${twice}" specified more than once`, ref.kind === 'join' ? ref.right.span : ref.span, { hint: 'Give one of them an alias.' })
+    fail(
+      'DuplicateAlias',
+      `table name "${twice}" specified more than once`,
+      ref.kind === 'join' ? ref.right.span : ref.span,
+      { hint: 'Give one of them an alias.' },
+    )
   }
 }
 
@@ -74,7 +83,9 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
   const definition = env.catalog.find(name)
   if (definition === undefined) {
     const near = env.catalog.didYouMean(name, hasRows)
-    fail('UndefinedTable', `relation "${name}" does not exist`, ref.name.span, { hint: near === undefined ? undefined : `Perhaps you meant "${near}".` })
+    fail('UndefinedTable', `relation "${name}" does not exist`, ref.name.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+    })
   }
   if (!hasRows(definition)) {
     fail('WrongObjectType', `"${name}" is a ${kindName(definition.object.kind)}, which has no rows`, ref.name.span)
@@ -82,12 +93,20 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
   env.reads.add(definition.id)
   const columns = columnsOf(definition)!
   if (definition.object.kind === 'view') {
-    if (env.depth >= VIEW_DEPTH_MAX) fail('StatementTooComplex', `views are nested more than ${VIEW_DEPTH_MAX} deep at "${name}"`, ref.name.span)
+    if (env.depth >= VIEW_DEPTH_MAX)
+      fail('StatementTooComplex', `views are nested more than ${VIEW_DEPTH_MAX} deep at "${name}"`, ref.name.span)
     const inner: Environment = { ...env, tables: new Map(), parameters: [], outer: undefined, depth: env.depth + 1 }
     const query = bindQuery(viewQuery(definition.sql, name, ref.span), inner)
-    return named({ rel: query.rel, columns: query.columns.map((c, i) => ({ ...c, name: columns[i]?.name ?? c.name })) }, alias, ref.alias)
+    return named(
+      { rel: query.rel, columns: query.columns.map((c, i) => ({ ...c, name: columns[i]?.name ?? c.name })) },
+      alias,
+      ref.alias,
+    )
   }
-  const rel = scan(definition.id, columns.map((_, i) => i))
+  const rel = scan(
+    definition.id,
+    columns.map((_, i) => i),
+  )
   const bare = { rel, columns: columns.map((c) => ({ name: c.name, type: c.data_type, unknown: false })) }
   const result = named(bare, alias, ref.alias)
   const withOrigin = result.scope.columns.map((c, i) => ({ ...c, origin: { relation: definition.id, column: i } }))
@@ -97,16 +116,29 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
 /** A view is kept as the statement that made it. */
 function viewQuery(sql: string, name: string, at: tree.Span): tree.Query {
   const statement = parseScript(sql).statements[0]?.tree
-  if (statement?.kind !== 'create_view') fail('InternalError', `the stored definition of view "${name}" is not a CREATE VIEW`, at)
+  if (statement?.kind !== 'create_view')
+    fail('InternalError', `the stored definition of view "${name}" is not a CREATE VIEW`, at)
   return statement.query
 }
 
 function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {
   const given = alias?.columns ?? []
   if (given.length > query.columns.length) {
-    fail('InvalidColumnReference', `table "${table}" has ${query.columns.length} columns available but ${given.length} columns specified`, alias?.span)
+    fail(
+      'InvalidColumnReference',
+      `table "${table}" has ${query.columns.length} columns available but ${given.length} columns specified`,
+      alias?.span,
+    )
   }
-  const columns = query.columns.map((c, i): ScopeColumn => ({ name: given[i]?.name ?? c.name, table, expr: column(i), type: c.type, qualifiedOnly: false }))
+  const columns = query.columns.map(
+    (c, i): ScopeColumn => ({
+      name: given[i]?.name ?? c.name,
+      table,
+      expr: column(i),
+      type: c.type,
+      qualifiedOnly: false,
+    }),
+  )
   return { rel: query.rel, scope: { tables: [table], columns } }
 }
 
@@ -116,20 +148,41 @@ function bindJoin(ref: tree.Join, env: Environment): BoundFrom {
   const width = relTypes(left.rel, env).length
   const both = joinScopes(left.scope, right.scope, width)
   const kind = ref.join === 'cross' ? 'inner' : ref.join
-  const using = ref.natural ? sharedNames(left.scope, right.scope) : ref.using?.map((ident) => ({ name: ident.name, span: ident.span }))
+  const using = ref.natural
+    ? sharedNames(left.scope, right.scope)
+    : ref.using?.map((ident) => ({ name: ident.name, span: ident.span }))
   if (using !== undefined) return bindUsing(kind, left, right, using, both, width, ref)
-  const stage: Stage = { env, scope: both, clause: 'JOIN/ON', harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+  const stage: Stage = {
+    env,
+    scope: both,
+    clause: 'JOIN/ON',
+    harvest: undefined,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: false,
+  }
   const condition = ref.on === undefined ? TRUE_EXPR : bindCondition(ref.on, stage)
   return { rel: join(kind, left.rel, right.rel, width, condition), scope: both }
 }
 
 function sharedNames(left: Scope, right: Scope): { name: string; span?: tree.Span }[] {
   const names = new Set(right.columns.filter((c) => !c.qualifiedOnly).map((c) => c.name))
-  return [...new Set(left.columns.filter((c) => !c.qualifiedOnly && names.has(c.name)).map((c) => c.name))].map((name) => ({ name }))
+  return [...new Set(left.columns.filter((c) => !c.qualifiedOnly && names.has(c.name)).map((c) => c.name))].map(
+    (name) => ({ name }),
+  )
 }
 
 /** Each named column appears once, first, and without a table. */
-function bindUsing(kind: 'inner' | 'left' | 'right' | 'full', left: BoundFrom, right: BoundFrom, using: readonly { name: string; span?: tree.Span }[], both: Scope, width: number, ref: tree.Join): BoundFrom {
+function bindUsing(
+  kind: 'inner' | 'left' | 'right' | 'full',
+  left: BoundFrom,
+  right: BoundFrom,
+  using: readonly { name: string; span?: tree.Span }[],
+  both: Scope,
+  width: number,
+  ref: tree.Join,
+): BoundFrom {
   const conditions: Expr[] = []
   const merged: ScopeColumn[] = []
   for (const { name, span = ref.span } of using) {
@@ -143,33 +196,66 @@ function bindUsing(kind: 'inner' | 'left' | 'right' | 'full', left: BoundFrom, r
   }
   const names = new Set(using.map((u) => u.name))
   const columns = both.columns.map((c) => (names.has(c.name) && !c.qualifiedOnly ? { ...c, qualifiedOnly: true } : c))
-  return { rel: join(kind, left.rel, right.rel, width, and(conditions)), scope: { tables: both.tables, columns: [...merged, ...columns] } }
+  return {
+    rel: join(kind, left.rel, right.rel, width, and(conditions)),
+    scope: { tables: both.tables, columns: [...merged, ...columns] },
+  }
 }
 
-function mergedColumn(kind: string, name: string, l: ScopeColumn, r: ScopeColumn, there: Expr, span: tree.Span): ScopeColumn {
+function mergedColumn(
+  kind: string,
+  name: string,
+  l: ScopeColumn,
+  r: ScopeColumn,
+  there: Expr,
+  span: tree.Span,
+): ScopeColumn {
   const base = { name, table: null, qualifiedOnly: false }
   if (kind === 'right') return { ...base, expr: there, type: r.type }
   if (kind !== 'full') return { ...base, expr: l.expr, type: l.type }
   const type = commonType([l.type, r.type])
-  if (type === undefined) fail('DatatypeMismatch', `JOIN/USING types ${typeName(l.type)} and ${typeName(r.type)} cannot be matched`, span)
+  if (type === undefined)
+    fail('DatatypeMismatch', `JOIN/USING types ${typeName(l.type)} and ${typeName(r.type)} cannot be matched`, span)
   const [a, b] = [castTo(l.expr, l.type, type), castTo(there, r.type, type)]
-  return { ...base, expr: { op: 'case', branches: [{ when: isNull(a, true), then: a }], otherwise: b, data_type: type }, type }
+  return {
+    ...base,
+    // biome-ignore lint/suspicious/noThenProperty: the contract's CASE branch has a THEN
+    expr: { op: 'case', branches: [{ when: isNull(a, true), then: a }], otherwise: b, data_type: type },
+    type,
+  }
 }
 
 function only(scope: Scope, name: string, side: string, span: tree.Span): ScopeColumn {
   const found = unqualified(scope, name)
-  if (found.length > 1) fail('AmbiguousColumn', `common column name "${name}" appears more than once in ${side} table`, span)
-  return found[0] ?? fail('UndefinedColumn', `column "${name}" specified in USING clause does not exist in ${side} table`, span)
+  if (found.length > 1)
+    fail('AmbiguousColumn', `common column name "${name}" appears more than once in ${side} table`, span)
+  return (
+    found[0] ??
+    fail('UndefinedColumn', `column "${name}" specified in USING clause does not exist in ${side} table`, span)
+  )
 }
 
 /** TUMBLE and HOP: the source's columns, then window_start and window_end. */
 function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
   const source = bindTableRef(ref.source, env)
-  const stage: Stage = { env, scope: source.scope, clause: ref.window.toUpperCase(), harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+  const stage: Stage = {
+    env,
+    scope: source.scope,
+    clause: ref.window.toUpperCase(),
+    harvest: undefined,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: false,
+  }
   const value = bindExpr(ref.time, stage)
   const isDate = value.type.type === 'date'
   if (value.unknown || (!isDate && value.type.type !== 'timestamp' && value.type.type !== 'timestamptz')) {
-    fail('DatatypeMismatch', `the time of ${ref.window.toUpperCase()} must be a timestamp, not ${typeName(value.type)}`, ref.time.span)
+    fail(
+      'DatatypeMismatch',
+      `the time of ${ref.window.toUpperCase()} must be a timestamp, not ${typeName(value.type)}`,
+      ref.time.span,
+    )
   }
   const time = isDate ? bound(coerce(value, TIMESTAMP), TIMESTAMP, value.span) : value
   const length = (expr: tree.Expr, what: string, options = {}) =>
@@ -178,10 +264,19 @@ function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
   const slide = ref.slide === undefined ? size : length(ref.slide, 'the slide')
   const offset = ref.offset === undefined ? 0n : length(ref.offset, 'the offset', { zero: true, negative: true })
   if (size / slide > 10_000n) fail('InvalidParameterValue', 'a row would be in more than 10000 windows', ref.span)
-  const rel: Rel = { op: 'time_window', input: source.rel, time: time.expr, size_us: size, slide_us: slide, offset_us: offset }
+  const rel: Rel = {
+    op: 'time_window',
+    input: source.rel,
+    time: time.expr,
+    size_us: size,
+    slide_us: slide,
+    offset_us: offset,
+  }
   const width = relTypes(source.rel, env).length
   const table = ref.alias?.name.name ?? source.scope.tables[0] ?? ref.window
-  const added = ['window_start', 'window_end'].map((name, i): ScopeColumn => ({ name, table, expr: column(width + i), type: time.type, qualifiedOnly: false }))
+  const added = ['window_start', 'window_end'].map(
+    (name, i): ScopeColumn => ({ name, table, expr: column(width + i), type: time.type, qualifiedOnly: false }),
+  )
   const columns = [...source.scope.columns.map(({ origin: _, ...c }) => ({ ...c, table })), ...added]
   const given = ref.alias?.columns ?? []
   return { rel, scope: { tables: [table], columns: columns.map((c, i) => ({ ...c, name: given[i]?.name ?? c.name })) } }
@@ -190,10 +285,22 @@ function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
 function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom {
   const name = objectName(ref.name)
   if (name !== 'generate_series') {
-    fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, { hint: 'The table functions are generate_series, TUMBLE and HOP.' })
+    fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, {
+      hint: 'The table functions are generate_series, TUMBLE and HOP.',
+    })
   }
-  if (ref.args.length < 2 || ref.args.length > 3) fail('UndefinedFunction', `generate_series takes 2 or 3 arguments, not ${ref.args.length}`, ref.span)
-  const stage: Stage = { env, scope: EMPTY_SCOPE, clause: 'functions in FROM', harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+  if (ref.args.length < 2 || ref.args.length > 3)
+    fail('UndefinedFunction', `generate_series takes 2 or 3 arguments, not ${ref.args.length}`, ref.span)
+  const stage: Stage = {
+    env,
+    scope: EMPTY_SCOPE,
+    clause: 'functions in FROM',
+    harvest: undefined,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: false,
+  }
   const args = ref.args.map((arg) => bindExpr(arg, stage))
   const small = args.every((arg) => arg.type.type === 'integer' || arg.type.type === 'smallint' || arg.unknown)
   const [start, stop, step = 1n] = args.map((arg) => {

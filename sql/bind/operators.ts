@@ -41,7 +41,9 @@ export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, 
   if (arithmetic !== undefined) return bindArithmetic(arithmetic, operator, left, right, at, span)
   const regex = REGEX[operator]
   if (regex !== undefined) {
-    const texts = [left, right].map((side) => (side.unknown || side.type.type === 'text' ? coerce(side, TEXT) : noOperator(operator, left, right, at)))
+    const texts = [left, right].map((side) =>
+      side.unknown || side.type.type === 'text' ? coerce(side, TEXT) : noOperator(operator, left, right, at),
+    )
     return bound(compare(regex, texts[0]!, texts[1]!), BOOLEAN, span)
   }
   switch (operator) {
@@ -58,7 +60,14 @@ export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, 
   }
 }
 
-export function bindComparison(operator: BinaryOp, left: Bound, right: Bound, at: Span, span: Span, shown: string): Bound {
+export function bindComparison(
+  operator: BinaryOp,
+  left: Bound,
+  right: Bound,
+  at: Span,
+  span: Span,
+  shown: string,
+): Bound {
   const [a, b] = comparable(left, right) ?? noOperator(shown, left, right, at)
   return bound(compare(operator, a, b), BOOLEAN, span)
 }
@@ -75,7 +84,8 @@ export function comparable(left: Bound, right: Bound): readonly [Expr, Expr] | u
 
 /** NUMERICs compare at any scale; only what is not NUMERIC is cast to it. */
 function castForComparison(side: Bound, other: Bound, type: DataType): Expr {
-  if (type.type === 'numeric') return other.type.type === 'numeric' && side.type.type === 'numeric' ? side.expr : asNumeric(side).expr
+  if (type.type === 'numeric')
+    return other.type.type === 'numeric' && side.type.type === 'numeric' ? side.expr : asNumeric(side).expr
   return castTo(side.expr, side.type, type)
 }
 
@@ -88,7 +98,14 @@ function literalTarget(literal: Bound, type: DataType): DataType {
   return { type: 'numeric', precision: Math.min(38, Math.max(1, digits[1]!.length + scale)), scale }
 }
 
-function bindArithmetic(name: 'add' | 'subtract' | 'multiply' | 'divide' | 'modulo', shown: BinaryOperator, left: Bound, right: Bound, at: Span, span: Span): Bound {
+function bindArithmetic(
+  name: 'add' | 'subtract' | 'multiply' | 'divide' | 'modulo',
+  shown: BinaryOperator,
+  left: Bound,
+  right: Bound,
+  at: Span,
+  span: Span,
+): Bound {
   const [a, b] = adapted(name, left, right)
   const time = timeArithmetic(name, a.type, b.type)
   if (time !== undefined) {
@@ -98,8 +115,10 @@ function bindArithmetic(name: 'add' | 'subtract' | 'multiply' | 'divide' | 'modu
     return bound(swap ? binary(name, y, x, result) : binary(name, x, y, result), result, span)
   }
   const type = arithmeticType(a.type, b.type)
-  if (type === undefined || (name === 'modulo' && (type.type === 'double' || type.type === 'real'))) return noOperator(shown, left, right, at)
-  if (type.type !== 'numeric') return bound(binary(name, castTo(a.expr, a.type, type), castTo(b.expr, b.type, type), type), type, span)
+  if (type === undefined || (name === 'modulo' && (type.type === 'double' || type.type === 'real')))
+    return noOperator(shown, left, right, at)
+  if (type.type !== 'numeric')
+    return bound(binary(name, castTo(a.expr, a.type, type), castTo(b.expr, b.type, type), type), type, span)
   const [x, y] = [asNumeric(a), asNumeric(b)]
   if (x.type.type !== 'numeric' || y.type.type !== 'numeric') return noOperator(shown, left, right, at)
   const result = numericResult(name, x.type, y.type)
@@ -111,7 +130,8 @@ function adapted(name: string, left: Bound, right: Bound): readonly [Bound, Boun
   if (left.unknown === right.unknown) return [known(left), known(right)]
   const [literal, other] = left.unknown ? [left, right] : [right, left]
   let type = other.type
-  if (isTime(type) && (name === 'add' || (name === 'subtract' && literal === right && type.type === 'time'))) type = { type: 'interval' }
+  if (isTime(type) && (name === 'add' || (name === 'subtract' && literal === right && type.type === 'time')))
+    type = { type: 'interval' }
   else if (type.type === 'interval' && (name === 'multiply' || name === 'divide')) type = { type: 'double' }
   else if (isNumber(type)) type = literalTarget(literal, type)
   const taken = bound(coerce(literal, type), type, literal.span)
@@ -119,7 +139,9 @@ function adapted(name: string, left: Bound, right: Bound): readonly [Bound, Boun
 }
 
 function bindConcat(left: Bound, right: Bound, at: Span, span: Span): Bound {
-  const bytes = [left, right].every((side) => side.type.type === 'bytea' || side.unknown) && [left, right].some((side) => side.type.type === 'bytea')
+  const bytes =
+    [left, right].every((side) => side.type.type === 'bytea' || side.unknown) &&
+    [left, right].some((side) => side.type.type === 'bytea')
   const type: DataType = bytes ? { type: 'bytea' } : TEXT
   const anyText = left.unknown || right.unknown || left.type.type === 'text' || right.type.type === 'text'
   if (!bytes && !anyText) return noOperator('||', left, right, at)
@@ -136,7 +158,8 @@ export function bindNegation(operand: Bound, at: Span): Bound {
     // -2147483648 is an integer although 2147483648 is not.
     if (literal?.type === 'bigint') {
       const narrow = integerLiteral('integer', literal.value)
-      if (narrow !== undefined && value.expr.literal.type === 'bigint' && value.expr.literal.value === 2147483648n) return bound({ op: 'literal', literal: narrow }, { type: 'integer' }, at)
+      if (narrow !== undefined && value.expr.literal.type === 'bigint' && value.expr.literal.value === 2147483648n)
+        return bound({ op: 'literal', literal: narrow }, { type: 'integer' }, at)
     }
     if (literal?.type === 'numeric' && literal.value === '-9223372036854775808') {
       return bound({ op: 'literal', literal: { type: 'bigint', value: -9223372036854775808n } }, { type: 'bigint' }, at)

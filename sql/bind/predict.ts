@@ -21,16 +21,29 @@ export function bindPredict(call: Call, stage: Stage): Bound {
   if (model.object.kind !== 'model') fail('WrongObjectType', `"${name}" is not a model`, first.span)
   const wanted = model.object.inputs
   if (features.length !== wanted) {
-    fail('UndefinedFunction', `model "${name}" takes ${wanted} feature${wanted === 1 ? '' : 's'}, not ${features.length}`, call.span)
+    fail(
+      'UndefinedFunction',
+      `model "${name}" takes ${wanted} feature${wanted === 1 ? '' : 's'}, not ${features.length}`,
+      call.span,
+    )
   }
   stage.env.reads.add(model.id)
   const args = features.map((feature) => {
     const value = bindExpr(feature, stage)
     // A flag is a feature as 0 and 1.
     if (value.type.type === 'boolean' && !value.unknown) {
-      return { op: 'cast' as const, input: { op: 'cast' as const, input: value.expr, to: { type: 'integer' as const } }, to: DOUBLE }
+      return {
+        op: 'cast' as const,
+        input: { op: 'cast' as const, input: value.expr, to: { type: 'integer' as const } },
+        to: DOUBLE,
+      }
     }
-    return coerce(value, DOUBLE, 'implicit', () => `a feature of model "${name}" must be a number, not ${familyName(value.type)}`)
+    return coerce(
+      value,
+      DOUBLE,
+      'implicit',
+      () => `a feature of model "${name}" must be a number, not ${familyName(value.type)}`,
+    )
   })
   return bound({ op: 'predict', model: model.id, args }, DOUBLE, call.span)
 }

@@ -1,10 +1,10 @@
 /** A whole query: WITH, the body, and the ORDER BY, LIMIT and OFFSET around it. */
 import type { Rel, SortKey } from '../contract/plan.generated.js'
+import { suggest } from '../diag/suggest.js'
 import { column } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { BIGINT } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
-import { suggest } from '../diag/suggest.js'
 import { coerce } from './coerce.js'
 import { evaluateConstant } from './constants.js'
 import type { BoundQuery, Environment } from './environment.js'
@@ -49,9 +49,16 @@ function withTables(clause: tree.With, env: Environment): Environment {
     names.add(name)
     const query = bindQuery(table.query, { ...env, tables: new Map(tables), outer: undefined })
     if (table.columns.length > query.columns.length) {
-      fail('InvalidColumnReference', `WITH query "${name}" has ${query.columns.length} columns available but ${table.columns.length} columns specified`, table.name.span)
+      fail(
+        'InvalidColumnReference',
+        `WITH query "${name}" has ${query.columns.length} columns available but ${table.columns.length} columns specified`,
+        table.name.span,
+      )
     }
-    tables.set(name, { rel: query.rel, columns: query.columns.map((c, i) => ({ ...c, name: table.columns[i]?.name ?? c.name })) })
+    tables.set(name, {
+      rel: query.rel,
+      columns: query.columns.map((c, i) => ({ ...c, name: table.columns[i]?.name ?? c.name })),
+    })
   }
   return { ...env, tables }
 }
@@ -61,15 +68,25 @@ function sortOutputs(query: BoundQuery, orderBy: readonly tree.SortItem[]): Rel 
   if (orderBy.length === 0) return query.rel
   const keys = orderBy.map((item): SortKey => {
     const { expr } = item
-    if (expr.kind === 'number') return { expr: column(ordinal(expr, query.columns.length, 'ORDER BY')), ...direction(item) }
+    if (expr.kind === 'number')
+      return { expr: column(ordinal(expr, query.columns.length, 'ORDER BY')), ...direction(item) }
     if (expr.kind !== 'column' || expr.parts.length !== 1) {
-      unsupported('invalid UNION/INTERSECT/EXCEPT ORDER BY clause', expr.span, 'Only result column names can be used, not expressions or functions.')
+      unsupported(
+        'invalid UNION/INTERSECT/EXCEPT ORDER BY clause',
+        expr.span,
+        'Only result column names can be used, not expressions or functions.',
+      )
     }
     const { name } = expr.parts[0]!
     const at = query.columns.findIndex((c) => c.name === name)
     if (at === -1) {
-      const near = suggest(name, query.columns.map((c) => c.name))
-      fail('UndefinedColumn', `column "${name}" does not exist`, expr.span, { hint: near === undefined ? undefined : `Perhaps you meant the column "${near}".` })
+      const near = suggest(
+        name,
+        query.columns.map((c) => c.name),
+      )
+      fail('UndefinedColumn', `column "${name}" does not exist`, expr.span, {
+        hint: near === undefined ? undefined : `Perhaps you meant the column "${near}".`,
+      })
     }
     return { expr: column(at), ...direction(item) }
   })
@@ -84,9 +101,22 @@ function limited(rel: Rel, query: tree.Query, env: Environment): Rel {
 
 function count(expr: tree.Expr | undefined, clause: string, env: Environment): bigint | null {
   if (expr === undefined) return null
-  const stage = { env, scope: EMPTY_SCOPE, clause, harvest: undefined, aggregates: false, windows: false, subqueries: undefined, outer: false }
+  const stage = {
+    env,
+    scope: EMPTY_SCOPE,
+    clause,
+    harvest: undefined,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: false,
+  }
   const value = bindExpr(expr, stage)
-  const literal = evaluateConstant(coerce(value, BIGINT, 'assignment', (from) => `argument of ${clause} must be type bigint, not type ${from}`), `argument of ${clause}`, expr.span)
+  const literal = evaluateConstant(
+    coerce(value, BIGINT, 'assignment', (from) => `argument of ${clause} must be type bigint, not type ${from}`),
+    `argument of ${clause}`,
+    expr.span,
+  )
   if (literal.type === 'null') return null
   const rows = integerValue(literal)!
   if (rows < 0n) fail('InvalidParameterValue', `${clause} must not be negative`, expr.span)

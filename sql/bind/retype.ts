@@ -9,7 +9,13 @@ import { type DataType, sameType } from '../types/data-type.js'
 import { coerce } from './coerce.js'
 import type { BoundQuery } from './environment.js'
 
-export function retype(query: BoundQuery, types: readonly DataType[], context: CastContext, span: Span, what?: (index: number) => (from: string, to: string) => string): Rel {
+export function retype(
+  query: BoundQuery,
+  types: readonly DataType[],
+  context: CastContext,
+  span: Span,
+  what?: (index: number) => (from: string, to: string) => string,
+): Rel {
   if (query.columns.every((c, i) => !c.unknown && sameType(c.type, types[i]!))) return query.rel
   const { rel } = query
   const exprs = query.columns.map((c, i) => {

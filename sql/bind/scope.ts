@@ -42,7 +42,10 @@ export function unqualified(scope: Scope, name: string): readonly ScopeColumn[] 
 /** `undefined` when the scope has no such column; ambiguity is an error. */
 export function lookUp(scope: Scope, ref: ColumnRef): ScopeColumn | undefined {
   const { table, name } = partsOf(ref)
-  const found = table === undefined ? unqualified(scope, name.name) : scope.columns.filter((c) => c.table === table.name && c.name === name.name)
+  const found =
+    table === undefined
+      ? unqualified(scope, name.name)
+      : scope.columns.filter((c) => c.table === table.name && c.name === name.name)
   if (found.length > 1) {
     const tables = found.flatMap((c) => (c.table === null ? [] : [`${c.table}.${c.name}`]))
     fail('AmbiguousColumn', `column reference "${name.name}" is ambiguous`, ref.span, {
@@ -56,23 +59,37 @@ export function lookUp(scope: Scope, ref: ColumnRef): ScopeColumn | undefined {
 export function noSuchColumn(scopes: readonly Scope[], ref: ColumnRef): never {
   const { table, name } = partsOf(ref)
   if (table !== undefined && !scopes.some((scope) => scope.tables.includes(table.name))) {
-    const near = suggest(table.name, scopes.flatMap((scope) => scope.tables))
+    const near = suggest(
+      table.name,
+      scopes.flatMap((scope) => scope.tables),
+    )
     fail('UndefinedTable', `missing FROM-clause entry for table "${table.name}"`, table.span, {
       hint: near === undefined ? undefined : `Perhaps you meant the table alias "${near}".`,
     })
   }
   const columns = scopes.flatMap((scope) => scope.columns).filter((c) => table === undefined || c.table === table.name)
-  const near = suggest(name.name, columns.map((c) => c.name))
+  const near = suggest(
+    name.name,
+    columns.map((c) => c.name),
+  )
   const owner = columns.find((c) => c.name === near)?.table ?? undefined
   const shown = table === undefined ? `"${name.name}"` : `${table.name}.${name.name}`
   fail('UndefinedColumn', `column ${shown} does not exist`, ref.span, {
-    hint: near === undefined ? undefined : `Perhaps you meant the column "${owner === undefined ? near : `${owner}.${near}`}".`,
+    hint:
+      near === undefined
+        ? undefined
+        : `Perhaps you meant the column "${owner === undefined ? near : `${owner}.${near}`}".`,
   })
 }
 
 /** `main.t.c` and `t.c` name the same, as there is one schema. */
 export function partsOf(ref: ColumnRef): { table: Ident | undefined; name: Ident } {
   const name = ref.parts.at(-1)!
-  if (ref.parts.length > 3) fail('SyntaxError', `improper qualified name (too many dotted names): ${ref.parts.map((p) => p.name).join('.')}`, ref.span)
+  if (ref.parts.length > 3)
+    fail(
+      'SyntaxError',
+      `improper qualified name (too many dotted names): ${ref.parts.map((p) => p.name).join('.')}`,
+      ref.span,
+    )
   return { table: ref.parts.at(-2), name }
 }

@@ -1,8 +1,10 @@
 /** One SELECT: FROM, WHERE, GROUP BY, HAVING, windows, QUALIFY, the select list, DISTINCT and ORDER BY, in the order in which they
  *  take effect. Expressions are bound first and leave placeholders; `Layers` then says which column each placeholder is. */
-import type { Expr, Rel, SortKey } from '../contract/plan.generated.js'
+
 import { primaryKeyOf } from '../catalog/catalog.js'
-import { and, column, mapChildren, sameExpr, sortKeyOf, substitute, exprKey } from '../logical/expr.js'
+import type { Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
+import { suggest } from '../diag/suggest.js'
+import { and, column, exprKey, mapChildren, sameExpr, sortKeyOf, substitute } from '../logical/expr.js'
 import { aggregate, filter, project, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type Bound, boolean, bound, known } from './coerce.js'
@@ -15,7 +17,6 @@ import { type Scope, unqualified } from './scope.js'
 import { type Harvest, has, newHarvest, type PlaceKind, placeOf, type Stage } from './stage.js'
 import { asJoin, bindSubqueryJoin, joinScalars, parts } from './subquery.js'
 import { direction } from './windows.js'
-import { suggest } from '../diag/suggest.js'
 
 interface Item {
   readonly value: Bound
@@ -25,25 +26,61 @@ interface Item {
 }
 
 export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
-  if (select.distinctOn.length > 0) unsupported('DISTINCT ON is not supported yet', select.distinctOn[0]!.span, 'Use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1.')
+  if (select.distinctOn.length > 0)
+    unsupported(
+      'DISTINCT ON is not supported yet',
+      select.distinctOn[0]!.span,
+      'Use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1.',
+    )
   const from = bindFrom(select.from, env)
   const harvest = newHarvest(select.windows)
-  const above: Stage = { env, scope: from.scope, clause: 'SELECT', harvest, aggregates: true, windows: true, subqueries: 'above', outer: false }
+  const above: Stage = {
+    env,
+    scope: from.scope,
+    clause: 'SELECT',
+    harvest,
+    aggregates: true,
+    windows: true,
+    subqueries: 'above',
+    outer: false,
+  }
   const below: Stage = { ...above, clause: 'WHERE', aggregates: false, windows: false, subqueries: 'below' }
 
   const where = splitWhere(select.where, below)
   const items = bindItems(select.items, above)
   const groupItems = bindGroupItems(select.groupBy, items, { ...below, clause: 'GROUP BY' })
-  const having = select.having === undefined ? undefined : bindCondition(select.having, { ...above, clause: 'HAVING', windows: false })
-  const qualify = select.qualify === undefined ? undefined : bindQualify(select.qualify, items, { ...above, clause: 'QUALIFY' })
+  const having =
+    select.having === undefined
+      ? undefined
+      : bindCondition(select.having, { ...above, clause: 'HAVING', windows: false })
+  const qualify =
+    select.qualify === undefined ? undefined : bindQualify(select.qualify, items, { ...above, clause: 'QUALIFY' })
   const order = orderBy.map((item) => bindOrder(item, items, { ...above, clause: 'ORDER BY' }))
 
   const grouped = select.groupBy !== undefined || harvest.aggregates.length > 0 || having !== undefined
-  const group = select.groupBy?.all === true ? items.filter((i) => !has(i.value.expr, 'aggregate') && !has(i.value.expr, 'window')).map((i) => known(i.value).expr) : groupItems
+  const group =
+    select.groupBy?.all === true
+      ? items
+          .filter((i) => !has(i.value.expr, 'aggregate') && !has(i.value.expr, 'window'))
+          .map((i) => known(i.value).expr)
+      : groupItems
   let rel = applyWhere(from.rel, where, harvest, below)
-  const layers = new Layers(relTypes(from.rel, env).length, harvest, grouped ? [...group, ...determined(group, from.scope, env)] : undefined)
+  const layers = new Layers(
+    relTypes(from.rel, env).length,
+    harvest,
+    grouped ? [...group, ...determined(group, from.scope, env)] : undefined,
+  )
 
-  if (grouped) rel = aggregate(rel, layers.group.map((expr) => layers.below(expr)), harvest.aggregates.map((call) => ({ ...call, arg: call.arg && layers.below(call.arg), filter: call.filter && layers.below(call.filter) })))
+  if (grouped)
+    rel = aggregate(
+      rel,
+      layers.group.map((expr) => layers.below(expr)),
+      harvest.aggregates.map((call) => ({
+        ...call,
+        arg: call.arg && layers.below(call.arg),
+        filter: call.filter && layers.below(call.filter),
+      })),
+    )
   rel = joinScalars(rel, harvest.above, layers.base)
   if (having !== undefined) rel = filter(rel, layers.above(having))
   rel = layers.windows(rel)
@@ -52,7 +89,13 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
 }
 
 /** The select list, with DISTINCT, and ORDER BY over it or over hidden columns beside it. */
-function finish(input: Rel, items: readonly Item[], order: readonly Order[], distinct: boolean, layers: Layers): BoundQuery {
+function finish(
+  input: Rel,
+  items: readonly Item[],
+  order: readonly Order[],
+  distinct: boolean,
+  layers: Layers,
+): BoundQuery {
   const outputs = items.map((item) => layers.above(item.value.expr))
   const hidden: Expr[] = []
   const keys = order.map((key): SortKey => {
@@ -60,7 +103,8 @@ function finish(input: Rel, items: readonly Item[], order: readonly Order[], dis
     const expr = layers.above(key.at)
     const known = [...outputs, ...hidden].findIndex((other) => sameExpr(other, expr))
     if (known !== -1) return { expr: column(known), ...key.how }
-    if (distinct) fail('InvalidColumnReference', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', key.span)
+    if (distinct)
+      fail('InvalidColumnReference', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', key.span)
     return { expr: column(outputs.length + hidden.push(expr) - 1), ...key.how }
   })
   let rel = project(input, [...outputs, ...hidden])
@@ -68,7 +112,9 @@ function finish(input: Rel, items: readonly Item[], order: readonly Order[], dis
   if (distinct) rel = aggregate(rel, all, [])
   if (keys.length > 0) rel = { op: 'sort', input: rel, keys, limit: null, offset: 0n }
   if (hidden.length > 0) rel = project(rel, all)
-  const columns = items.map((item): OutputColumn => ({ name: item.name, type: item.value.type, unknown: item.value.unknown && !distinct }))
+  const columns = items.map(
+    (item): OutputColumn => ({ name: item.name, type: item.value.type, unknown: item.value.unknown && !distinct }),
+  )
   return { rel, columns }
 }
 
@@ -83,21 +129,32 @@ function expandStar(star: tree.Star, scope: Scope): Item[] {
   const table = star.qualifier?.parts.at(-1)
   if (table !== undefined && !scope.tables.includes(table.name)) {
     const near = suggest(table.name, scope.tables)
-    fail('UndefinedTable', `missing FROM-clause entry for table "${table.name}"`, table.span, { hint: near === undefined ? undefined : `Perhaps you meant the table alias "${near}".` })
+    fail('UndefinedTable', `missing FROM-clause entry for table "${table.name}"`, table.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant the table alias "${near}".`,
+    })
   }
   if (scope.tables.length === 0) fail('SyntaxError', 'SELECT * with no tables specified is not valid', star.span)
   const columns = scope.columns.filter((c) => (table === undefined ? !c.qualifiedOnly : c.table === table.name))
   const excluded = new Set(star.exclude.map((ident) => ident.name))
   for (const ident of star.exclude) {
     if (columns.some((c) => c.name === ident.name)) continue
-    const near = suggest(ident.name, columns.map((c) => c.name))
-    fail('UndefinedColumn', `column "${ident.name}" in EXCLUDE does not exist`, ident.span, { hint: near === undefined ? undefined : `Perhaps you meant the column "${near}".` })
+    const near = suggest(
+      ident.name,
+      columns.map((c) => c.name),
+    )
+    fail('UndefinedColumn', `column "${ident.name}" in EXCLUDE does not exist`, ident.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant the column "${near}".`,
+    })
   }
   const kept = columns.filter((c) => !excluded.has(c.name))
   if (kept.length === 0) fail('SyntaxError', 'EXCLUDE leaves no column', star.span)
   return kept.map((c) => {
     const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span: star.span })
-    const ref: tree.ColumnRef = { kind: 'column', parts: c.table === null ? [ident(c.name)] : [ident(c.table), ident(c.name)], span: star.span }
+    const ref: tree.ColumnRef = {
+      kind: 'column',
+      parts: c.table === null ? [ident(c.name)] : [ident(c.table), ident(c.name)],
+      span: star.span,
+    }
     // Marked with its name, so that an error can say which column of * it was.
     return { value: bound(mark(c.expr, ref), c.type, star.span), name: c.name }
   })
@@ -127,7 +184,8 @@ function applyWhere(from: Rel, where: Where, harvest: Harvest, stage: Stage): Re
   const before = harvest.below.length
   rel = filter(rel, and(where.conditions.map(place)))
   for (const { condition, negated } of where.joins) rel = bindSubqueryJoin(condition, negated, rel, stage, place)
-  if (harvest.below.length !== before) unsupported('a scalar subquery cannot stand in the operand of IN', where.joins[0]!.condition.span)
+  if (harvest.below.length !== before)
+    unsupported('a scalar subquery cannot stand in the operand of IN', where.joins[0]!.condition.span)
   return rel
 }
 
@@ -170,8 +228,17 @@ export function ordinal(expr: tree.NumberLiteral, width: number, clause: string)
 function bindQualify(expr: tree.Expr, items: readonly Item[], stage: Stage): Expr {
   const width = stage.scope.columns.length
   const aliases = items.filter((item) => item.expr !== undefined && unqualified(stage.scope, item.name).length === 0)
-  const columns = aliases.map((item) => ({ name: item.name, table: null, expr: item.value.expr, type: item.value.type, qualifiedOnly: false }))
-  const scope: Scope = width + columns.length === 0 ? stage.scope : { tables: stage.scope.tables, columns: [...stage.scope.columns, ...columns] }
+  const columns = aliases.map((item) => ({
+    name: item.name,
+    table: null,
+    expr: item.value.expr,
+    type: item.value.type,
+    qualifiedOnly: false,
+  }))
+  const scope: Scope =
+    width + columns.length === 0
+      ? stage.scope
+      : { tables: stage.scope.tables, columns: [...stage.scope.columns, ...columns] }
   return boolean(bindExpr(expr, { ...stage, scope }), 'QUALIFY')
 }
 
@@ -192,7 +259,8 @@ function bindOrder(item: tree.SortItem, items: readonly Item[], stage: Stage): O
     const named = items.flatMap((other, i) => (other.name === name ? [i] : []))
     const [first] = named
     if (first !== undefined) {
-      if (named.some((i) => !sameExpr(items[i]!.value.expr, items[first]!.value.expr))) fail('AmbiguousColumn', `ORDER BY "${name}" is ambiguous`, expr.span)
+      if (named.some((i) => !sameExpr(items[i]!.value.expr, items[first]!.value.expr)))
+        fail('AmbiguousColumn', `ORDER BY "${name}" is ambiguous`, expr.span)
       return { at: first, how, span: expr.span }
     }
   }
@@ -264,7 +332,11 @@ class Layers {
   #ungrouped(expr: Expr): never {
     const ref = writtenAs(expr)
     const name = ref === undefined ? 'a column' : `column "${ref.parts.map((p) => p.name).join('.')}"`
-    return fail('GroupingError', `${name} must appear in the GROUP BY clause or be used in an aggregate function`, ref?.span)
+    return fail(
+      'GroupingError',
+      `${name} must appear in the GROUP BY clause or be used in an aggregate function`,
+      ref?.span,
+    )
   }
 
   /** One operator for all calls of equal partition and order. */
@@ -273,7 +345,11 @@ class Layers {
     const placed = this.#harvest.windows.map((use) => ({
       partition: use.partition.map((expr) => this.above(expr)),
       order: use.order.map((key) => ({ ...key, expr: this.above(key.expr) })),
-      call: { ...use.call, args: use.call.args.map((arg) => this.above(arg)), filter: use.call.filter && this.above(use.call.filter) },
+      call: {
+        ...use.call,
+        args: use.call.args.map((arg) => this.above(arg)),
+        filter: use.call.filter && this.above(use.call.filter),
+      },
     }))
     for (const [i, use] of placed.entries()) {
       const key = `${use.partition.map(exprKey).sort().join('|')} ${use.order.map(sortKeyOf).join('|')}`
@@ -285,10 +361,27 @@ class Layers {
     let width = this.base + this.#harvest.above.length
     for (const members of groups.values()) {
       const first = placed[members[0]!]!
-      rel = window(rel, first.partition, first.order, members.map((i) => placed[i]!.call))
-      for (const i of members) this.#windowAt[i] = width++
+      const calls = new Map<string, number>()
+      const distinct = members.filter((i) => {
+        const key = callKey(placed[i]!.call)
+        const seen = calls.has(key)
+        if (!seen) calls.set(key, width++)
+        this.#windowAt[i] = calls.get(key)!
+        return !seen
+      })
+      rel = window(
+        rel,
+        first.partition,
+        first.order,
+        distinct.map((i) => placed[i]!.call),
+      )
     }
     return rel
   }
 }
 
+/** Equal for calls that give the same column, which is then computed once. */
+function callKey(call: WindowCall): string {
+  const whole = { ...call, args: call.args.map(exprKey), filter: call.filter && exprKey(call.filter) }
+  return JSON.stringify(whole, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+}

@@ -2,9 +2,9 @@
  *  found and leave a column number behind that is resolved once all are known; the numbers below are far above any real column. */
 import type { AggregateCall, Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
 import { column, exprKey, some } from '../logical/expr.js'
+import type { WindowDefinition } from '../syntax/tree.js'
 import type { Environment } from './environment.js'
 import type { Scope } from './scope.js'
-import type { WindowDefinition } from '../syntax/tree.js'
 
 const BASE = { aggregate: 1_000_000, window: 2_000_000, above: 3_000_000, below: 4_000_000, outer: 5_000_000 } as const
 

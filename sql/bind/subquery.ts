@@ -18,7 +18,13 @@ import { has, newHarvest, place, placeOf, type Stage } from './stage.js'
 export type JoinCondition = tree.Exists | tree.InQuery
 
 /** EXISTS or IN as a join of `left`, whose names are `scope`. `negated` is that of the whole condition. */
-export function bindSubqueryJoin(condition: JoinCondition, negated: boolean, left: Rel, stage: Stage, finish: (expr: Expr) => Expr): Rel {
+export function bindSubqueryJoin(
+  condition: JoinCondition,
+  negated: boolean,
+  left: Rel,
+  stage: Stage,
+  finish: (expr: Expr) => Expr,
+): Rel {
   const width = relTypes(left, stage.env).length
   const inner = bindInner(condition.query, stage.env, stage.scope)
   const conditions = inner.correlated.map((expr) => overBoth(expr, width))
@@ -26,7 +32,14 @@ export function bindSubqueryJoin(condition: JoinCondition, negated: boolean, lef
   return join(negated ? 'anti' : 'semi', left, inner.rel, width, and(conditions))
 }
 
-function membership(condition: tree.InQuery, negated: boolean, inner: Inner, stage: Stage, width: number, finish: (expr: Expr) => Expr): Expr {
+function membership(
+  condition: tree.InQuery,
+  negated: boolean,
+  inner: Inner,
+  stage: Stage,
+  width: number,
+  finish: (expr: Expr) => Expr,
+): Expr {
   if (inner.values.length !== 1) fail('SyntaxError', 'subquery has too many columns', condition.query.span)
   const operand = bindExpr(condition.operand, stage)
   const value = inner.values[0]!
@@ -49,20 +62,40 @@ interface Inner {
 function bindInner(query: tree.Query, env: Environment, outer: Scope): Inner {
   const { body } = query
   const simple =
-    body.kind === 'select' && query.with === undefined && query.limit === undefined && query.offset === undefined &&
-    body.groupBy === undefined && body.having === undefined && body.qualify === undefined && !hasCalls(body)
+    body.kind === 'select' &&
+    query.with === undefined &&
+    query.limit === undefined &&
+    query.offset === undefined &&
+    body.groupBy === undefined &&
+    body.having === undefined &&
+    body.qualify === undefined &&
+    !hasCalls(body)
   if (!simple) {
     const whole = bindQuery(query, { ...env, outer })
     return {
       rel: whole.rel,
       correlated: [],
-      values: whole.columns.map((c, index) => ({ expr: { op: 'column', index }, type: c.type, unknown: false, span: query.span })),
+      values: whole.columns.map((c, index) => ({
+        expr: { op: 'column', index },
+        type: c.type,
+        unknown: false,
+        span: query.span,
+      })),
     }
   }
   const inside: Environment = { ...env, outer }
   const from = bindFrom(body.from, inside)
   const harvest = newHarvest(body.windows)
-  const stage: Stage = { env: inside, scope: from.scope, clause: 'WHERE', harvest, aggregates: false, windows: false, subqueries: undefined, outer: true }
+  const stage: Stage = {
+    env: inside,
+    scope: from.scope,
+    clause: 'WHERE',
+    harvest,
+    aggregates: false,
+    windows: false,
+    subqueries: undefined,
+    outer: true,
+  }
   let { rel } = from
   const own: Expr[] = []
   const correlated: Expr[] = []
@@ -87,7 +120,9 @@ function bindInner(query: tree.Query, env: Environment, outer: Scope): Inner {
 
 /** Aggregates, window calls and subqueries in the select list need the whole of a query. */
 function hasCalls(select: tree.Select): boolean {
-  return select.distinctOn.length > 0 || select.items.some((item) => item.kind === 'select_expr' && !isSimple(item.expr))
+  return (
+    select.distinctOn.length > 0 || select.items.some((item) => item.kind === 'select_expr' && !isSimple(item.expr))
+  )
 }
 
 function isSimple(expr: tree.Expr): boolean {
@@ -143,13 +178,18 @@ export function bindScalarSubquery(expr: tree.Subquery, stage: Stage): Bound {
   const query = bindQuery(expr.query, { ...stage.env, outer: stage.scope })
   if (query.columns.length !== 1) fail('SyntaxError', 'subquery must return only one column', expr.span)
   if (!atMostOneRow(query.rel)) {
-    unsupported('a scalar subquery must be known to return at most one row', expr.span, 'Use an aggregate such as max(…), or LIMIT 1.')
+    unsupported(
+      'a scalar subquery must be known to return at most one row',
+      expr.span,
+      'Use an aggregate such as max(…), or LIMIT 1.',
+    )
   }
   return bound(attach(query.rel, stage, expr.span), query.columns[0]!.type, expr.span)
 }
 
 function attach(rel: Rel, stage: Stage, at: tree.Span): Expr {
-  if (stage.subqueries === undefined || stage.harvest === undefined) unsupported(`subqueries are not supported in ${stage.clause}`, at)
+  if (stage.subqueries === undefined || stage.harvest === undefined)
+    unsupported(`subqueries are not supported in ${stage.clause}`, at)
   return place(stage.subqueries, stage.harvest[stage.subqueries].push(rel) - 1)
 }
 
@@ -162,4 +202,3 @@ export function joinScalars(rel: Rel, scalars: readonly Rel[], width: number): R
   }
   return joined
 }
-

@@ -1,13 +1,31 @@
 /** Written type names to types. */
 import { suggest } from '../diag/suggest.js'
 import type { TypeName } from '../syntax/tree.js'
-import { BIGINT, BOOLEAN, BYTEA, DATE, type DataType, DOUBLE, INTEGER, INTERVAL, NUMERIC_PRECISION_MAX, numeric, REAL, SMALLINT, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ } from '../types/data-type.js'
+import {
+  BIGINT,
+  BOOLEAN,
+  BYTEA,
+  DATE,
+  type DataType,
+  DOUBLE,
+  INTEGER,
+  INTERVAL,
+  NUMERIC_PRECISION_MAX,
+  numeric,
+  REAL,
+  SMALLINT,
+  TEXT,
+  TIME,
+  TIMESTAMP,
+  TIMESTAMPTZ,
+} from '../types/data-type.js'
 import { fail, unsupported } from './fail.js'
 
 const TYPES = new Map<string, DataType>([
   ['boolean', BOOLEAN],
   ['smallint', SMALLINT],
   ['integer', INTEGER],
+  ['int', INTEGER],
   ['bigint', BIGINT],
   ['real', REAL],
   ['double precision', DOUBLE],
@@ -27,7 +45,18 @@ const TYPES = new Map<string, DataType>([
   ['interval', INTERVAL],
 ])
 
-const LATER = new Set(['uuid', 'json', 'jsonb', 'char', 'character', 'bpchar', 'timetz', 'time with time zone', 'struct', 'map'])
+const LATER = new Set([
+  'uuid',
+  'json',
+  'jsonb',
+  'char',
+  'character',
+  'bpchar',
+  'timetz',
+  'time with time zone',
+  'struct',
+  'map',
+])
 
 /** NUMERIC without (p, s): room for 22 digits before the point and for the 16 after it that PostgreSQL shows of a quotient. */
 export const PLAIN_NUMERIC: DataType = numeric(NUMERIC_PRECISION_MAX, 16)
@@ -41,7 +70,11 @@ export function bindType(written: TypeName): DataType {
   const type = TYPES.get(written.name)
   if (type !== undefined) {
     if (first !== undefined && type.type.startsWith('time') && first !== 6) {
-      unsupported(`${written.name}(${first}) is not supported`, written.span, 'Times have microseconds, which is a precision of 6.')
+      unsupported(
+        `${written.name}(${first}) is not supported`,
+        written.span,
+        'Times have microseconds, which is a precision of 6.',
+      )
     }
     return type
   }
@@ -54,7 +87,11 @@ export function bindType(written: TypeName): DataType {
 
 function checkedNumeric(written: TypeName, precision: number, scale: number): DataType {
   if (precision < 1 || precision > NUMERIC_PRECISION_MAX) {
-    fail('InvalidParameterValue', `NUMERIC precision ${precision} must be between 1 and ${NUMERIC_PRECISION_MAX}`, written.span)
+    fail(
+      'InvalidParameterValue',
+      `NUMERIC precision ${precision} must be between 1 and ${NUMERIC_PRECISION_MAX}`,
+      written.span,
+    )
   }
   if (scale < 0 || scale > precision) {
     fail('InvalidParameterValue', `NUMERIC scale ${scale} must be between 0 and precision ${precision}`, written.span)

@@ -22,9 +22,12 @@ export function isWindowFunction(name: string): boolean {
 
 export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bound {
   if (stage.inside === 'window') fail('WindowingError', 'window function calls cannot be nested', call.span)
-  if (stage.inside === 'aggregate') fail('GroupingError', 'aggregate function calls cannot contain window function calls', call.span)
+  if (stage.inside === 'aggregate')
+    fail('GroupingError', 'aggregate function calls cannot contain window function calls', call.span)
   if (!stage.windows || stage.harvest === undefined) {
-    fail('WindowingError', `window functions are not allowed in ${stage.clause}`, call.span, { hint: stage.clause === 'WHERE' ? 'Use QUALIFY, or a subquery.' : undefined })
+    fail('WindowingError', `window functions are not allowed in ${stage.clause}`, call.span, {
+      hint: stage.clause === 'WHERE' ? 'Use QUALIFY, or a subquery.' : undefined,
+    })
   }
   const inner: Stage = { ...stage, windows: false, inside: 'window', clause: 'a window call' }
   const spec = resolveSpec(call.over!, stage.harvest.named)
@@ -37,13 +40,19 @@ export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bou
   return bound(place('window', index), windowCall.data_type, call.span)
 }
 
-function resolveSpec(over: tree.WindowSpec | tree.WindowName, named: readonly tree.WindowDefinition[]): tree.WindowSpec {
+function resolveSpec(
+  over: tree.WindowSpec | tree.WindowName,
+  named: readonly tree.WindowDefinition[],
+): tree.WindowSpec {
   if (over.kind === 'window_name') return findNamed(over.name, named)
   if (over.base === undefined) return over
   const base = findNamed(over.base, named)
-  if (over.partitionBy.length > 0) fail('WindowingError', `cannot override PARTITION BY clause of window "${over.base.name}"`, over.span)
-  if (over.orderBy.length > 0 && base.orderBy.length > 0) fail('WindowingError', `cannot override ORDER BY clause of window "${over.base.name}"`, over.span)
-  if (base.frame !== undefined) fail('WindowingError', `cannot copy window "${over.base.name}" because it has a frame clause`, over.span)
+  if (over.partitionBy.length > 0)
+    fail('WindowingError', `cannot override PARTITION BY clause of window "${over.base.name}"`, over.span)
+  if (over.orderBy.length > 0 && base.orderBy.length > 0)
+    fail('WindowingError', `cannot override ORDER BY clause of window "${over.base.name}"`, over.span)
+  if (base.frame !== undefined)
+    fail('WindowingError', `cannot copy window "${over.base.name}" because it has a frame clause`, over.span)
   const { frame } = over
   const merged = { ...base, orderBy: over.orderBy.length > 0 ? over.orderBy : base.orderBy }
   return frame === undefined ? merged : { ...merged, frame }
@@ -52,7 +61,12 @@ function resolveSpec(over: tree.WindowSpec | tree.WindowName, named: readonly tr
 function findNamed(name: tree.Ident, named: readonly tree.WindowDefinition[]): tree.WindowSpec {
   const found = named.find((definition) => definition.name.name === name.name)
   if (found === undefined) fail('UndefinedObject', `window "${name.name}" does not exist`, name.span)
-  return found.spec.base === undefined ? found.spec : resolveSpec(found.spec, named.filter((other) => other !== found))
+  return found.spec.base === undefined
+    ? found.spec
+    : resolveSpec(
+        found.spec,
+        named.filter((other) => other !== found),
+      )
 }
 
 export interface BoundSortKey {
@@ -67,7 +81,10 @@ export function bindSortKey(item: tree.SortItem, stage: Stage): BoundSortKey {
 
 /** NULLs count as larger than anything, unless the statement says otherwise. */
 export function direction(item: tree.SortItem): { descending: boolean; nulls_first: boolean } {
-  return { descending: item.descending, nulls_first: item.nulls === undefined ? item.descending : item.nulls === 'first' }
+  return {
+    descending: item.descending,
+    nulls_first: item.nulls === undefined ? item.descending : item.nulls === 'first',
+  }
 }
 
 function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame): WindowCall {
@@ -77,18 +94,30 @@ function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame)
     const aggregate = bindAggregate(call, name, stage)
     if (aggregate.distinct) unsupported('DISTINCT in a window call is not supported', call.span)
     const args = aggregate.arg === null ? [] : [aggregate.arg]
-    return { function: { function: 'aggregate', aggregate: aggregate.function }, args, filter: aggregate.filter, frame, data_type: aggregate.data_type }
+    return {
+      function: { function: 'aggregate', aggregate: aggregate.function },
+      args,
+      filter: aggregate.filter,
+      frame,
+      data_type: aggregate.data_type,
+    }
   }
   if (LATER.includes(name)) unsupported(`window function ${name} is not supported yet`, call.span)
   if (!isWindowFunction(name)) {
     fail('WrongObjectType', `OVER specified, but ${name} is not a window function nor an aggregate function`, call.span)
   }
-  if (call.filter !== undefined) unsupported('FILTER is not implemented for non-aggregate window functions', call.filter.span)
+  if (call.filter !== undefined)
+    unsupported('FILTER is not implemented for non-aggregate window functions', call.filter.span)
   if (call.distinct || call.star) fail('WrongObjectType', `${name} takes neither DISTINCT nor *`, call.span)
   const [least, most] = name === 'lag' || name === 'lead' ? [1, 3] : name.endsWith('_value') ? [1, 1] : [0, 0]
   if (call.args.length < least || call.args.length > most) {
     fail('UndefinedFunction', `window function ${name} with ${call.args.length} arguments does not exist`, call.span, {
-      hint: most === 3 ? `${name} takes a value, an offset and a default.` : most === 1 ? `${name} takes one value.` : `${name} takes no argument.`,
+      hint:
+        most === 3
+          ? `${name} takes a value, an offset and a default.`
+          : most === 1
+            ? `${name} takes one value.`
+            : `${name} takes no argument.`,
     })
   }
   const args = call.args.map((arg) => bindExpr(arg, stage))
@@ -114,12 +143,25 @@ function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame)
 /** LAG and LEAD: the offset and the default are constants of the plan. */
 function bindShift(name: 'lag' | 'lead', args: readonly Bound[], frame: Frame): WindowCall {
   const [value, offsetArg, fallbackArg] = args
-  const offset = offsetArg === undefined ? 1n : integerValue(evaluateConstant(coerce(offsetArg, INTEGER), `the offset of ${name}`, offsetArg.span))
+  const offset =
+    offsetArg === undefined
+      ? 1n
+      : integerValue(evaluateConstant(coerce(offsetArg, INTEGER), `the offset of ${name}`, offsetArg.span))
   if (offset === undefined) unsupported(`the offset of ${name} cannot be NULL`, offsetArg?.span)
-  if (offset < 0n) unsupported(`a negative offset of ${name} is not supported`, offsetArg?.span, `Use ${name === 'lag' ? 'lead' : 'lag'}.`)
+  if (offset < 0n)
+    unsupported(
+      `a negative offset of ${name} is not supported`,
+      offsetArg?.span,
+      `Use ${name === 'lag' ? 'lead' : 'lag'}.`,
+    )
   const { type, exprs } = unify(fallbackArg === undefined ? [value!] : [value!, fallbackArg], name)
-  const fallback = fallbackArg === undefined ? null : evaluateConstant(exprs[1]!, `the default of ${name}`, fallbackArg.span)
-  const how: WindowFunction = { function: name, offset: Number(offset), default: fallback?.type === 'null' ? null : fallback }
+  const fallback =
+    fallbackArg === undefined ? null : evaluateConstant(exprs[1]!, `the default of ${name}`, fallbackArg.span)
+  const how: WindowFunction = {
+    function: name,
+    offset: Number(offset),
+    default: fallback?.type === 'null' ? null : fallback,
+  }
   return { function: how, args: [exprs[0]!], filter: null, frame, data_type: type }
 }
 
@@ -130,28 +172,47 @@ function bindFrame(spec: tree.WindowSpec, keys: readonly BoundSortKey[], stage: 
   const { frame } = spec
   if (frame === undefined) {
     // Without ORDER BY all rows are peers of the current one, so the default frame is the whole partition.
-    return { unit: 'range', start: UNBOUNDED_PRECEDING, end: keys.length === 0 ? UNBOUNDED_FOLLOWING : { bound: 'current_row' } }
+    return {
+      unit: 'range',
+      start: UNBOUNDED_PRECEDING,
+      end: keys.length === 0 ? UNBOUNDED_FOLLOWING : { bound: 'current_row' },
+    }
   }
   if (frame.unit === 'groups') unsupported('GROUPS frames are not supported yet', frame.span)
   if (frame.exclude !== undefined) unsupported('EXCLUDE in a frame is not supported yet', frame.span)
-  if (frame.start.kind === 'unbounded_following') fail('WindowingError', 'frame start cannot be UNBOUNDED FOLLOWING', frame.start.span)
-  if (frame.end.kind === 'unbounded_preceding') fail('WindowingError', 'frame end cannot be UNBOUNDED PRECEDING', frame.end.span)
+  if (frame.start.kind === 'unbounded_following')
+    fail('WindowingError', 'frame start cannot be UNBOUNDED FOLLOWING', frame.start.span)
+  if (frame.end.kind === 'unbounded_preceding')
+    fail('WindowingError', 'frame end cannot be UNBOUNDED PRECEDING', frame.end.span)
   const rank = { unbounded_preceding: 0, preceding: 1, current_row: 2, following: 3, unbounded_following: 4 }
   if (rank[frame.start.kind] > rank[frame.end.kind]) {
-    fail('WindowingError', `frame starting from ${words(frame.start)} cannot have ${frame.end.kind === 'preceding' ? 'preceding rows' : 'an end before it'}`, frame.span)
+    fail(
+      'WindowingError',
+      `frame starting from ${words(frame.start)} cannot have ${frame.end.kind === 'preceding' ? 'preceding rows' : 'an end before it'}`,
+      frame.span,
+    )
   }
   const offsets = [frame.start, frame.end].some((b) => b.kind === 'preceding' || b.kind === 'following')
   if (frame.unit === 'range' && offsets && keys.length !== 1) {
     fail('WindowingError', 'RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column', frame.span)
   }
-  return { unit: frame.unit, start: bindBound(frame.start, frame.unit, keys, stage), end: bindBound(frame.end, frame.unit, keys, stage) }
+  return {
+    unit: frame.unit,
+    start: bindBound(frame.start, frame.unit, keys, stage),
+    end: bindBound(frame.end, frame.unit, keys, stage),
+  }
 }
 
 function words(at: tree.FrameBound): string {
   return at.kind === 'current_row' ? 'current row' : 'following row'
 }
 
-function bindBound(at: tree.FrameBound, unit: 'rows' | 'range', keys: readonly BoundSortKey[], stage: Stage): FrameBound {
+function bindBound(
+  at: tree.FrameBound,
+  unit: 'rows' | 'range',
+  keys: readonly BoundSortKey[],
+  stage: Stage,
+): FrameBound {
   if (at.kind !== 'preceding' && at.kind !== 'following') return { bound: at.kind }
   const value = bindExpr(at.offset, { ...stage, aggregates: false, subqueries: undefined, clause: 'a frame offset' })
   const type = unit === 'rows' ? BIGINT : offsetType(keys[0]!.type, at)
@@ -169,14 +230,19 @@ function offsetType(key: DataType, at: tree.FrameBound): DataType {
 function checkOffset(literal: Literal, at: tree.FrameBound): void {
   if (literal.type === 'null') fail('InvalidParameterValue', 'frame offset must not be null', at.span)
   if (literal.type === 'interval' && literal.months !== 0) {
-    unsupported('a RANGE frame of months or years is not supported', at.span, 'Months differ in length; use days, such as INTERVAL \'30 days\'.')
+    unsupported(
+      'a RANGE frame of months or years is not supported',
+      at.span,
+      "Months differ in length; use days, such as INTERVAL '30 days'.",
+    )
   }
   const negative =
     literal.type === 'interval'
       ? literal.days < 0 || literal.microseconds < 0n
       : literal.type === 'numeric'
         ? literal.value.startsWith('-')
-        : 'value' in literal && (typeof literal.value === 'number' || typeof literal.value === 'bigint') && literal.value < 0
+        : 'value' in literal &&
+          (typeof literal.value === 'number' || typeof literal.value === 'bigint') &&
+          literal.value < 0
   if (negative) fail('InvalidParameterValue', 'frame offset must not be negative', at.span)
 }
-

@@ -1,11 +1,20 @@
 /** What the planner may ask of the catalog: objects by name and id, and who depends on whom. Immutable; a change gives a new one. */
-import type { CatalogChange, DataType, Definition, DefinitionKind, Field, RelationId } from '../contract/plan.generated.js'
+import type {
+  CatalogChange,
+  DataType,
+  Definition,
+  DefinitionKind,
+  Field,
+  RelationId,
+} from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
 
 export type ObjectKind = DefinitionKind['kind']
 
 /** Kinds that have rows. */
-export type RelationDefinition = Definition & { readonly object: Exclude<DefinitionKind, { kind: 'sink' } | { kind: 'model' }> }
+export type RelationDefinition = Definition & {
+  readonly object: Exclude<DefinitionKind, { kind: 'sink' } | { kind: 'model' }>
+}
 
 export interface Catalog {
   find(name: string): Definition | undefined
@@ -29,7 +38,11 @@ export function createCatalog(definitions: readonly Definition[]): Catalog {
     byId: (id) => byId.get(id),
     all: () => definitions,
     dependents: (id) => definitions.filter((definition) => definition.depends_on.includes(id)),
-    didYouMean: (name, accept) => suggest(name, definitions.filter(accept).map((definition) => definition.name)),
+    didYouMean: (name, accept) =>
+      suggest(
+        name,
+        definitions.filter(accept).map((definition) => definition.name),
+      ),
     columnTypes: (id) => {
       const definition = byId.get(id)
       return definition === undefined ? undefined : columnsOf(definition)?.map((column) => column.data_type)

@@ -1,17 +1,21 @@
 /** EXPLAIN: the plan of a statement as text, one line a row; for a view also what state each operator keeps. */
 import { type CompileContext, type Compiled, environmentOf, textFields } from '../bind/context.js'
-import { unsupported } from '../bind/fail.js'
 import { viewColumns } from '../bind/ddl/create-view.js'
+import { Options } from '../bind/ddl/options.js'
+import { unsupported } from '../bind/fail.js'
 import { bindQuery } from '../bind/query.js'
+import { stateOf } from '../incremental/state.js'
 import { printExpr, printRel } from '../logical/print.js'
 import { planFlow } from '../physical/flow-plan.js'
 import { planQuery } from '../physical/query-plan.js'
-import { stateOf } from '../incremental/state.js'
 import type { CreateView, Explain, Query } from '../syntax/tree.js'
-import { Options } from '../bind/ddl/options.js'
 
 /** `again` compiles the statements whose plans are in their commands. */
-export function explain(statement: Explain, context: CompileContext, again: (statement: Explain['statement'], context: CompileContext) => Compiled): Compiled {
+export function explain(
+  statement: Explain,
+  context: CompileContext,
+  again: (statement: Explain['statement'], context: CompileContext) => Compiled,
+): Compiled {
   if (statement.analyze) unsupported('EXPLAIN ANALYZE is not supported yet', statement.span)
   const options = new Options(statement.options, ['trace'], 'EXPLAIN')
   const trace = options.get('trace') !== undefined && !/^(false|off|0|no)$/i.test(options.get('trace')!.value)
@@ -19,7 +23,12 @@ export function explain(statement: Explain, context: CompileContext, again: (sta
   return { kind: 'rows', fields: textFields('QUERY PLAN'), rows: lines.map((line) => [line]), tag: 'EXPLAIN' }
 }
 
-function linesOf(statement: Explain['statement'], context: CompileContext, again: (statement: Explain['statement'], context: CompileContext) => Compiled, trace: boolean): string[] {
+function linesOf(
+  statement: Explain['statement'],
+  context: CompileContext,
+  again: (statement: Explain['statement'], context: CompileContext) => Compiled,
+  trace: boolean,
+): string[] {
   switch (statement.kind) {
     case 'query':
       return explainQuery(statement, context, trace)
@@ -32,14 +41,25 @@ function linesOf(statement: Explain['statement'], context: CompileContext, again
     case 'delete':
       return explainWrite(again(statement, context), context)
     default:
-      return unsupported(`EXPLAIN of this statement is not supported`, statement.span, 'It explains queries, views, INSERT, UPDATE and DELETE.')
+      return unsupported(
+        `EXPLAIN of this statement is not supported`,
+        statement.span,
+        'It explains queries, views, INSERT, UPDATE and DELETE.',
+      )
   }
 }
 
 function explainQuery(query: Query, context: CompileContext, trace: boolean): string[] {
   const bound = bindQuery(query, environmentOf(context))
   const { rel, fired } = planQuery(bound.rel, context.catalog)
-  return [...printRel(rel, context.catalog, bound.columns.map((c) => c.name)), ...(trace ? traced(fired) : [])]
+  return [
+    ...printRel(
+      rel,
+      context.catalog,
+      bound.columns.map((c) => c.name),
+    ),
+    ...(trace ? traced(fired) : []),
+  ]
 }
 
 function explainView(statement: CreateView, context: CompileContext, trace: boolean): string[] {
@@ -66,7 +86,10 @@ function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[]
       const to = catalog.byId(command.relation)
       const columns = to?.object.kind === 'table' ? to.object.columns.map((c) => c.name) : []
       const where = command.predicate === null ? '' : ` where ${printExpr(command.predicate, columns)}`
-      const set = command.command === 'update' ? ` set ${command.assignments.map((a) => `${columns[a.column]} = ${printExpr(a.value, columns)}`).join(', ')}` : ''
+      const set =
+        command.command === 'update'
+          ? ` set ${command.assignments.map((a) => `${columns[a.column]} = ${printExpr(a.value, columns)}`).join(', ')}`
+          : ''
       return [`${command.command === 'delete' ? 'delete from' : 'update'} ${to?.name ?? '?'}${set}${where}`]
     }
     default:

@@ -1,10 +1,11 @@
 /** SHOW and DESCRIBE: the catalog as rows of text. */
-import { columnsOf, hasRows, kindName, primaryKeyOf, type ObjectKind } from '../catalog/catalog.js'
+
 import { type CompileContext, type Compiled, textFields } from '../bind/context.js'
 import { fail } from '../bind/fail.js'
 import { objectName } from '../bind/object-name.js'
-import { printExpr } from '../logical/print.js'
+import { columnsOf, hasRows, kindName, type ObjectKind, primaryKeyOf } from '../catalog/catalog.js'
 import type { Definition } from '../contract/plan.generated.js'
+import { printExpr } from '../logical/print.js'
 import type { Describe, Show } from '../syntax/tree.js'
 import { typeName } from '../types/data-type.js'
 
@@ -24,7 +25,12 @@ export function show(statement: Show, context: CompileContext): Compiled {
   const kinds = statement.what === 'all' ? undefined : KINDS[statement.what]
   const shown = context.catalog.all().filter((d) => kinds?.includes(d.object.kind) ?? true)
   const sorted = [...shown].sort((a, b) => (a.name < b.name ? -1 : 1))
-  return { kind: 'rows', fields: textFields('name', 'kind', 'details'), rows: sorted.map((d) => [d.name, kindName(d.object.kind), details(d, context)]), tag }
+  return {
+    kind: 'rows',
+    fields: textFields('name', 'kind', 'details'),
+    rows: sorted.map((d) => [d.name, kindName(d.object.kind), details(d, context)]),
+    tag,
+  }
 }
 
 /** What never changes; clients ask for these. */
@@ -41,7 +47,8 @@ const SETTINGS = new Map([
 function setting(statement: Show, tag: string): Compiled {
   const name = statement.name?.name.toLowerCase() ?? ''
   const value = SETTINGS.get(name)
-  if (value === undefined) fail('UndefinedObject', `unrecognized configuration parameter "${name}"`, statement.name?.span ?? statement.span)
+  if (value === undefined)
+    fail('UndefinedObject', `unrecognized configuration parameter "${name}"`, statement.name?.span ?? statement.span)
   return { kind: 'rows', fields: textFields(name), rows: [[value]], tag }
 }
 
@@ -64,16 +71,32 @@ export function describe(statement: Describe, context: CompileContext): Compiled
   const found = context.catalog.find(name)
   if (found === undefined) {
     const near = context.catalog.didYouMean(name, () => true)
-    fail('UndefinedTable', `relation "${name}" does not exist`, statement.name.span, { hint: near === undefined ? undefined : `Perhaps you meant "${near}".` })
+    fail('UndefinedTable', `relation "${name}" does not exist`, statement.name.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+    })
   }
   if (!hasRows(found)) {
-    return { kind: 'rows', fields: textFields('name', 'kind', 'details'), rows: [[found.name, kindName(found.object.kind), details(found, context)]], tag: 'DESCRIBE' }
+    return {
+      kind: 'rows',
+      fields: textFields('name', 'kind', 'details'),
+      rows: [[found.name, kindName(found.object.kind), details(found, context)]],
+      tag: 'DESCRIBE',
+    }
   }
   const key = primaryKeyOf(found) ?? []
   const { object } = found
   const rows = columnsOf(found)!.map((column, i) => {
-    const written = object.kind === 'table' || object.kind === 'stream' || object.kind === 'source' ? object.columns[i]!.default : null
-    return [column.name, typeName(column.data_type), column.nullable ? 'yes' : 'no', key.includes(i) ? 'primary' : null, written === null ? null : printExpr(written, [])]
+    const written =
+      object.kind === 'table' || object.kind === 'stream' || object.kind === 'source'
+        ? object.columns[i]!.default
+        : null
+    return [
+      column.name,
+      typeName(column.data_type),
+      column.nullable ? 'yes' : 'no',
+      key.includes(i) ? 'primary' : null,
+      written === null ? null : printExpr(written, []),
+    ]
   })
   return { kind: 'rows', fields: textFields('column', 'type', 'nullable', 'key', 'default'), rows, tag: 'DESCRIBE' }
 }

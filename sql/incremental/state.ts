@@ -1,13 +1,17 @@
 /** What each stateful operator of a view keeps, in words for EXPLAIN: the cost of a view is told when it is made. */
-import type { Rel } from '../contract/plan.generated.js'
+
 import type { Catalog } from '../catalog/catalog.js'
+import type { Rel } from '../contract/plan.generated.js'
 import { namesOf, printExpr } from '../logical/print.js'
 
 export function stateOf(rel: Rel, catalog: Catalog): string | undefined {
   switch (rel.op) {
     case 'join': {
       const names = (input: Rel) => namesOf(input, catalog).join(', ')
-      const by = rel.keys.length === 0 ? 'without a key' : `by ${rel.keys.map((key) => printExpr(key.left, namesOf(rel.left, catalog))).join(', ')}`
+      const by =
+        rel.keys.length === 0
+          ? 'without a key'
+          : `by ${rel.keys.map((key) => printExpr(key.left, namesOf(rel.left, catalog))).join(', ')}`
       return `state: every row of both sides ${by} (left: ${names(rel.left)}; right: ${names(rel.right)})`
     }
     case 'aggregate': {

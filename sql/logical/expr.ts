@@ -121,6 +121,7 @@ export function mapChildren(expr: Expr, f: (child: Expr) => Expr): Expr {
     case 'case':
       return {
         ...expr,
+        // biome-ignore lint/suspicious/noThenProperty: the contract's CASE branch has a THEN
         branches: expr.branches.map((_, i) => ({ when: at(2 * i), then: at(2 * i + 1) })),
         otherwise: expr.otherwise === null ? null : at(2 * expr.branches.length),
       }

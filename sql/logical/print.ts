@@ -1,13 +1,30 @@
 /** Plans as indented text, for EXPLAIN and for the golden tests: an operator a line, with its columns' names and types. */
-import type { AggregateCall, BinaryOp, DataType, Expr, Frame, FrameBound, Literal, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
-import { columnsOf, type Catalog } from '../catalog/catalog.js'
+
+import { type Catalog, columnsOf } from '../catalog/catalog.js'
+import type {
+  AggregateCall,
+  BinaryOp,
+  DataType,
+  Expr,
+  Frame,
+  FrameBound,
+  Literal,
+  Rel,
+  SortKey,
+  WindowCall,
+} from '../contract/plan.generated.js'
 import { shortTypeName } from '../types/data-type.js'
 import { printLiteral } from '../types/literal.js'
 import { inputs } from './rel.js'
 import { typesOf } from './schema.js'
 
 /** `names` are those of the top operator's columns. `note` may add a text after an operator. */
-export function printRel(rel: Rel, catalog: Catalog, names?: readonly string[], note?: (rel: Rel) => string | undefined): string[] {
+export function printRel(
+  rel: Rel,
+  catalog: Catalog,
+  names?: readonly string[],
+  note?: (rel: Rel) => string | undefined,
+): string[] {
   const lines: string[] = []
   const walk = (node: Rel, depth: number, own?: readonly string[]) => {
     const remark = note?.(node)
@@ -58,14 +75,18 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
         return shown === names[i] ? typed(shown, i) : `${typed(names[i]!, i)} = ${shown}`
       })
       if (rel.aggregates.length === 0) return `distinct [${keys.join(', ')}]`
-      const calls = rel.aggregates.map((call, i) => `${typed(names[width + i]!, width + i)} = ${printAggregate(call, over)}`)
+      const calls = rel.aggregates.map(
+        (call, i) => `${typed(names[width + i]!, width + i)} = ${printAggregate(call, over)}`,
+      )
       return `aggregate${width === 0 ? '' : ` by [${keys.join(', ')}]`} [${calls.join(', ')}]`
     }
     case 'window': {
       const partition = rel.partition.length === 0 ? '' : ` partition by ${rel.partition.map(show).join(', ')}`
       const order = rel.order.length === 0 ? '' : ` order by ${printKeys(rel.order, over)}`
       const width = types.length - rel.calls.length
-      const calls = rel.calls.map((call, i) => `${typed(names[width + i]!, width + i)} = ${printWindowCall(call, over, rel.order.length > 0)}`)
+      const calls = rel.calls.map(
+        (call, i) => `${typed(names[width + i]!, width + i)} = ${printWindowCall(call, over, rel.order.length > 0)}`,
+      )
       return `window${partition}${order} [${calls.join(', ')}]`
     }
     case 'sort':
@@ -126,7 +147,11 @@ export function namesOf(rel: Rel, catalog: Catalog): string[] {
     case 'window':
       return [
         ...namesOf(rel.input, catalog),
-        ...rel.calls.map((call) => (call.function.function === 'aggregate' ? call.function.aggregate.replace('count_star', 'count') : call.function.function)),
+        ...rel.calls.map((call) =>
+          call.function.function === 'aggregate'
+            ? call.function.aggregate.replace('count_star', 'count')
+            : call.function.function,
+        ),
       ]
     case 'union_all':
       return namesOf(rel.inputs[0]!, catalog)
@@ -173,7 +198,14 @@ const SYMBOLS: Record<BinaryOp, string> = {
 
 export function printExpr(expr: Expr, names: readonly string[]): string {
   const show = (inner: Expr) => printExpr(inner, names)
-  const operand = (inner: Expr) => (inner.op === 'binary' || inner.op === 'not' || inner.op === 'is_null' || inner.op === 'in_list' || inner.op === 'like' ? `(${show(inner)})` : show(inner))
+  const operand = (inner: Expr) =>
+    inner.op === 'binary' ||
+    inner.op === 'not' ||
+    inner.op === 'is_null' ||
+    inner.op === 'in_list' ||
+    inner.op === 'like'
+      ? `(${show(inner)})`
+      : show(inner)
   switch (expr.op) {
     case 'column':
       return names[expr.index] ?? `#${expr.index + 1}`
@@ -181,7 +213,12 @@ export function printExpr(expr: Expr, names: readonly string[]): string {
       return printLiteral(expr.literal)
     case 'binary': {
       const chain = expr.operator === 'and' || expr.operator === 'or'
-      const side = (inner: Expr) => (inner.op === 'binary' && chain && (inner.operator === expr.operator || (inner.operator !== 'and' && inner.operator !== 'or')) ? show(inner) : operand(inner))
+      const side = (inner: Expr) =>
+        inner.op === 'binary' &&
+        chain &&
+        (inner.operator === expr.operator || (inner.operator !== 'and' && inner.operator !== 'or'))
+          ? show(inner)
+          : operand(inner)
       return `${side(expr.left)} ${SYMBOLS[expr.operator]} ${side(expr.right)}`
     }
     case 'not':

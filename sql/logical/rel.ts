@@ -1,5 +1,14 @@
 /** Operators: factories and walks over the relational algebra, which is the contract's `Rel`. */
-import type { AggregateCall, DataType, Expr, JoinKey, JoinKind, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
+import type {
+  AggregateCall,
+  DataType,
+  Expr,
+  JoinKey,
+  JoinKind,
+  Rel,
+  SortKey,
+  WindowCall,
+} from '../contract/plan.generated.js'
 import { and, column, conjuncts, isTrue, shift, usedColumns } from './expr.js'
 
 export type { Rel } from '../contract/plan.generated.js'
@@ -26,13 +35,22 @@ export function aggregate(input: Rel, group: readonly Expr[], aggregates: readon
   return { op: 'aggregate', input, group: [...group], aggregates: [...aggregates] }
 }
 
-export function window(input: Rel, partition: readonly Expr[], order: readonly SortKey[], calls: readonly WindowCall[]): Rel {
+export function window(
+  input: Rel,
+  partition: readonly Expr[],
+  order: readonly SortKey[],
+  calls: readonly WindowCall[],
+): Rel {
   return { op: 'window', input, partition: [...partition], order: [...order], calls: [...calls] }
 }
 
 /** One row without meaning, for a SELECT without FROM. */
 export function oneRow(): Rel {
-  return { op: 'values', types: [{ type: 'boolean' }], rows: [[{ op: 'literal', literal: { type: 'boolean', value: true } }]] }
+  return {
+    op: 'values',
+    types: [{ type: 'boolean' }],
+    rows: [[{ op: 'literal', literal: { type: 'boolean', value: true } }]],
+  }
 }
 
 /** A join on a condition over left columns followed by right columns: equalities of the two sides become keys. */
@@ -135,13 +153,17 @@ export function mapExprs(rel: Rel, f: (expr: Expr) => Expr): Rel {
     case 'aggregate':
       return replaced(rel, {
         group: list(rel.group, f),
-        aggregates: list(rel.aggregates, (call) => replaced(call, { arg: optional(call.arg, f), filter: optional(call.filter, f) })),
+        aggregates: list(rel.aggregates, (call) =>
+          replaced(call, { arg: optional(call.arg, f), filter: optional(call.filter, f) }),
+        ),
       })
     case 'window':
       return replaced(rel, {
         partition: list(rel.partition, f),
         order: list(rel.order, key),
-        calls: list(rel.calls, (call) => replaced(call, { args: list(call.args, f), filter: optional(call.filter, f) })),
+        calls: list(rel.calls, (call) =>
+          replaced(call, { args: list(call.args, f), filter: optional(call.filter, f) }),
+        ),
       })
     case 'sort':
       return replaced(rel, { keys: list(rel.keys, key) })

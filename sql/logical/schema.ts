@@ -1,8 +1,8 @@
 /** The output types of operators, re-derived and checked. Run after binding and after every rewrite that changed something: a
  *  rule that breaks a plan is found at the rule, not in the engine. */
 import type { BinaryOp, DataType, Expr, Rel } from '../contract/plan.generated.js'
-import { BIGINT, isNumber, sameType, sameTypes, typeName } from '../types/data-type.js'
 import { timeArithmetic } from '../types/coercion.js'
+import { BIGINT, isNumber, sameType, sameTypes, typeName } from '../types/data-type.js'
 import { children, typeOf } from './expr.js'
 import type { ColumnTypes } from './rel.js'
 
@@ -40,7 +40,8 @@ function derive(rel: Rel, columns: ColumnTypes): readonly DataType[] {
     case 'values':
       for (const row of rel.rows) {
         must(row.length === rel.types.length, 'a row of VALUES has another width')
-        row.forEach((expr, i) => must(sameType(check(expr, []), rel.types[i]!), 'a value has another type'))
+        for (const [i, expr] of row.entries())
+          must(sameType(check(expr, []), rel.types[i]!), 'a value has another type')
       }
       return rel.types
     case 'filter': {
@@ -54,7 +55,8 @@ function derive(rel: Rel, columns: ColumnTypes): readonly DataType[] {
     }
     case 'join': {
       const [left, right] = [typesOf(rel.left, columns), typesOf(rel.right, columns)]
-      for (const key of rel.keys) must(sameType(check(key.left, left), check(key.right, right)), 'a join key of two types')
+      for (const key of rel.keys)
+        must(sameType(check(key.left, left), check(key.right, right)), 'a join key of two types')
       const both = [...left, ...right]
       if (rel.residual !== null) boolean(rel.residual, both)
       return rel.kind === 'semi' || rel.kind === 'anti' ? left : both
@@ -69,7 +71,11 @@ function derive(rel: Rel, columns: ColumnTypes): readonly DataType[] {
     }
     case 'window': {
       const types = typesOf(rel.input, columns)
-      for (const expr of [...rel.partition, ...rel.order.map((key) => key.expr), ...rel.calls.flatMap((call) => call.args)]) {
+      for (const expr of [
+        ...rel.partition,
+        ...rel.order.map((key) => key.expr),
+        ...rel.calls.flatMap((call) => call.args),
+      ]) {
         check(expr, types)
       }
       return [...types, ...rel.calls.map((call) => call.data_type)]
@@ -114,7 +120,10 @@ function check(expr: Expr, input: readonly DataType[]): DataType {
   const type = expr.op === 'negate' ? types[0]! : typeOf(expr, input)
   switch (expr.op) {
     case 'binary':
-      must(fits(expr.operator, types[0]!, types[1]!, type), `${expr.operator} of ${typeName(types[0]!)} and ${typeName(types[1]!)}`)
+      must(
+        fits(expr.operator, types[0]!, types[1]!, type),
+        `${expr.operator} of ${typeName(types[0]!)} and ${typeName(types[1]!)}`,
+      )
       break
     case 'case':
       expr.branches.forEach((_, i) => {
@@ -124,7 +133,10 @@ function check(expr: Expr, input: readonly DataType[]): DataType {
       must(expr.otherwise === null || sameType(types.at(-1)!, type), 'an ELSE of another type')
       break
     case 'in_list':
-      must(types.every((other) => sameType(other, types[0]!)), 'an IN list of several types')
+      must(
+        types.every((other) => sameType(other, types[0]!)),
+        'an IN list of several types',
+      )
       break
     case 'not':
       must(types[0]!.type === 'boolean', 'NOT of no boolean')

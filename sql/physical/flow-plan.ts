@@ -1,12 +1,13 @@
 /** A bound query to the plan of a view or subscription: rewritten, in the operators that flows have, or refused with a reason. */
-import type { Rel } from '../contract/plan.generated.js'
-import { columnTypesOf } from './query-plan.js'
+
 import type { Catalog } from '../catalog/catalog.js'
+import type { Rel } from '../contract/plan.generated.js'
+import { type Refusal, refusal } from '../incremental/check.js'
 import { remap } from '../logical/expr.js'
 import { mapInputs, projectColumns } from '../logical/rel.js'
 import { typesOf } from '../logical/schema.js'
-import { refusal, type Refusal } from '../incremental/check.js'
 import { optimize } from '../rewrite/run.js'
+import { columnTypesOf } from './query-plan.js'
 
 export type FlowPlan = { readonly rel: Rel; readonly fired: readonly string[] } | { readonly refused: Refusal }
 
@@ -37,5 +38,8 @@ function swapRightJoins(rel: Rel, width: (rel: Rel) => number): Rel {
     keys: below.keys.map((key) => ({ left: key.right, right: key.left })),
     residual: below.residual === null ? null : remap(below.residual, (i) => (i < left ? i + right : i - left)),
   }
-  return projectColumns(swapped, [...Array.from({ length: left }, (_, i) => i + right), ...Array.from({ length: right }, (_, i) => i)])
+  return projectColumns(swapped, [
+    ...Array.from({ length: left }, (_, i) => i + right),
+    ...Array.from({ length: right }, (_, i) => i),
+  ])
 }

@@ -1,6 +1,7 @@
 /** A bound query to the plan that the engine runs once. */
-import type { Rel } from '../contract/plan.generated.js'
+
 import type { Catalog } from '../catalog/catalog.js'
+import type { Rel } from '../contract/plan.generated.js'
 import type { ColumnTypes } from '../logical/rel.js'
 import { optimize, type Rewritten } from '../rewrite/run.js'
 

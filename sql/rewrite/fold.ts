@@ -1,9 +1,9 @@
 /** Evaluates an operator on literals where the result is certain: the heart of fold-constants, also used by the binder for
  *  constants that a clause requires (LIMIT 2 + 3). */
 import type { BinaryOp, Expr, Literal } from '../contract/plan.generated.js'
-import { literalType, integerLiteral, integerValue, literalKey, nullOf } from '../types/literal.js'
-import { parseDecimal, formatDecimal, precisionOf, rescale, type Decimal } from '../types/decimal.js'
-import { isInteger, sameType, type DataType } from '../types/data-type.js'
+import { type DataType, isInteger, sameType } from '../types/data-type.js'
+import { type Decimal, formatDecimal, parseDecimal, precisionOf, rescale } from '../types/decimal.js'
+import { integerLiteral, integerValue, literalKey, literalType, nullOf } from '../types/literal.js'
 
 /** The literal of an operator whose children are literals, else the same expression. */
 export function foldExpr(expr: Expr): Expr {
@@ -82,7 +82,12 @@ export function negateLiteral(literal: Literal): Literal | undefined {
       return { ...literal, value: /[1-9]/.test(negated) ? negated : negated.replace('-', '') }
     }
     case 'interval':
-      return { type: 'interval', months: -literal.months || 0, days: -literal.days || 0, microseconds: -literal.microseconds }
+      return {
+        type: 'interval',
+        months: -literal.months || 0,
+        days: -literal.days || 0,
+        microseconds: -literal.microseconds,
+      }
     default:
       return undefined
   }

@@ -1,4 +1,6 @@
 /** The list of rewrites, in the order in which they run. Each group runs until nothing changes. */
+
+import type { Rule } from './rule.js'
 import { collapseIdentityProjects } from './rules/collapse-identity-projects.js'
 import { dropTrueFilter } from './rules/drop-true-filter.js'
 import { foldConstants } from './rules/fold-constants.js'
@@ -16,7 +18,6 @@ import { pushFilterThroughWindow } from './rules/push-filter-through-window.js'
 import { pushJoinCondition } from './rules/push-join-condition.js'
 import { simplifyBooleans } from './rules/simplify-booleans.js'
 import { sortLimitToTopN } from './rules/sort-limit-to-top-n.js'
-import type { Rule } from './rule.js'
 
 export const PIPELINE: readonly (readonly Rule[])[] = checked([
   // Constants first: the rules below recognise literals only.

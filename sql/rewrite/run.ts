@@ -1,6 +1,6 @@
 /** Runs the pipeline: each group of rules to a fixpoint with a bound, the plan checked after each rule that changed it. */
 import type { Rel } from '../contract/plan.generated.js'
-import { mapInputs, type ColumnTypes } from '../logical/rel.js'
+import { type ColumnTypes, mapInputs } from '../logical/rel.js'
 import { PlanFault, typesOf } from '../logical/schema.js'
 import { sameTypes } from '../types/data-type.js'
 import { PIPELINE } from './pipeline.js'

@@ -90,7 +90,10 @@ function pair(a: DataType, b: DataType): DataType | undefined {
   if (a.type === 'numeric' || b.type === 'numeric') {
     const [left, right] = [asNumeric(a), asNumeric(b)]
     if (left !== undefined && right !== undefined) {
-      return numericWith(Math.max(left.precision - left.scale, right.precision - right.scale), Math.max(left.scale, right.scale))
+      return numericWith(
+        Math.max(left.precision - left.scale, right.precision - right.scale),
+        Math.max(left.scale, right.scale),
+      )
     }
   }
   return wider(a, b)
@@ -160,13 +163,19 @@ export function timeArithmetic(operator: string, left: DataType, right: DataType
   const days = r === 'integer' || r === 'smallint'
   if (plusOrMinus && l === 'date' && days) return [left, integer, date]
   if (operator === 'add' && (l === 'integer' || l === 'smallint') && r === 'date') return [integer, right, date]
-  if ((operator === 'multiply' || operator === 'divide') && l === 'interval' && isNumber(right)) return [left, DOUBLE, interval]
+  if ((operator === 'multiply' || operator === 'divide') && l === 'interval' && isNumber(right))
+    return [left, DOUBLE, interval]
   if (operator === 'multiply' && isNumber(left) && r === 'interval') return [DOUBLE, right, interval]
   return undefined
 }
 
 /** Types that PostgreSQL prefers within their category when several overloads fit. */
 export function isPreferred(type: DataType): boolean {
-  return type.type === 'double' || type.type === 'text' || type.type === 'timestamptz' || type.type === 'boolean' || type.type === 'interval'
+  return (
+    type.type === 'double' ||
+    type.type === 'text' ||
+    type.type === 'timestamptz' ||
+    type.type === 'boolean' ||
+    type.type === 'interval'
+  )
 }
-

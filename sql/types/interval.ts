@@ -30,7 +30,8 @@ for (const [part, size, names] of [
 
 export const ZERO_INTERVAL: IntervalParts = { months: 0, days: 0, microseconds: 0n }
 
-const TOKEN = /\s*([+-]?)(?:(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?|(\d+-\d+)(?![\d:])|(\d*\.?\d+|\d+\.)\s*([a-zA-Z]*))/y
+const TOKEN =
+  /\s*([+-]?)(?:(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?|(\d+-\d+)(?![\d:])|(\d*\.?\d+|\d+\.)\s*([a-zA-Z]*))/y
 
 /** Reads `1 day 02:03:04.5`, `10 minutes`, `1 year 2 mons ago`, ISO `P1DT2H`; `unit` is that of a bare number (seconds). */
 export function parseInterval(text: string, unit = 'second'): IntervalParts | undefined {
@@ -55,7 +56,11 @@ export function parseInterval(text: string, unit = 'second'): IntervalParts | un
       const [years, months] = yearMonth.split('-')
       step = { ...ZERO_INTERVAL, months: Number(years) * 12 + Number(months) }
     } else {
-      const known = UNITS.get((name === '' ? unit : name).toLowerCase().replace(/^(.+?)s$/, (whole) => (UNITS.has(whole) ? whole : whole.slice(0, -1))))
+      const known = UNITS.get(
+        (name === '' ? unit : name)
+          .toLowerCase()
+          .replace(/^(.+?)s$/, (whole) => (UNITS.has(whole) ? whole : whole.slice(0, -1))),
+      )
       step = known === undefined ? undefined : inParts(amount!, known)
     }
     if (step === undefined) return undefined
@@ -86,7 +91,9 @@ export function formatInterval({ months, days, microseconds }: IntervalParts): s
     const seconds = size / 1_000_000n
     const fraction = size % 1_000_000n
     const tail = fraction === 0n ? '' : `.${fraction.toString().padStart(6, '0').replace(/0+$/, '')}`
-    parts.push(`${microseconds < 0n ? '-' : negative ? '+' : ''}${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}${tail}`)
+    parts.push(
+      `${microseconds < 0n ? '-' : negative ? '+' : ''}${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}${tail}`,
+    )
   }
   return parts.join(' ')
 }
@@ -99,7 +106,9 @@ export function fixedMicroseconds({ months, days, microseconds }: IntervalParts)
 /** A fraction spills into the next smaller part, as in PostgreSQL: 1.5 months is 1 month 15 days. */
 function inParts(amount: string, unit: Unit): IntervalParts {
   if (unit.part === 'microseconds') {
-    const exact = /^\d+$/.test(amount) ? BigInt(amount) * BigInt(unit.size) : BigInt(Math.round(Number(amount) * unit.size))
+    const exact = /^\d+$/.test(amount)
+      ? BigInt(amount) * BigInt(unit.size)
+      : BigInt(Math.round(Number(amount) * unit.size))
     return { ...ZERO_INTERVAL, microseconds: exact }
   }
   const value = Number(amount) * unit.size
@@ -114,7 +123,9 @@ function inParts(amount: string, unit: Unit): IntervalParts {
 
 function parseIso(text: string): IntervalParts | undefined {
   const match =
-    /^p(?:(-?[\d.]+)y)?(?:(-?[\d.]+)m)?(?:(-?[\d.]+)w)?(?:(-?[\d.]+)d)?(?:t(?:(-?[\d.]+)h)?(?:(-?[\d.]+)m)?(?:(-?[\d.]+)s)?)?$/i.exec(text)
+    /^p(?:(-?[\d.]+)y)?(?:(-?[\d.]+)m)?(?:(-?[\d.]+)w)?(?:(-?[\d.]+)d)?(?:t(?:(-?[\d.]+)h)?(?:(-?[\d.]+)m)?(?:(-?[\d.]+)s)?)?$/i.exec(
+      text,
+    )
   if (match === null || match.slice(1).every((part) => part === undefined)) return undefined
   const names = ['year', 'month', 'week', 'day', 'hour', 'minute', 'second']
   let total: IntervalParts = ZERO_INTERVAL

@@ -120,4 +120,3 @@ export function printLiteral(literal: Literal): string {
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
-

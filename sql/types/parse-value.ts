@@ -64,7 +64,9 @@ export function parseValue(text: string, type: DataType): ParsedValue {
     }
     case 'interval': {
       const parts = parseInterval(text)
-      return parts === undefined ? badTime(text, type, { problem: 'syntax' }) : { literal: { type: 'interval', ...parts } }
+      return parts === undefined
+        ? badTime(text, type, { problem: 'syntax' })
+        : { literal: { type: 'interval', ...parts } }
     }
     default:
       return type satisfies never
@@ -87,7 +89,8 @@ function parseBoolean(text: string): boolean | undefined {
   const word = text.trim().toLowerCase()
   if (word === '') return undefined
   if (word === '1' || word === 'on' || 'true'.startsWith(word) || 'yes'.startsWith(word)) return true
-  if (word === '0' || (word.length > 1 && 'off'.startsWith(word)) || 'false'.startsWith(word) || 'no'.startsWith(word)) return false
+  if (word === '0' || (word.length > 1 && 'off'.startsWith(word)) || 'false'.startsWith(word) || 'no'.startsWith(word))
+    return false
   return undefined
 }
 

@@ -18,6 +18,7 @@ const EXIT_OPEN = 2
 const EXIT_SCRIPT = 3
 
 let database: Database | undefined
+let shell: Shell | undefined
 
 async function main(): Promise<number> {
   let options: Arguments
@@ -59,22 +60,24 @@ async function run(database: Database, options: Arguments): Promise<number> {
     })
     return 0
   }
-  const shell = new Shell(database, { output: process.stdout, errors: process.stderr, expanded, quiet })
+  const running = new Shell(database, { output: process.stdout, errors: process.stderr, expanded, quiet })
+  shell = running
   // Ctrl-C ends the statement that runs, and the script with it.
   process.on('SIGINT', () => {
-    shell.quitting = true
-    shell.cancel()
+    running.quitting = true
+    running.cancel()
   })
-  if (options.inputs.length === 0) return (await runStream(shell, process.stdin)) ? 0 : EXIT_SCRIPT
+  if (options.inputs.length === 0) return (await runStream(running, process.stdin)) ? 0 : EXIT_SCRIPT
   for (const { kind, value } of options.inputs) {
     try {
-      const done = kind === 'command' ? await runText(shell, value) : await runStream(shell, createReadStream(value))
+      const done =
+        kind === 'command' ? await runText(running, value) : await runStream(running, createReadStream(value))
       if (!done) return EXIT_SCRIPT
     } catch (error) {
       process.stderr.write(`millrace: ${value}: ${(error as Error).message}\n`)
       return EXIT_USAGE
     }
-    if (shell.quitting) break
+    if (running.quitting) break
   }
   return 0
 }
@@ -89,6 +92,7 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     const leave = () => process.exit(0)
+    shell?.abandon()
     if (database === undefined) leave()
     else database.close().then(leave, leave)
   })

@@ -36,6 +36,7 @@ export class Shell {
   /** Set by `\q`. */
   quitting = false
   #running: AbortController | undefined
+  #abandoned = false
 
   constructor(database: Database, options: ShellOptions) {
     this.database = database
@@ -50,6 +51,13 @@ export class Shell {
     if (this.#running === undefined) return false
     this.#running.abort()
     return true
+  }
+
+  /** Ends what runs and says no more: whoever was reading is gone. */
+  abandon(): void {
+    this.quitting = true
+    this.#abandoned = true
+    this.cancel()
   }
 
   /** Runs one statement or backslash command. False when it failed; the error is printed. */
@@ -81,6 +89,7 @@ export class Shell {
   }
 
   async printError(error: unknown): Promise<void> {
+    if (this.#abandoned) return
     if (error instanceof MillraceError) await this.warn(formatError(error))
     else await this.warn(`ERROR:  ${error instanceof Error ? error.message : String(error)}\n`)
   }
@@ -170,5 +179,14 @@ function withoutFooter(table: string): string {
 }
 
 async function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
-  if (!stream.write(text) && stream.writable) await Promise.race([once(stream, 'drain'), once(stream, 'close')])
+  if (stream.write(text) || !stream.writable) return
+  const settled = new AbortController()
+  const { signal } = settled
+  try {
+    await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })])
+  } catch {
+    // The reader is gone: that is the stream's owner's to handle, and nothing more will be shown.
+  } finally {
+    settled.abort()
+  }
 }

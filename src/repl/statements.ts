@@ -32,7 +32,13 @@ export class StatementReader {
       if (!piece.blank) yield { kind: 'statement', text: text.slice(piece.start, rest).trimStart() }
     }
     this.#text = text.slice(rest)
-    if (!this.pending) this.#text = ''
+    const after = this.#text.trim()
+    if (after === '') this.#text = ''
+    // `SELECT …; \d` on one line: nothing in SQL begins with a backslash.
+    if (after.startsWith('\\')) {
+      this.#text = ''
+      yield { kind: 'meta', text: after }
+    }
   }
 
   /** The last statement, which needs no semicolon in a script. */

@@ -69,8 +69,11 @@ it('makes the database anew, or goes on with --keep', async () => {
 
 it('ends cleanly at Ctrl-C and keeps what was acknowledged', async () => {
   const args = ['--swipes', '100000000', '--cards', '1000', '--dir', 'two']
+  let interrupted = false
   const { code, out } = await start(args, (text, interrupt) => {
-    if (text.includes(' swipes, ')) interrupt()
+    if (interrupted || !text.includes(' swipes, ')) return
+    interrupted = true
+    interrupt()
   })
   expect(code).toBe(0)
   expect(out).toContain('Interrupted: what was acknowledged is kept.')

@@ -1,19 +1,18 @@
 /** A catalog made by running DDL through the planner itself, as a session does, without an engine. */
 import { readFileSync } from 'node:fs'
-import { type Catalog, type Compiled, catalogOf, compile, parseScript } from '../../sql/index.js'
 import type { Literal } from '../../sql/contract/plan.generated.js'
+import { type Catalog, type Compiled, catalogOf, compile, parseScript } from '../../sql/index.js'
 
-/** Features of every model that a test makes. */
-export const MODEL_INPUTS = 3
-
-export function catalogFrom(script: string, start: Catalog = catalogOf([])): Catalog {
+/** `features` is what the engine would have found in each model's file. */
+export function catalogFrom(script: string, start: Catalog = catalogOf([]), features = 3): Catalog {
   let catalog = start
   let id = Math.max(0, ...catalog.all().map((d) => d.id))
   for (const statement of parseScript(script).statements) {
     const compiled = compile(statement.tree, { catalog, nextId: () => ++id, searchText: script })
     if (compiled.kind !== 'ddl') throw new Error(`not DDL: ${statement.text}`)
     for (const change of compiled.changes) {
-      if (change.change === 'create' && change.definition.object.kind === 'model') change.definition.object.inputs = MODEL_INPUTS
+      if (change.change === 'create' && change.definition.object.kind === 'model')
+        change.definition.object.inputs = features
     }
     catalog = catalog.with(compiled.changes)
   }

@@ -24,7 +24,11 @@ function parseCases(text: string): Case[] {
       const [above = '', expected = ''] = block.split(/^----\n/m)
       const lines = above.split('\n')
       const first = lines.findIndex((line) => !line.startsWith('--') && line.trim() !== '')
-      return { head: lines.slice(0, first).join('\n'), sql: lines.slice(first).join('\n').trim(), expected: expected.trimEnd() }
+      return {
+        head: lines.slice(0, first).join('\n'),
+        sql: lines.slice(first).join('\n').trim(),
+        expected: expected.trimEnd(),
+      }
     })
 }
 

@@ -117,6 +117,7 @@ describe('reading statements', () => {
   it('takes a backslash command only outside of a statement', () => {
     expect(read('\\d t').inputs).toEqual([{ kind: 'meta', text: '\\d t' }])
     expect(read('select', '\\d').inputs).toEqual([])
+    expect(texts('select 1; \\d t')).toEqual(['select 1;', '\\d t'])
   })
   it('passes over nothing', () => {
     expect(texts('', ';', ' ; ;', '-- a')).toEqual([])

@@ -49,7 +49,7 @@ describe('scripts', () => {
     const { code, out, err } = await run([], `${SETUP} SELECT\n bb FROM t; SELECT 1;`)
     expect(code).toBe(3)
     expect(out).toBe('CREATE TABLE\nINSERT 0 2\n')
-    expect(err).toContain('ERROR:  column "bb" does not exist\nLINE 2:  bb FROM t\n         ^\nHINT:  ')
+    expect(err).toContain('ERROR:  column "bb" does not exist\nLINE 2:  bb FROM t;\n         ^\nHINT:  ')
   })
   it('-c and -f run in the order given, on a folder that keeps', async () => {
     writeFileSync(join(home, 'a.sql'), 'INSERT INTO t VALUES (3, $$three;$$);\n\\x on\nSELECT b FROM t WHERE a = 3')

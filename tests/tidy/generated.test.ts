@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { CODES } from '../../sql/diag/codes.js'
+import { Code } from '../../sql/diag/codes.js'
 import { read, root } from './sources.js'
 
 let folder = ''
@@ -27,5 +27,5 @@ it('the SQLSTATE tables of both sides are equal', () => {
   expect(rust.length).toBeGreaterThan(40)
   const camel = (name: string) => name[0]!.toLowerCase() + name.slice(1)
   const normal = (entries: [string, string][]) => entries.map(([n, c]) => `${n.toLowerCase().replaceAll('_', '')} ${c}`).sort()
-  expect(normal(Object.entries(CODES))).toEqual(normal(rust.map((m) => [camel(m[1]!), m[2]!])))
+  expect(normal(Object.entries(Code))).toEqual(normal(rust.map((m) => [camel(m[1]!), m[2]!])))
 })

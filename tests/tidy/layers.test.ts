@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { read, sourceFiles } from './sources.js'
 
 /** A layer may import itself and what its row names. The first row whose prefix fits a file is the file's. */
-const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[])[] = [
+const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[] = [
   ['sql/contract', []],
   ['sql/types', ['sql/contract', 'sql/diag']],
   ['sql/diag', []],
@@ -30,11 +30,11 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[])[]
   ['vitest.config', ['vitest']],
 ]
 
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?(?:from\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\n\}\s*from\s*['"]([^'"]+)['"]/g
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\n\}\s*from\s*['"]([^'"]+)['"]/g
 
 function importsOf(path: string): string[] {
   return [...read(path).matchAll(IMPORT)].map((m) => {
-    const target = m[1] ?? m[2] ?? m[3] ?? ''
+    const target = m[1] ?? m[2] ?? m[3] ?? m[4] ?? ''
     return target.startsWith('.') ? posix.join(posix.dirname(path), target) : target
   })
 }

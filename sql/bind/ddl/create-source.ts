@@ -26,19 +26,33 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const letters = deadLettersName(name)
   checkLength(letters, statement.name.span)
   if (context.catalog.find(letters) !== undefined) {
-    fail('DuplicateTable', `relation "${letters}" already exists`, statement.name.span, { detail: `Source "${name}" needs that name for its dead-letter stream.` })
+    fail('DuplicateTable', `relation "${letters}" already exists`, statement.name.span, {
+      detail: `Source "${name}" needs that name for its dead-letter stream.`,
+    })
   }
   const notices: string[] = []
   const env = environmentOf(context, notices)
   const inline = statement.columns.find((c) => c.primaryKey)
-  if (inline !== undefined) unsupported('a source has no primary key', inline.span, 'Read it with a materialized view that keeps the newest row of each key.')
+  if (inline !== undefined)
+    unsupported(
+      'a source has no primary key',
+      inline.span,
+      'Read it with a materialized view that keeps the newest row of each key.',
+    )
   const columns = bindColumns(statement.columns, env, statement.span)
   const watermark = bindWatermark(statement.watermark, columns, env)
-  const { brokers, topic, properties, options } = kafkaOptions(statement.options, ['scan.startup.mode'], 'source', statement.span)
+  const { brokers, topic, properties, options } = kafkaOptions(
+    statement.options,
+    ['scan.startup.mode'],
+    'source',
+    statement.span,
+  )
   const mode = options.get('scan.startup.mode')
   const startup = (mode?.value.toLowerCase() ?? 'earliest') as StartupMode
   if (startup !== 'earliest' && startup !== 'latest') {
-    fail('InvalidParameterValue', `scan.startup.mode "${mode?.value}" is not known`, mode?.valueSpan, { hint: "It is 'earliest' or 'latest'." })
+    fail('InvalidParameterValue', `scan.startup.mode "${mode?.value}" is not known`, mode?.valueSpan, {
+      hint: "It is 'earliest' or 'latest'.",
+    })
   }
   checkFormat(statement.format, ['plain'], 'source')
   const id = context.nextId()
@@ -46,12 +60,33 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const lettersId = Math.max(context.nextId(), id + 1)
   const sql = textOf(context, statement.span)
   const source: Definition = {
-    id, name, sql,
-    object: { kind: 'source', columns, watermark, kafka: { brokers, topic, startup, dead_letters: lettersId, properties } },
+    id,
+    name,
+    sql,
+    object: {
+      kind: 'source',
+      columns,
+      watermark,
+      kafka: { brokers, topic, startup, dead_letters: lettersId, properties },
+    },
     depends_on: [lettersId],
   }
-  const deadLetters: Definition = { id: lettersId, name: letters, sql, object: { kind: 'stream', columns: deadLetterColumns(), watermark: null, options: {} }, depends_on: [] }
-  return { kind: 'ddl', changes: [{ change: 'create', definition: deadLetters }, { change: 'create', definition: source }], tag: 'CREATE SOURCE', notices }
+  const deadLetters: Definition = {
+    id: lettersId,
+    name: letters,
+    sql,
+    object: { kind: 'stream', columns: deadLetterColumns(), watermark: null, options: {} },
+    depends_on: [],
+  }
+  return {
+    kind: 'ddl',
+    changes: [
+      { change: 'create', definition: deadLetters },
+      { change: 'create', definition: source },
+    ],
+    tag: 'CREATE SOURCE',
+    notices,
+  }
 }
 
 export function deadLettersName(source: string): string {
@@ -65,8 +100,13 @@ function deadLetterColumns(): ColumnDef[] {
 export function checkFormat(format: Format | undefined, formats: readonly string[], what: string): void {
   if (format === undefined) return
   if (!formats.includes(format.format)) {
-    unsupported(`FORMAT ${format.format.toUpperCase()} of a ${what} is not supported yet`, format.span, `The format of a ${what} is ${formats.map((f) => f.toUpperCase()).join(' or ')}.`)
+    unsupported(
+      `FORMAT ${format.format.toUpperCase()} of a ${what} is not supported yet`,
+      format.span,
+      `The format of a ${what} is ${formats.map((f) => f.toUpperCase()).join(' or ')}.`,
+    )
   }
-  if (format.encode !== 'json') unsupported(`ENCODE ${format.encode.toUpperCase()} is not supported yet`, format.span, 'The encoding is JSON.')
+  if (format.encode !== 'json')
+    unsupported(`ENCODE ${format.encode.toUpperCase()} is not supported yet`, format.span, 'The encoding is JSON.')
   new Options(format.options, [], 'format')
 }

@@ -16,20 +16,34 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
   const options = new Options(statement.options, [], 'table').all()
   const primary_key = primaryKey(statement, columns)
-  const object: DefinitionKind = { kind: 'table', columns: columns.map((c, i) => (primary_key.includes(i) ? { ...c, nullable: false } : c)), primary_key, options }
+  const object: DefinitionKind = {
+    kind: 'table',
+    columns: columns.map((c, i) => (primary_key.includes(i) ? { ...c, nullable: false } : c)),
+    primary_key,
+    options,
+  }
   return created(name, object, statement, 'CREATE TABLE', context, notices)
 }
 
 function primaryKey(statement: CreateTable, columns: readonly { name: string }[]): number[] {
   const inline = statement.columns.flatMap((c, i) => (c.primaryKey ? [i] : []))
   if (inline.length > 1 || (inline.length === 1 && statement.primaryKey !== undefined)) {
-    fail('InvalidTableDefinition', `multiple primary keys for table "${statement.name.parts.at(-1)!.name}" are not allowed`, statement.columns[inline.at(-1)!]!.span)
+    fail(
+      'InvalidTableDefinition',
+      `multiple primary keys for table "${statement.name.parts.at(-1)!.name}" are not allowed`,
+      statement.columns[inline.at(-1)!]!.span,
+    )
   }
   const key = statement.primaryKey?.map((ident) => columnAt(columns, ident, 'named in key')) ?? inline
   const twice = statement.primaryKey?.find((_, i) => key.indexOf(key[i]!) !== i)
-  if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
+  if (twice !== undefined)
+    fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
   if (key.length === 0) {
-    unsupported(`table "${statement.name.parts.at(-1)!.name}" needs a primary key`, statement.name.span, 'Add PRIMARY KEY to a column; for rows that are only ever added, use CREATE STREAM.')
+    unsupported(
+      `table "${statement.name.parts.at(-1)!.name}" needs a primary key`,
+      statement.name.span,
+      'Add PRIMARY KEY to a column; for rows that are only ever added, use CREATE STREAM.',
+    )
   }
   return key
 }
@@ -43,11 +57,19 @@ export function createStream(statement: CreateStream, context: CompileContext): 
   const notices: string[] = []
   const env = environmentOf(context, notices)
   const inline = statement.columns.find((c) => c.primaryKey)
-  if (inline !== undefined) fail('InvalidTableDefinition', 'a stream has no primary key', inline.span, { hint: 'Use CREATE TABLE for rows with a key.' })
+  if (inline !== undefined)
+    fail('InvalidTableDefinition', 'a stream has no primary key', inline.span, {
+      hint: 'Use CREATE TABLE for rows with a key.',
+    })
   const columns = bindColumns(statement.columns, env, statement.span)
   const options = new Options(statement.options, STREAM_OPTIONS, 'stream').all()
   for (const key of Object.keys(options)) notices.push(`option "${key}" is kept but has no effect yet`)
-  const object: DefinitionKind = { kind: 'stream', columns, watermark: bindWatermark(statement.watermark, columns, env), options }
+  const object: DefinitionKind = {
+    kind: 'stream',
+    columns,
+    watermark: bindWatermark(statement.watermark, columns, env),
+    options,
+  }
   return created(name, object, statement, 'CREATE STREAM', context, notices)
 }
 
@@ -61,6 +83,12 @@ export function created(
   notices: string[],
   dependsOn: readonly number[] = [],
 ): DdlCompiled {
-  const definition = { id: context.nextId(), name, sql: textOf(context, statement.span), object, depends_on: [...dependsOn] }
+  const definition = {
+    id: context.nextId(),
+    name,
+    sql: textOf(context, statement.span),
+    object,
+    depends_on: [...dependsOn],
+  }
   return { kind: 'ddl', changes: [{ change: 'create', definition }], tag, notices }
 }

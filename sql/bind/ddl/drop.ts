@@ -1,6 +1,7 @@
 /** DROP: by kind, with what depends on it (CASCADE) or not at all (RESTRICT). */
-import type { Definition } from '../../contract/plan.generated.js'
+
 import { kindName } from '../../catalog/catalog.js'
+import type { Definition } from '../../contract/plan.generated.js'
 import type { Drop, Name } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
 import { fail } from '../fail.js'
@@ -14,20 +15,32 @@ export function drop(statement: Drop, context: CompileContext): DdlCompiled {
     if (found !== undefined && !named.includes(found)) named.push(found)
   }
   // A source's dead-letter stream goes with it.
-  const own = named.flatMap((d) => (d.object.kind === 'source' ? (context.catalog.byId(d.object.kafka.dead_letters) ?? []) : []))
+  const own = named.flatMap((d) =>
+    d.object.kind === 'source' ? (context.catalog.byId(d.object.kafka.dead_letters) ?? []) : [],
+  )
   const wanted = [...named, ...own.filter((d) => !named.includes(d))]
   const order = withDependents(wanted, context)
   const others = order.filter((d) => !wanted.includes(d))
   if (others.length > 0 && !statement.cascade) {
     const [first] = wanted.filter((d) => context.catalog.dependents(d.id).some((o) => others.includes(o)))
     const dropped = first ?? wanted[0]!
-    fail('DependentObjectsStillExist', `cannot drop ${label(dropped)} because other objects depend on it`, statement.names[0]!.span, {
-      detail: dependencyLines(order, others, context).join('\n'),
-      hint: 'Use DROP … CASCADE to drop the dependent objects too.',
-    })
+    fail(
+      'DependentObjectsStillExist',
+      `cannot drop ${label(dropped)} because other objects depend on it`,
+      statement.names[0]!.span,
+      {
+        detail: dependencyLines(order, others, context).join('\n'),
+        hint: 'Use DROP … CASCADE to drop the dependent objects too.',
+      },
+    )
   }
   for (const other of others) notices.push(`drop cascades to ${label(other)}`)
-  return { kind: 'ddl', changes: order.map((d) => ({ change: 'drop', id: d.id })), tag: `DROP ${kindName(statement.object).toUpperCase()}`, notices }
+  return {
+    kind: 'ddl',
+    changes: order.map((d) => ({ change: 'drop', id: d.id })),
+    tag: `DROP ${kindName(statement.object).toUpperCase()}`,
+    notices,
+  }
 }
 
 function target(name: Name, statement: Drop, context: CompileContext, notices: string[]): Definition | undefined {
@@ -41,11 +54,15 @@ function target(name: Name, statement: Drop, context: CompileContext, notices: s
     }
     const near = context.catalog.didYouMean(wanted, (d) => d.object.kind === statement.object)
     const code = statement.object === 'model' || statement.object === 'sink' ? 'UndefinedObject' : 'UndefinedTable'
-    fail(code, `${kind} "${wanted}" does not exist`, name.span, { hint: near === undefined ? undefined : `Perhaps you meant "${near}".` })
+    fail(code, `${kind} "${wanted}" does not exist`, name.span, {
+      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+    })
   }
   const actual = kindName(found.object.kind)
   if (found.object.kind !== statement.object) {
-    fail('WrongObjectType', `"${wanted}" is not a ${kind}`, name.span, { hint: `Use DROP ${actual.toUpperCase()} to remove a ${actual}.` })
+    fail('WrongObjectType', `"${wanted}" is not a ${kind}`, name.span, {
+      hint: `Use DROP ${actual.toUpperCase()} to remove a ${actual}.`,
+    })
   }
   return found
 }
@@ -64,7 +81,11 @@ function withDependents(wanted: readonly Definition[], context: CompileContext):
   return order
 }
 
-function dependencyLines(order: readonly Definition[], others: readonly Definition[], context: CompileContext): string[] {
+function dependencyLines(
+  order: readonly Definition[],
+  others: readonly Definition[],
+  context: CompileContext,
+): string[] {
   return [...others].reverse().map((other) => {
     const on = other.depends_on.flatMap((id) => context.catalog.byId(id) ?? []).find((d) => order.includes(d))
     return `${label(other)} depends on ${on === undefined ? 'it' : label(on)}.`

@@ -11,13 +11,27 @@ interface Creation {
 }
 
 /** Undefined when the name is free; else what the statement does instead. */
-export function whenTaken(name: string, statement: Creation, tag: string, context: CompileContext): DdlCompiled | undefined {
+export function whenTaken(
+  name: string,
+  statement: Creation,
+  tag: string,
+  context: CompileContext,
+): DdlCompiled | undefined {
   const taken = context.catalog.find(name)
   if (taken === undefined) return undefined
-  if (statement.ifNotExists) return { kind: 'ddl', changes: [], tag, notices: [`relation "${name}" already exists, skipping`] }
+  if (statement.ifNotExists)
+    return { kind: 'ddl', changes: [], tag, notices: [`relation "${name}" already exists, skipping`] }
   if (statement.orReplace) {
-    unsupported(`OR REPLACE of an existing ${kindName(taken.object.kind)} is not supported yet`, statement.name.span, 'Drop it first.')
+    unsupported(
+      `OR REPLACE of an existing ${kindName(taken.object.kind)} is not supported yet`,
+      statement.name.span,
+      'Drop it first.',
+    )
   }
   const relation = taken.object.kind !== 'model' && taken.object.kind !== 'sink'
-  return fail(relation ? 'DuplicateTable' : 'DuplicateObject', `${relation ? 'relation' : kindName(taken.object.kind)} "${name}" already exists`, statement.name.span)
+  return fail(
+    relation ? 'DuplicateTable' : 'DuplicateObject',
+    `${relation ? 'relation' : kindName(taken.object.kind)} "${name}" already exists`,
+    statement.name.span,
+  )
 }

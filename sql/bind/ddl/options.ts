@@ -13,7 +13,12 @@ export class Options {
       if (this.#given.has(key)) fail('SyntaxError', `option "${key}" is given more than once`, option.span)
       if (!known.includes(key) && !(prefix !== undefined && key.startsWith(prefix))) {
         const near = suggest(key, known)
-        const hint = near !== undefined ? `Perhaps you meant "${near}".` : known.length === 0 ? `A ${what} has no options.` : `The options are ${known.join(', ')}.`
+        const hint =
+          near !== undefined
+            ? `Perhaps you meant "${near}".`
+            : known.length === 0
+              ? `A ${what} has no options.`
+              : `The options are ${known.join(', ')}.`
         fail('InvalidParameterValue', `unknown option "${key}" of a ${what}`, option.span, { hint })
       }
       this.#given.set(key, option)

@@ -14,8 +14,11 @@ export const pruneColumns: Rule = {
     const width = context.width(rel)
     const all = new Set(range(width))
     const pruned = prune(rel, all, context)
-    const identity = pruned.at.length === width && context.width(pruned.rel) === width && pruned.at.every((to, i) => to === i)
-    const result = identity ? pruned.rel : projectColumns(pruned.rel, all.size === 0 ? [] : range(width).map((i) => pruned.at[i]!))
+    const identity =
+      pruned.at.length === width && context.width(pruned.rel) === width && pruned.at.every((to, i) => to === i)
+    const result = identity
+      ? pruned.rel
+      : projectColumns(pruned.rel, all.size === 0 ? [] : range(width).map((i) => pruned.at[i]!))
     return samePlan(rel, result) ? rel : result
   },
 }
@@ -31,12 +34,25 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
   switch (rel.op) {
     case 'scan': {
       const kept = rel.columns.length === 0 ? [] : keep(wanted, context.types(rel))
-      return { rel: kept.length === rel.columns.length ? rel : scan(rel.relation, kept.map((i) => rel.columns[i]!)), at: places(kept, rel.columns.length) }
+      return {
+        rel:
+          kept.length === rel.columns.length
+            ? rel
+            : scan(
+                rel.relation,
+                kept.map((i) => rel.columns[i]!),
+              ),
+        at: places(kept, rel.columns.length),
+      }
     }
     case 'values': {
       const kept = keep(wanted, rel.types)
       if (kept.length === rel.types.length) return unchanged(rel, kept.length)
-      const values: Rel = { op: 'values', types: kept.map((i) => rel.types[i]!), rows: rel.rows.map((row) => kept.map((i) => row[i]!)) }
+      const values: Rel = {
+        op: 'values',
+        types: kept.map((i) => rel.types[i]!),
+        rows: rel.rows.map((row) => kept.map((i) => row[i]!)),
+      }
       return { rel: values, at: places(kept, rel.types.length) }
     }
     case 'generate_series':
@@ -49,7 +65,13 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
       const kept = keep(wanted, context.types(rel))
       const exprs = kept.map((i) => rel.exprs[i]!)
       const input = prune(rel.input, union([], exprs), context)
-      return { rel: project(input.rel, exprs.map((expr) => moved(expr, input))), at: places(kept, rel.exprs.length) }
+      return {
+        rel: project(
+          input.rel,
+          exprs.map((expr) => moved(expr, input)),
+        ),
+        at: places(kept, rel.exprs.length),
+      }
     }
     case 'join':
       return pruneJoin(rel, wanted, context)
@@ -58,7 +80,14 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
     case 'window':
       return pruneWindow(rel, wanted, context)
     case 'sort': {
-      const input = prune(rel.input, union(wanted, rel.keys.map((key) => key.expr)), context)
+      const input = prune(
+        rel.input,
+        union(
+          wanted,
+          rel.keys.map((key) => key.expr),
+        ),
+        context,
+      )
       return { rel: { ...rel, input: input.rel, keys: movedKeys(rel.keys, input) }, at: input.at }
     }
     case 'limit': {
@@ -71,13 +100,25 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
       const narrowed = rel.inputs.map((old) => {
         const input = prune(old, new Set(kept), context)
         const exact = context.width(input.rel) === kept.length && kept.every((i, at) => input.at[i] === at)
-        return exact ? input.rel : projectColumns(input.rel, kept.map((i) => input.at[i]!))
+        return exact
+          ? input.rel
+          : projectColumns(
+              input.rel,
+              kept.map((i) => input.at[i]!),
+            )
       })
       return { rel: { ...rel, inputs: narrowed }, at: places(kept, types.length) }
     }
     case 'time_window': {
       const width = context.width(rel.input)
-      const input = prune(rel.input, union([...wanted].filter((i) => i < width), [rel.time]), context)
+      const input = prune(
+        rel.input,
+        union(
+          [...wanted].filter((i) => i < width),
+          [rel.time],
+        ),
+        context,
+      )
       const after = context.width(input.rel)
       return { rel: { ...rel, input: input.rel, time: moved(rel.time, input) }, at: [...input.at, after, after + 1] }
     }
@@ -89,8 +130,22 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
 function pruneJoin(rel: Rel & { op: 'join' }, wanted: ReadonlySet<number>, context: RuleContext): Pruned {
   const leftWidth = context.width(rel.left)
   const both = union(wanted, rel.residual === null ? [] : [rel.residual])
-  const left = prune(rel.left, union([...both].filter((i) => i < leftWidth), rel.keys.map((key) => key.left)), context)
-  const right = prune(rel.right, union([...both].filter((i) => i >= leftWidth).map((i) => i - leftWidth), rel.keys.map((key) => key.right)), context)
+  const left = prune(
+    rel.left,
+    union(
+      [...both].filter((i) => i < leftWidth),
+      rel.keys.map((key) => key.left),
+    ),
+    context,
+  )
+  const right = prune(
+    rel.right,
+    union(
+      [...both].filter((i) => i >= leftWidth).map((i) => i - leftWidth),
+      rel.keys.map((key) => key.right),
+    ),
+    context,
+  )
   const leftAfter = context.width(left.rel)
   const at = [...left.at, ...right.at.map((to) => (to === -1 ? -1 : to + leftAfter))]
   const joined: Rel = {
@@ -132,7 +187,11 @@ function pruneWindow(rel: Rel & { op: 'window' }, wanted: ReadonlySet<number>, c
     return { rel: input.rel, at: [...input.at, ...rel.calls.map(() => -1)] }
   }
   const kept = calls.map((i) => rel.calls[i]!)
-  const exprs = [...rel.partition, ...rel.order.map((key) => key.expr), ...kept.flatMap((call) => [...call.args, ...(call.filter === null ? [] : [call.filter])])]
+  const exprs = [
+    ...rel.partition,
+    ...rel.order.map((key) => key.expr),
+    ...kept.flatMap((call) => [...call.args, ...(call.filter === null ? [] : [call.filter])]),
+  ]
   const input = prune(rel.input, union(below, exprs), context)
   const after = context.width(input.rel)
   const pruned: Rel = {
@@ -146,7 +205,10 @@ function pruneWindow(rel: Rel & { op: 'window' }, wanted: ReadonlySet<number>, c
       filter: call.filter === null ? null : moved(call.filter, input),
     })),
   }
-  return { rel: pruned, at: [...input.at, ...range(rel.calls.length).map((i) => (calls.includes(i) ? after + calls.indexOf(i) : -1))] }
+  return {
+    rel: pruned,
+    at: [...input.at, ...range(rel.calls.length).map((i) => (calls.includes(i) ? after + calls.indexOf(i) : -1))],
+  }
 }
 
 /** The wanted columns in order; the narrowest one where none is wanted. */
@@ -195,15 +257,33 @@ function samePlan(a: Rel, b: Rel): boolean {
 
 function shape(rel: Rel): string {
   const own = JSON.stringify(rel, (name, value: unknown) =>
-    name === 'input' || name === 'inputs' || name === 'left' || name === 'right' ? (isRel(value) ? undefined : value) : typeof value === 'bigint' ? `${value}n` : value,
+    name === 'input' || name === 'inputs' || name === 'left' || name === 'right'
+      ? isRel(value)
+        ? undefined
+        : value
+      : typeof value === 'bigint'
+        ? `${value}n`
+        : value,
   )
   return `${own}(${inputs(rel).map(shape).join(',')})`
 }
 
-const OPERATORS = new Set(['scan', 'values', 'filter', 'project', 'join', 'aggregate', 'window', 'sort', 'limit', 'union_all', 'time_window', 'generate_series'])
+const OPERATORS = new Set([
+  'scan',
+  'values',
+  'filter',
+  'project',
+  'join',
+  'aggregate',
+  'window',
+  'sort',
+  'limit',
+  'union_all',
+  'time_window',
+  'generate_series',
+])
 
 function isRel(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0 && value.every(isRel)
   return typeof value === 'object' && value !== null && 'op' in value && OPERATORS.has(String(value.op))
 }
-

@@ -17,6 +17,9 @@ export const pushFilterThroughWindow: Rule = {
       return used.length > 0 && used.every((index) => keys.has(index))
     })
     if (pushed.length === 0) return rel
-    return filter({ ...rel.input, input: filter(input, and(pushed)) }, and(all.filter((expr) => !pushed.includes(expr))))
+    return filter(
+      { ...rel.input, input: filter(input, and(pushed)) },
+      and(all.filter((expr) => !pushed.includes(expr))),
+    )
   },
 }

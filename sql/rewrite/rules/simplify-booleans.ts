@@ -1,8 +1,8 @@
 import type { BinaryOp, Expr } from '../../contract/plan.generated.js'
 import { compare, exprKey, FALSE_EXPR, isFalse, isTrue, rewrite, TRUE_EXPR } from '../../logical/expr.js'
 import { mapExprs } from '../../logical/rel.js'
-import { FALSE, nullOf, TRUE } from '../../types/literal.js'
 import { BOOLEAN } from '../../types/data-type.js'
+import { FALSE, nullOf, TRUE } from '../../types/literal.js'
 import type { Rule } from '../rule.js'
 
 /** AND, OR, NOT and CASE over constants, `NOT NOT x`, `NOT (x OR y)`, `x AND x`. Why: what is left are conditions that other rules can move.

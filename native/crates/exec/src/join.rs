@@ -3,8 +3,8 @@
 
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
-use millrace_base::limits::BATCH_ROWS;
 use millrace_base::Result;
+use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::{Evaluator, Projection};
 use millrace_kernels::{GroupTable, JoinIndex, NO_ROW};
 use millrace_plan::{DataType, Expr, JoinKey, JoinKind, Rel};
@@ -60,9 +60,14 @@ struct Probe {
 }
 
 enum Candidates {
-    Listed { left: Vec<u32>, right: Vec<u32> },
+    Listed {
+        left: Vec<u32>,
+        right: Vec<u32>,
+    },
     /// Pair number n is left row n / right rows, right row n % right rows.
-    Product { right_rows: usize },
+    Product {
+        right_rows: usize,
+    },
 }
 
 impl<'a> Join<'a> {

@@ -28,7 +28,13 @@ pub(crate) fn sort_fields(keys: &[SortKey]) -> Vec<SortField> {
 }
 
 impl<'a> Sort<'a> {
-    pub fn new(query: &'a Query<'a>, input: &'a Rel, keys: &[SortKey], limit: Option<u64>, offset: u64) -> Result<Self> {
+    pub fn new(
+        query: &'a Query<'a>,
+        input: &'a Rel,
+        keys: &[SortKey],
+        limit: Option<u64>,
+        offset: u64,
+    ) -> Result<Self> {
         let types = query.types(input)?;
         let exprs: Vec<Expr> = keys.iter().map(|k| k.expr.clone()).collect();
         let wanted = limit.map_or(u64::MAX, |l| l.saturating_add(offset));

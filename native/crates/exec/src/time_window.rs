@@ -27,7 +27,12 @@ pub(crate) struct TimeWindow<'a> {
 }
 
 impl<'a> TimeWindow<'a> {
-    pub fn new(query: &'a Query<'a>, input: &'a Rel, time: &Expr, (size, slide, offset): (i64, i64, i64)) -> Result<Self> {
+    pub fn new(
+        query: &'a Query<'a>,
+        input: &'a Rel,
+        time: &Expr,
+        (size, slide, offset): (i64, i64, i64),
+    ) -> Result<Self> {
         let mut types = query.types(input)?;
         let time = query.evaluator(time, &types)?;
         types.extend([time.data_type(), time.data_type()]);

@@ -52,7 +52,12 @@ impl<'a> Window<'a> {
                 _ => None,
             };
             let default = default.map(constant).transpose()?;
-            built.push(KernelCall { kind, frame: frame_of(&call.frame, order_type)?, output: call.data_type.to_arrow(), default });
+            built.push(KernelCall {
+                kind,
+                frame: frame_of(&call.frame, order_type)?,
+                output: call.data_type.to_arrow(),
+                default,
+            });
         }
         let computed = query.projection(&exprs, &types)?;
         let input_types = computed.data_types().skip(first_input).map(DataType::to_arrow).collect();

@@ -131,7 +131,9 @@ pub(crate) fn negate(arg: &Value, kind: DataType) -> Result<Value> {
         DataType::Integer => checked!(Int32Type),
         DataType::Bigint => checked!(Int64Type),
         DataType::Numeric { .. } => checked!(Decimal128Type),
-        DataType::Real => Ok(arg.with(Arc::new(arg.inner().as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| -v)))),
+        DataType::Real => {
+            Ok(arg.with(Arc::new(arg.inner().as_primitive::<Float32Type>().unary::<_, Float32Type>(|v| -v))))
+        }
         DataType::Double => {
             Ok(arg.with(Arc::new(arg.inner().as_primitive::<Float64Type>().unary::<_, Float64Type>(|v| -v))))
         }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::Array;
 use millrace_base::{Code, Error, Result};
 use millrace_plan::DataType;
 

@@ -133,10 +133,8 @@ impl Compiler<'_> {
         let items = list.iter().map(|e| self.compile(e).map(|(node, _)| node)).collect::<Result<Vec<_>>>()?;
         // Values that Arrow compares bit by bit can be looked up in a set.
         let exact = !kind.is_float() && !matches!(kind, DataType::Interval | DataType::Numeric { .. });
-        let constants: Option<Vec<ScalarValue>> = items
-            .iter()
-            .map(|i| i.literal().and_then(|v| ScalarValue::try_from_array(v.inner(), 0).ok()))
-            .collect();
+        let constants: Option<Vec<ScalarValue>> =
+            items.iter().map(|i| i.literal().and_then(|v| ScalarValue::try_from_array(v.inner(), 0).ok())).collect();
         if let Some(constants) = constants.filter(|c| exact && c.len() > 3) {
             let set = Lookup::new(kind, constants, negated)?;
             return Ok(strict(vec![input], DataType::Boolean, false, move |args, _| set.contains(args)));
@@ -160,8 +158,7 @@ impl Compiler<'_> {
 
     fn predict(&self, id: RelationId, args: &[Expr]) -> Result<Typed> {
         let model = self.models.model(id);
-        let model =
-            model.ok_or_else(|| Error::new(Code::UndefinedObject, format!("model {} does not exist", id.0)))?;
+        let model = model.ok_or_else(|| Error::new(Code::UndefinedObject, format!("model {} does not exist", id.0)))?;
         if model.inputs() != args.len() {
             return Err(invalid(format!("a model of {} features got {}", model.inputs(), args.len())));
         }
@@ -263,7 +260,9 @@ fn score(model: &dyn Model, args: &[Value], rows: usize) -> Result<Value> {
         let array = array.as_primitive::<Float64Type>();
         let values: Float64Array = match &nulls {
             None => Float64Array::new(array.values().clone(), None),
-            Some(nulls) => (0..rows).map(|i| if nulls.is_valid(i) { array.value(i) } else { 0.0 }).collect::<Vec<_>>().into(),
+            Some(nulls) => {
+                (0..rows).map(|i| if nulls.is_valid(i) { array.value(i) } else { 0.0 }).collect::<Vec<_>>().into()
+            }
         };
         features.push(values);
     }

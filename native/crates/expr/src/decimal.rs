@@ -159,7 +159,8 @@ pub(crate) fn cast(value: &Value, precision: u8, scale: u8) -> Result<Value> {
         && *p <= precision
     {
         let array = value.inner().as_primitive::<Decimal128Type>().clone();
-        let array = array.with_precision_and_scale(precision, scale as i8).map_err(|e| Error::internal(e.to_string()))?;
+        let array =
+            array.with_precision_and_scale(precision, scale as i8).map_err(|e| Error::internal(e.to_string()))?;
         return Ok(value.with(std::sync::Arc::new(array)));
     }
     build::<Decimal128Type>(std::slice::from_ref(value), DataType::Numeric { precision, scale }, |i| {

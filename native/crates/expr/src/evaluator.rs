@@ -91,7 +91,11 @@ impl Evaluator {
     pub fn select(&self, batch: &RecordBatch, now_us: i64) -> Result<BooleanArray> {
         let array = self.evaluate(batch, now_us)?;
         let mask = array.as_boolean_opt().ok_or_else(|| Error::internal("a predicate that is not boolean"))?;
-        Ok(if mask.null_count() == 0 { BooleanArray::new(mask.values().clone(), None) } else { prep_null_mask_filter(mask) })
+        Ok(if mask.null_count() == 0 {
+            BooleanArray::new(mask.values().clone(), None)
+        } else {
+            prep_null_mask_filter(mask)
+        })
     }
 }
 

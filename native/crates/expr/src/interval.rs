@@ -53,7 +53,9 @@ pub(crate) fn difference(left: i64, right: i64) -> Result<IntervalMonthDayNano> 
 }
 
 fn scaled(value: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNano> {
-    let in_range = |v: f64, limit: f64| if v.is_finite() && v.abs() <= limit { Ok(v) } else { Err(fault::interval_out_of_range()) };
+    let in_range = |v: f64, limit: f64| {
+        if v.is_finite() && v.abs() <= limit { Ok(v) } else { Err(fault::interval_out_of_range()) }
+    };
     // PostgreSQL's cascade: fractions of a month become days, fractions of a day become microseconds.
     let months = in_range(f64::from(value.months) * factor, f64::from(i32::MAX))?;
     let days = in_range(f64::from(value.days) * factor, f64::from(i32::MAX))?;

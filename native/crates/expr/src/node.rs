@@ -219,11 +219,8 @@ fn connect(left: &Node, right: &Guarded, frame: &Frame, deciding: bool) -> Resul
             .collect();
         interleave(&[&filler, &part], &choice).map_err(internal)?.as_boolean().clone()
     };
-    let both = if deciding {
-        arrow::compute::or_kleene(&left, &right)
-    } else {
-        arrow::compute::and_kleene(&left, &right)
-    };
+    let both =
+        if deciding { arrow::compute::or_kleene(&left, &right) } else { arrow::compute::and_kleene(&left, &right) };
     Ok(Value::array(Arc::new(both.map_err(internal)?)))
 }
 

@@ -206,10 +206,7 @@ pub(crate) fn build_bool(args: &[Value], mut row: impl FnMut(usize) -> Result<bo
 }
 
 /// A strict function whose closure appends its row's text, or says that the row is NULL.
-pub(crate) fn build_text(
-    args: &[Value],
-    mut row: impl FnMut(usize, &mut String) -> Result<Present>,
-) -> Result<Value> {
+pub(crate) fn build_text(args: &[Value], mut row: impl FnMut(usize, &mut String) -> Result<Present>) -> Result<Value> {
     let (rows, scalar) = shape(args);
     let nulls = strict_nulls(args, rows);
     let mut out = String::new();
@@ -229,10 +226,7 @@ pub(crate) fn build_text(
     Ok(finish(Arc::new(StringArray::new(offsets, Buffer::from(out.into_bytes()), nulls)), scalar))
 }
 
-pub(crate) fn build_bytes(
-    args: &[Value],
-    mut row: impl FnMut(usize, &mut Vec<u8>) -> Result<()>,
-) -> Result<Value> {
+pub(crate) fn build_bytes(args: &[Value], mut row: impl FnMut(usize, &mut Vec<u8>) -> Result<()>) -> Result<Value> {
     let (rows, scalar) = shape(args);
     let nulls = strict_nulls(args, rows);
     let mut out = Vec::new();

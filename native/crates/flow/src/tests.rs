@@ -426,7 +426,7 @@ fn naive_join(kind: JoinKind, left: &[Row], right: &[Row], residual: bool) -> Ve
 #[test]
 fn joins_and_groups_equal_their_definition() {
     let seed: u64 = rand::rng().random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     use JoinKind::*;
     for _ in 0..10 {

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn retraction_leaves_no_trace() {
         let seed: u64 = rand::rng().random();
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..100 {
             let rows = rng.random_range(1..200);

@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn one_value_comes_back_as_it_is() {
         let seed: u64 = rand::rng().random();
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..100_000 {
             let value = f64::from_bits(rng.random());
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn order_and_retraction_do_not_matter() {
         let seed: u64 = rand::rng().random();
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let mut rng = StdRng::seed_from_u64(seed);
         for _ in 0..300 {
             let exponents = rng.random_range(1..300);

@@ -11,7 +11,7 @@ use crate::{GroupTable, JoinIndex, NO_ROW, RawColumn, RowMultiset, RowStore, con
 
 fn rng() -> StdRng {
     let seed: u64 = rand::rng().random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     StdRng::seed_from_u64(seed)
 }
 

@@ -110,6 +110,9 @@ fn plain_columns(root: &Rel) -> Option<(RelationId, Vec<usize>)> {
 impl Subscription {
     /// Answers with the next changes once there are some; `None` after the end. One call at a time.
     pub fn next(self: &Arc<Self>, reply: Reply<Option<Delivery>>) {
+        if self.closed.load(Ordering::Acquire) || self.shared.check_open().is_err() {
+            return reply.send(Ok(None));
+        }
         let mut delivering = self.delivering.lock();
         if delivering.busy {
             drop(delivering);
@@ -119,29 +122,8 @@ impl Subscription {
         delivering.busy = true;
         let has_rest = delivering.rest.is_some();
         drop(delivering);
-        if has_rest { self.deliver_soon(reply) } else { self.deliver_when_ready(reply) }
-    }
-
-    fn deliver_when_ready(self: &Arc<Self>, reply: Reply<Option<Delivery>>) {
-        let subscription = self.clone();
-        self.feed.on_ready(move || subscription.deliver_soon(reply));
-    }
-
-    fn deliver_soon(self: &Arc<Self>, reply: Reply<Option<Delivery>>) {
-        let subscription = self.clone();
-        self.pool.give(reply, move |reply| {
-            match crate::reply::caught(|| subscription.deliver()) {
-                Ok(Step::Wait) => subscription.deliver_when_ready(reply),
-                Ok(Step::Give(delivery)) => {
-                    subscription.delivering.lock().busy = false;
-                    reply.send(Ok(delivery));
-                }
-                Err(error) => {
-                    subscription.delivering.lock().busy = false;
-                    reply.send(Err(error));
-                }
-            }
-        });
+        let turn = Turn { subscription: self.clone() };
+        if has_rest { turn.deliver_soon(reply) } else { turn.deliver_when_ready(reply) }
     }
 
     fn deliver(&self) -> Result<Step> {
@@ -206,6 +188,37 @@ impl Subscription {
             self.shared.mailbox.request(Request::Detach { feed: self.feed.clone() });
             self.feed.end(Ok(()));
         }
+    }
+}
+
+/// One `next` on its way; the following one may begin when it is dropped.
+struct Turn {
+    subscription: Arc<Subscription>,
+}
+
+impl Turn {
+    fn deliver_when_ready(self, reply: Reply<Option<Delivery>>) {
+        let feed = self.subscription.feed.clone();
+        feed.on_ready(move || self.deliver_soon(reply));
+    }
+
+    fn deliver_soon(self, reply: Reply<Option<Delivery>>) {
+        let pool = self.subscription.pool.clone();
+        pool.give(reply, move |reply| {
+            let result = match crate::reply::caught(|| self.subscription.deliver()) {
+                Ok(Step::Wait) => return self.deliver_when_ready(reply),
+                Ok(Step::Give(delivery)) => Ok(delivery),
+                Err(error) => Err(error),
+            };
+            drop(self);
+            reply.send(result);
+        });
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.subscription.delivering.lock().busy = false;
     }
 }
 

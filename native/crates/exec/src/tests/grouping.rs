@@ -99,7 +99,13 @@ fn an_argument_is_not_computed_where_the_filter_rejects() {
         right: Box::new(column(0)),
         data_type: DataType::Bigint,
     };
-    let sum = |filter| AggregateCall { function: F::Sum, arg: Some(inverse.clone()), distinct: false, filter, data_type: WIDE };
+    let sum = |filter| AggregateCall {
+        function: F::Sum,
+        arg: Some(inverse.clone()),
+        distinct: false,
+        filter,
+        data_type: WIDE,
+    };
     let rel = |filter| Rel::Aggregate { input: scan(0, 1), group: vec![], aggregates: vec![sum(filter)] };
     let guarded = rel(Some(compare(BinaryOp::NotEqual, column(0), bigint(0))));
     assert_eq!(run(&guarded, &tables).unwrap(), [[Some(20)]]);

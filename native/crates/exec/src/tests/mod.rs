@@ -61,9 +61,7 @@ pub(super) fn rows(random: &mut StdRng, count: usize, width: usize, range: i64) 
 }
 
 pub(super) fn batch(rows: &[Row], width: usize) -> RecordBatch {
-    let columns = (0..width)
-        .map(|c| Arc::new(rows.iter().map(|r| r[c]).collect::<Int64Array>()) as ArrayRef)
-        .collect();
+    let columns = (0..width).map(|c| Arc::new(rows.iter().map(|r| r[c]).collect::<Int64Array>()) as ArrayRef).collect();
     batch_of(&anonymous_schema(&vec![DataType::Bigint; width]), columns, rows.len()).unwrap()
 }
 

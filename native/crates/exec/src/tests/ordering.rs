@@ -11,8 +11,20 @@ fn order(a: Option<i64>, b: Option<i64>, descending: bool, nulls_first: bool) ->
         (Some(a), Some(b)) if descending => b.cmp(&a),
         (Some(a), Some(b)) => a.cmp(&b),
         (None, None) => Ordering::Equal,
-        (None, _) => if nulls_first { Ordering::Less } else { Ordering::Greater },
-        (_, None) => if nulls_first { Ordering::Greater } else { Ordering::Less },
+        (None, _) => {
+            if nulls_first {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
+        (_, None) => {
+            if nulls_first {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
     }
 }
 
@@ -29,9 +41,7 @@ fn sort_and_top_n_are_stable() {
         let keys = vec![key(0, flags[0].0, flags[0].1), key(1, flags[1].0, flags[1].1)];
         let rel = Rel::Sort { input: scan(0, 3), keys, limit, offset };
         let mut expected = input.clone();
-        expected.sort_by(|a, b| {
-            (0..2).fold(Ordering::Equal, |o, k| o.then(order(a[k], b[k], flags[k].0, flags[k].1)))
-        });
+        expected.sort_by(|a, b| (0..2).fold(Ordering::Equal, |o, k| o.then(order(a[k], b[k], flags[k].0, flags[k].1))));
         let expected: Vec<Row> =
             expected.into_iter().skip(offset as usize).take(limit.map_or(usize::MAX, |l| l as usize)).collect();
         assert_eq!(run(&rel, &tables).unwrap(), expected);
@@ -62,7 +72,8 @@ fn call(function: WindowFunction, args: Vec<Expr>, frame: Frame, data_type: Data
 fn windows_equal_a_walk_over_each_partition() {
     let mut random = random();
     let wide = DataType::Numeric { precision: 38, scale: 0 };
-    let running = || Frame { unit: FrameUnit::Rows, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
+    let running =
+        || Frame { unit: FrameUnit::Rows, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
     for _ in 0..30 {
         let count = random.random_range(0..800);
         let mut input = rows(&mut random, count, 3, 15);

@@ -36,14 +36,20 @@ fn scan_filter_project_and_union() {
 fn values_and_rows_without_columns() {
     let tables = Tables(vec![], vec![]);
     let null = Expr::Literal { literal: Literal::Null { data_type: DataType::Bigint } };
-    let rel = Rel::Values { types: vec![DataType::Bigint; 2], rows: vec![vec![bigint(1), null], vec![bigint(3), bigint(4)]] };
+    let rel =
+        Rel::Values { types: vec![DataType::Bigint; 2], rows: vec![vec![bigint(1), null], vec![bigint(3), bigint(4)]] };
     assert_eq!(run(&rel, &tables).unwrap(), [[Some(1), None], [Some(3), Some(4)]]);
     // SELECT 7 is a projection of one row without columns.
     let one = Rel::Values { types: vec![], rows: vec![vec![]] };
     let rel = Rel::Project { input: Box::new(one.clone()), exprs: vec![bigint(7)] };
     assert_eq!(run(&rel, &tables).unwrap(), [[Some(7)]]);
-    let cross =
-        Rel::Join { kind: JoinKind::Inner, left: Box::new(one.clone()), right: Box::new(rel), keys: vec![], residual: None };
+    let cross = Rel::Join {
+        kind: JoinKind::Inner,
+        left: Box::new(one.clone()),
+        right: Box::new(rel),
+        keys: vec![],
+        residual: None,
+    };
     assert_eq!(run(&cross, &tables).unwrap(), [[Some(7)]]);
 }
 
@@ -68,16 +74,20 @@ fn time_windows_hold_their_rows() {
             input: scan(0, 1),
             exprs: vec![Expr::Call {
                 function: "to_timestamp".into(),
-                args: vec![Expr::Cast {
-                    input: Box::new(column(0)),
-                    to: DataType::Double,
-                }],
+                args: vec![Expr::Cast { input: Box::new(column(0)), to: DataType::Double }],
                 data_type: DataType::Timestamptz,
             }],
         };
         let (size, slide, offset) = (size * 1_000_000, slide * 1_000_000, offset * 1_000_000);
-        let rel = Rel::TimeWindow { input: Box::new(time), time: column(0), size_us: size, slide_us: slide, offset_us: offset };
-        let rel = if size / slide > 100 { Rel::Limit { input: Box::new(rel), limit: Some(50_000), offset: 0 } } else { rel };
+        let rel = Rel::TimeWindow {
+            input: Box::new(time),
+            time: column(0),
+            size_us: size,
+            slide_us: slide,
+            offset_us: offset,
+        };
+        let rel =
+            if size / slide > 100 { Rel::Limit { input: Box::new(rel), limit: Some(50_000), offset: 0 } } else { rel };
         let found = run(&rel, &tables).unwrap();
         for row in &found {
             let (at, start, end) = (row[0].unwrap(), row[1].unwrap(), row[2].unwrap());

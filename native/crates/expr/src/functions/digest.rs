@@ -105,7 +105,8 @@ fn write_escape(bytes: &[u8], out: &mut String) {
 pub(crate) fn read_hex(text: &str, out: &mut Vec<u8>) -> Result<()> {
     let mut high = None;
     for c in text.chars().filter(|c| !c.is_ascii_whitespace()) {
-        let digit = c.to_digit(16).ok_or_else(|| fault::parameter(format!("invalid hexadecimal digit: \"{c}\"")))? as u8;
+        let digit =
+            c.to_digit(16).ok_or_else(|| fault::parameter(format!("invalid hexadecimal digit: \"{c}\"")))? as u8;
         match high.take() {
             None => high = Some(digit),
             Some(h) => out.push(h << 4 | digit),

@@ -22,14 +22,22 @@ pub(crate) fn table() -> Vec<Entry> {
         double("round", |a, _| floats(a, f64::round_ties_even)),
         double("trunc", |a, _| floats(a, f64::trunc)),
         double("sign", |a, _| floats(a, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() })),
-        entry("ceil", &[NUMERIC], whole.clone(), |a, c| decimals(a, c, |v, one| v.div_euclid(one) + i128::from(v.rem_euclid(one) != 0))),
-        entry("ceiling", &[NUMERIC], whole.clone(), |a, c| decimals(a, c, |v, one| v.div_euclid(one) + i128::from(v.rem_euclid(one) != 0))),
+        entry("ceil", &[NUMERIC], whole.clone(), |a, c| {
+            decimals(a, c, |v, one| v.div_euclid(one) + i128::from(v.rem_euclid(one) != 0))
+        }),
+        entry("ceiling", &[NUMERIC], whole.clone(), |a, c| {
+            decimals(a, c, |v, one| v.div_euclid(one) + i128::from(v.rem_euclid(one) != 0))
+        }),
         entry("floor", &[NUMERIC], whole.clone(), |a, c| decimals(a, c, |v, one| v.div_euclid(one))),
         entry("round", &[NUMERIC], whole.clone(), |a, c| decimals(a, c, divide_rounded)),
         entry("trunc", &[NUMERIC], whole.clone(), |a, c| decimals(a, c, |v, one| v / one)),
         entry("sign", &[NUMERIC], whole, |a, c| decimals(a, c, |v, _| v.signum())),
-        entry("round", &[NUMERIC, INTEGER], ReturnRule::NumericOfScale { index: 0 }, |a, c| to_digits(a, c, divide_rounded)),
-        entry("trunc", &[NUMERIC, INTEGER], ReturnRule::NumericOfScale { index: 0 }, |a, c| to_digits(a, c, |v, d| v / d)),
+        entry("round", &[NUMERIC, INTEGER], ReturnRule::NumericOfScale { index: 0 }, |a, c| {
+            to_digits(a, c, divide_rounded)
+        }),
+        entry("trunc", &[NUMERIC, INTEGER], ReturnRule::NumericOfScale { index: 0 }, |a, c| {
+            to_digits(a, c, |v, d| v / d)
+        }),
     ];
     for kind in [SMALLINT, INTEGER, BIGINT, REAL, DOUBLE, NUMERIC] {
         table.push(entry("abs", &[kind], like(0), |a, c| absolute(&a[0], c.result)));

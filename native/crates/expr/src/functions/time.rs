@@ -11,14 +11,14 @@ use arrow_array::types::{
 use millrace_base::{Code, Error, Result};
 use millrace_plan::{DataType, Volatility};
 
-use crate::calendar::{DAY, HOUR, MINUTE, SECOND, checked_days, date_of, day_of_year, days_of, iso_week, join, split, weekday};
+use crate::calendar::{
+    DAY, HOUR, MINUTE, SECOND, checked_days, date_of, day_of_year, days_of, iso_week, join, split, weekday,
+};
 use crate::fault;
 use crate::interval::{clock, difference, interval, microseconds};
 use crate::node::Call;
 use crate::parse::{find_zone, from_utc, to_utc};
-use crate::registry::{
-    DATE, DOUBLE, Entry, INTEGER, INTERVAL, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, entry, gives, like,
-};
+use crate::registry::{DATE, DOUBLE, Entry, INTEGER, INTERVAL, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, entry, gives, like};
 use crate::value::{Texts, Value, build};
 
 pub(crate) fn table() -> Vec<Entry> {
@@ -331,7 +331,9 @@ fn make_date(args: &[Value]) -> Result<Value> {
 
 /// A negative year is BC.
 fn field_date(year: i32, month: i32, day: i32) -> Result<i64> {
-    let wrong = || Error::new(Code::DatetimeFieldOverflow, format!("date field value out of range: {year}-{month:02}-{day:02}"));
+    let wrong = || {
+        Error::new(Code::DatetimeFieldOverflow, format!("date field value out of range: {year}-{month:02}-{day:02}"))
+    };
     let calendar = if year < 0 { i64::from(year) + 1 } else { i64::from(year) };
     if year == 0 {
         return Err(wrong());

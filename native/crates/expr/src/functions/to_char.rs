@@ -47,7 +47,17 @@ pub(crate) fn table() -> Vec<Entry> {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -183,7 +193,9 @@ fn write_number(format: &str, value: impl Fn(usize) -> (i128, i8), out: &mut Str
     }
     let mut body = String::new();
     if digits.len() > whole_digits {
-        body.extend(pattern.chars().filter(|c| !matches!(c, 'S' | 'M' | 'I')).map(|c| if is_digit(&c) { '#' } else { c }));
+        body.extend(
+            pattern.chars().filter(|c| !matches!(c, 'S' | 'M' | 'I')).map(|c| if is_digit(&c) { '#' } else { c }),
+        );
     } else {
         write_whole(whole, digits, &mut body);
         if !fraction.is_empty() {
@@ -192,7 +204,13 @@ fn write_number(format: &str, value: impl Fn(usize) -> (i128, i8), out: &mut Str
             body.push_str(kept);
         }
     }
-    let sign = if scaled < 0 { "-" } else if pattern.contains('S') && !pattern.contains("MI") { "+" } else { " " };
+    let sign = if scaled < 0 {
+        "-"
+    } else if pattern.contains('S') && !pattern.contains("MI") {
+        "+"
+    } else {
+        " "
+    };
     let trailing = pattern.ends_with('S') || pattern.ends_with("MI");
     let blanks = body.len() - body.trim_start().len();
     let (padding, body) = body.split_at(blanks);

@@ -190,4 +190,3 @@ fn every_double_reads_back() {
         }
     }
 }
-

@@ -44,7 +44,8 @@ fn mathematics() {
 
 #[test]
 fn distance_on_the_globe() {
-    let shown = cast(call("haversine_km", &[double(51.5074), double(-0.1278), double(40.7128), double(-74.006)]), T::Integer);
+    let shown =
+        cast(call("haversine_km", &[double(51.5074), double(-0.1278), double(40.7128), double(-74.006)]), T::Integer);
     check(shown, "5570");
     check(call("haversine_km", &[double(1.0), double(2.0), double(1.0), double(2.0)]), "0");
     check(call("haversine_km", &[double(1.0), null(T::Double), double(1.0), double(2.0)]), "NULL");
@@ -179,5 +180,8 @@ fn null_in_gives_null_out() {
 fn an_unknown_function_is_named() {
     let expr = Expr::Call { function: "nope".into(), args: vec![int(1)], data_type: T::Integer };
     let error = Evaluator::compile(&expr, &[], &NoModels).err().unwrap();
-    assert_eq!((error.code, error.message.as_str()), (Code::UndefinedFunction, "function nope(integer) does not exist"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::UndefinedFunction, "function nope(integer) does not exist")
+    );
 }

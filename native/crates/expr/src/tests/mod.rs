@@ -119,16 +119,12 @@ fn lifted(expr: &Expr, columns: &mut Vec<(DataType, Literal)>) -> Expr {
             let (input, pattern) = (Box::new(go(input)), Box::new(go(pattern)));
             Expr::Like { input, pattern, negated: *negated, case_insensitive: *case_insensitive }
         }
-        Expr::InList { input, list, negated } => Expr::InList {
-            input: Box::new(go(input)),
-            list: list.iter().map(&mut go).collect(),
-            negated: *negated,
-        },
-        Expr::Call { function, args, data_type } => Expr::Call {
-            function: function.clone(),
-            args: args.iter().map(&mut go).collect(),
-            data_type: *data_type,
-        },
+        Expr::InList { input, list, negated } => {
+            Expr::InList { input: Box::new(go(input)), list: list.iter().map(&mut go).collect(), negated: *negated }
+        }
+        Expr::Call { function, args, data_type } => {
+            Expr::Call { function: function.clone(), args: args.iter().map(&mut go).collect(), data_type: *data_type }
+        }
         other => other.clone(),
     }
 }

@@ -45,9 +45,15 @@ fn numerics_are_exact() {
     check(op(Divide, numeric("1"), numeric("3"), n(38, 16)), "0.3333333333333333");
     check(op(Divide, numeric("2"), numeric("3"), n(38, 16)), "0.6666666666666667");
     check(op(Divide, numeric("-2"), numeric("3"), n(38, 2)), "-0.67");
-    check(op(Divide, numeric("99999999999999999999.99"), numeric("0.03"), n(38, 10)), "3333333333333333333333.0000000000");
+    check(
+        op(Divide, numeric("99999999999999999999.99"), numeric("0.03"), n(38, 10)),
+        "3333333333333333333333.0000000000",
+    );
     check(op(Modulo, numeric("5.5"), numeric("-2.25"), n(38, 2)), "1.00");
-    check(op(Multiply, numeric("12345678901234567890.1234567890"), numeric("0.0000000001"), n(38, 10)), "1234567890.1234567890");
+    check(
+        op(Multiply, numeric("12345678901234567890.1234567890"), numeric("0.0000000001"), n(38, 10)),
+        "1234567890.1234567890",
+    );
     fails(op(Divide, numeric("1.0"), numeric("0.0"), n(38, 16)), Code::DivisionByZero, "division by zero");
     fails(op(Add, numeric("99.9"), numeric("0.1"), n(3, 1)), Code::NumericValueOutOfRange, "numeric field overflow");
     check(op(Equal, numeric("1.50"), numeric("1.5"), T::Boolean), "true");

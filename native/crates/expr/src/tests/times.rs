@@ -10,7 +10,10 @@ use super::*;
 fn arithmetic() {
     check(op(Add, timestamp("2024-01-31"), interval("1 month"), T::Timestamp), "2024-02-29 00:00:00");
     check(op(Subtract, timestamp("2024-03-31"), interval("1 month"), T::Timestamp), "2024-02-29 00:00:00");
-    check(op(Add, interval("90 minutes"), timestamptz("2024-01-01 23:00:00"), T::Timestamptz), "2024-01-02 00:30:00+00");
+    check(
+        op(Add, interval("90 minutes"), timestamptz("2024-01-01 23:00:00"), T::Timestamptz),
+        "2024-01-02 00:30:00+00",
+    );
     check(op(Add, date("2001-09-28"), interval("1 hour"), T::Timestamp), "2001-09-28 01:00:00");
     check(op(Add, date("2001-09-28"), int(7), T::Date), "2001-10-05");
     check(op(Add, int(7), date("2001-09-28"), T::Date), "2001-10-05");
@@ -54,9 +57,14 @@ fn truncation() {
     check(call("date_trunc", &[text("hour"), timestamp("1969-12-31 23:59:59")]), "1969-12-31 23:00:00");
     check(call("date_trunc", &[text("day"), timestamptz("2024-01-01 05:00")]), "2024-01-01 00:00:00+00");
     check(call("date_trunc", &[text("hour"), interval("3 days 02:47:33")]), "3 days 02:00:00");
-    let bin = |stride: &str| call("date_bin", &[interval(stride), timestamp("2020-02-11 15:44:17"), timestamp("2001-01-01")]);
+    let bin =
+        |stride: &str| call("date_bin", &[interval(stride), timestamp("2020-02-11 15:44:17"), timestamp("2001-01-01")]);
     check(bin("15 minutes"), "2020-02-11 15:30:00");
-    fails(bin("1 month"), Code::FeatureNotSupported, "timestamps cannot be binned into intervals containing months or years");
+    fails(
+        bin("1 month"),
+        Code::FeatureNotSupported,
+        "timestamps cannot be binned into intervals containing months or years",
+    );
     fails(
         call("date_trunc", &[text("fortnight"), timestamp(at)]),
         Code::InvalidParameterValue,
@@ -150,7 +158,10 @@ fn the_calendar_is_right() {
     for days in (-719_000..800_000).step_by(13) {
         let ours = crate::calendar::date_of(days);
         let theirs = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap() + chrono::TimeDelta::days(days);
-        assert_eq!((ours.year, ours.month, ours.day), (theirs.year().into(), theirs.month().into(), theirs.day().into()));
+        assert_eq!(
+            (ours.year, ours.month, ours.day),
+            (theirs.year().into(), theirs.month().into(), theirs.day().into())
+        );
         assert_eq!(crate::calendar::days_of(ours.year, ours.month, ours.day), days);
         assert_eq!(crate::calendar::weekday(days), i64::from(theirs.weekday().num_days_from_sunday()));
         let week = theirs.iso_week();

@@ -196,7 +196,7 @@ fn shown(array: &ArrayRef, row: usize) -> String {
 #[test]
 fn every_function_equals_its_definition() {
     let seed: u64 = rand::rng().random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..60 {
         let case = Case::random(&mut rng);
@@ -219,7 +219,7 @@ fn every_function_equals_its_definition() {
 #[test]
 fn byte_keys_order_as_integers_do() {
     let seed: u64 = rand::rng().random();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..30 {
         let case = Case::random(&mut rng);
