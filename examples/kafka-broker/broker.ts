@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { Kafka, logLevel } from 'kafkajs'
+import kafkajs, { type Admin, Kafka, logLevel } from 'kafkajs'
 import { brokerJars, findJava, type Report } from './jars.js'
 import { clusterId, log4jConfig, serverProperties } from './properties.js'
 
@@ -42,6 +42,7 @@ export interface Broker {
 const START_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 30_000
 const FORMAT_TIMEOUT_MS = 60_000
+const TOPIC_TIMEOUT_MS = 30_000
 /** Another process can take a free port between our look and the broker's bind. */
 const PORT_ATTEMPTS = 3
 
@@ -106,20 +107,29 @@ class RunningBroker implements Broker {
     }).admin()
     await admin.connect()
     try {
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: [
-          {
-            topic: name,
-            numPartitions: partitions,
-            replicationFactor: 1,
-            configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-          },
-        ],
-      })
+      const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }))
+      const topic = { topic: name, numPartitions: partitions, replicationFactor: 1, configEntries }
+      // The client's own wait for leaders fails when the new topic is not known to the broker at once.
+      await admin.createTopics({ waitForLeaders: false, topics: [topic] })
+      const deadline = Date.now() + TOPIC_TIMEOUT_MS
+      while (!(await hasLeaders(admin, name, partitions))) {
+        if (Date.now() > deadline) throw new Error(`topic "${name}" has no leaders after ${TOPIC_TIMEOUT_MS / 1000} s`)
+        await sleep(20)
+      }
     } finally {
       await admin.disconnect()
     }
+  }
+}
+
+async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const found = topics[0]?.partitions ?? []
+    return found.length === partitions && found.every((partition) => partition.leader >= 0)
+  } catch (error) {
+    if (error instanceof kafkajs.KafkaJSProtocolError && error.retriable) return false
+    throw error
   }
 }
 

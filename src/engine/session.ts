@@ -39,7 +39,6 @@ export class Session {
   readonly #parsed = new StatementCache<readonly Statement[]>()
   /** Emptied when the catalog changes. */
   readonly #compiled = new StatementCache<Compiled>()
-  readonly #settings = new Map<string, string>()
   /** Writes that the engine has and has not acknowledged. */
   readonly #writes = new Set<Promise<unknown>>()
 
@@ -148,8 +147,7 @@ export class Session {
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':
-        if (compiled.value === null) this.#settings.delete(compiled.name)
-        else this.#settings.set(compiled.name, compiled.value)
+        this.#checkSetting(compiled.name, compiled.value)
         return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
       case 'subscribe':
         throw new MillraceError(Code.WrongObjectType, 'SUBSCRIBE does not end, so it has no result', {
@@ -181,6 +179,17 @@ export class Session {
     } catch (error) {
       throw toMillraceError(error)
     }
+  }
+
+  /** Settings are fixed so far: SET to another value is refused, as taking it and doing nothing would be a lie. */
+  #checkSetting(name: string, value: string | null): void {
+    const span = { start: 0, end: 0 }
+    const shown = this.#compile({ kind: 'show', what: 'setting', name: { kind: 'ident', name, span }, span }, '')
+    const current = shown.kind === 'rows' ? (shown.rows[0]?.[0] ?? '') : ''
+    if (value === null || value.toLowerCase() === current.toLowerCase()) return
+    throw new MillraceError(Code.FeatureNotSupported, `parameter "${name}" cannot be changed`, {
+      detail: `It is "${current}".`,
+    })
   }
 
   async #changeCatalog(compiled: Extract<Compiled, { kind: 'ddl' }>): Promise<Outcome> {

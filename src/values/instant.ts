@@ -14,6 +14,10 @@ export class Instant extends Date {
   toText(): string {
     return `${formatTimestamp(this.epochMicroseconds)}+00`
   }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Instant(${this.toText()})`
+  }
 }
 
 /** The exact microseconds of a moment; undefined for an invalid date. */

@@ -135,6 +135,14 @@ describe('errors', () => {
     expect((await failure(db.execute('CREATE TABLE d (x INTEGER PRIMARY KEY); SELEC 1'))).code).toBe('42601')
     expect(db.catalog()).toHaveLength(1)
   })
+  it('SET is never taken without effect', async () => {
+    expect((await db.query("SET timezone = 'utc'")).command).toBe('SET')
+    expect(await failure(db.query("SET timezone = 'Europe/Paris'"))).toMatchObject({
+      code: '0A000',
+      detail: 'It is "UTC".',
+    })
+    expect((await failure(db.query('SET no_such_thing = 1'))).code).toBe('42704')
+  })
   it('several statements are not one', async () => {
     expect((await failure(db.query('SELECT 1; SELECT 2'))).code).toBe('42601')
     expect((await db.query(' -- nothing')).command).toBe('')

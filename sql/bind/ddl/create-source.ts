@@ -1,7 +1,7 @@
 /** CREATE SOURCE: a stream that Kafka fills, and beside it the stream of what could not be decoded. */
-import type { ColumnDef, DataType, Definition, StartupMode } from '../../contract/plan.generated.js'
+import { DEAD_LETTER_FIELDS } from '../../catalog/dead-letters.js'
+import type { ColumnDef, Definition, StartupMode } from '../../contract/plan.generated.js'
 import type { CreateSource, Format } from '../../syntax/tree.js'
-import { BIGINT, BYTEA, INTEGER, TEXT, TIMESTAMPTZ } from '../../types/data-type.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { fail, unsupported } from '../fail.js'
 import { checkLength, newName } from '../object-name.js'
@@ -9,15 +9,6 @@ import { bindColumns, bindWatermark } from './columns.js'
 import { whenTaken } from './existing.js'
 import { kafkaOptions } from './kafka.js'
 import { Options } from './options.js'
-
-const DEAD_LETTER_COLUMNS: readonly (readonly [string, DataType])[] = [
-  ['partition', INTEGER],
-  ['offset', BIGINT],
-  ['timestamp', TIMESTAMPTZ],
-  ['key', BYTEA],
-  ['value', BYTEA],
-  ['reason', TEXT],
-]
 
 export function createSource(statement: CreateSource, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -94,7 +85,7 @@ export function deadLettersName(source: string): string {
 }
 
 function deadLetterColumns(): ColumnDef[] {
-  return DEAD_LETTER_COLUMNS.map(([name, data_type]) => ({ name, data_type, nullable: true, default: null }))
+  return DEAD_LETTER_FIELDS.map(({ name, data_type }) => ({ name, data_type, nullable: true, default: null }))
 }
 
 export function checkFormat(format: Format | undefined, formats: readonly string[], what: string): void {

@@ -12,6 +12,7 @@ pub enum FileKind {
     ReadWrite,
 }
 
+#[expect(clippy::len_without_is_empty, reason = "a file is not a collection: nobody asks whether it is empty")]
 pub trait File: Send + Sync {
     /// Reads exactly `buffer.len()` bytes at `offset`, or fails with `UnexpectedEof`.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;

@@ -16,12 +16,7 @@ pub struct NativeError {
 
 impl From<Error> for NativeError {
     fn from(error: Error) -> Self {
-        Self {
-            code: error.code.sqlstate().to_string(),
-            message: error.message,
-            detail: error.detail,
-            hint: error.hint,
-        }
+        Self { code: error.code.sqlstate().to_string(), message: error.message, detail: error.detail, hint: error.hint }
     }
 }
 

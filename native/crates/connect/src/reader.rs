@@ -279,12 +279,20 @@ impl KafkaReader {
     }
 
     /// What the client said last is nearer to the cause than the error of a call, which is mostly a timeout.
-    fn unreachable(&self, error: &KafkaError) -> String {
-        // Serves the events in which the client tells why.
+    fn unreachable(&mut self, error: &KafkaError) -> String {
+        // Serves the events in which the client tells why. A message that comes instead is a row like any other: to
+        // drop it here would be to lose it, as the next one moves the position past it.
+        let Self { consumer, decoder, letters, partitions, .. } = self;
+        let mut intake = Intake { decoder, letters, partitions, bytes: 0, taken: 0, error: None };
         for _ in 0..16 {
-            match self.consumer.poll(Duration::ZERO) {
+            match consumer.poll(Duration::ZERO) {
+                Some(Err(KafkaError::PartitionEOF(id))) => intake.partitions.set_at_end(id),
                 Some(Err(_)) => {}
-                _ => break,
+                Some(Ok(message)) => {
+                    intake.take(Received::of(&message));
+                    break;
+                }
+                None => break,
             }
         }
         let cause = match self.consumer.context().take_error() {

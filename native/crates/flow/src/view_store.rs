@@ -171,13 +171,12 @@ fn consolidate(schema: &SchemaRef, batches: &[Arc<ChangeBatch>]) -> Result<Batch
         let mut rows = Vec::with_capacity(batch.len());
         let mut weights = Vec::with_capacity(batch.len());
         let mut whole = true;
-        for row in 0..batch.len() {
+        for (row, &hash) in hashes[b].iter().enumerate() {
             let mut weight = batch.weight(row);
             if weight <= 0 {
                 whole = false;
                 continue;
             }
-            let hash = hashes[b][row];
             if let Some(found) = owed.find_mut(hash, |o| same(o, hash, b, row)) {
                 let paid = found.times.min(weight);
                 found.times -= paid;

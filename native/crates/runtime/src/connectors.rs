@@ -158,8 +158,7 @@ impl Connectors {
     }
 
     pub fn stop_sources(&self) {
-        let ids: Vec<RelationId> =
-            self.running.lock().iter().filter(|(_, r)| !r.is_sink).map(|(id, _)| *id).collect();
+        let ids: Vec<RelationId> = self.running.lock().iter().filter(|(_, r)| !r.is_sink).map(|(id, _)| *id).collect();
         self.stop(&ids);
     }
 

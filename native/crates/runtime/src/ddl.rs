@@ -70,9 +70,7 @@ fn dropped(planned: &Planned) -> Vec<RelationId> {
 
 fn new_view(definition: &Definition) -> Option<NewView> {
     match &definition.object {
-        DefinitionKind::MaterializedView { query, .. } => {
-            Some(NewView { id: definition.id, query: query.clone() })
-        }
+        DefinitionKind::MaterializedView { query, .. } => Some(NewView { id: definition.id, query: query.clone() }),
         _ => None,
     }
 }

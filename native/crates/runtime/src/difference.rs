@@ -79,10 +79,7 @@ fn netted(schema: &SchemaRef, before: Rows, after: Rows) -> Result<Changes> {
 }
 
 /// Adds up the weights of equal rows; rows of weight zero vanish.
-pub fn net(
-    schema: &SchemaRef,
-    batches: impl Iterator<Item = (Result<RecordBatch>, i64)>,
-) -> Result<Vec<ChangeBatch>> {
+pub fn net(schema: &SchemaRef, batches: impl Iterator<Item = (Result<RecordBatch>, i64)>) -> Result<Vec<ChangeBatch>> {
     let failed = |e: arrow_schema::ArrowError| Error::internal(format!("could not compare rows: {e}"));
     let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
     let converter = RowConverter::new(fields).map_err(failed)?;

@@ -46,11 +46,22 @@ pub struct NewFeed {
 
 pub enum Request {
     /// Adds views and fills them from history; all or none.
-    AddViews { views: Vec<NewView>, catalog: Arc<Catalog>, reply: Reply<()> },
+    AddViews {
+        views: Vec<NewView>,
+        catalog: Arc<Catalog>,
+        reply: Reply<()>,
+    },
     /// These relations are gone.
-    Forget { relations: Vec<RelationId> },
-    Attach { feed: NewFeed, reply: Reply<Arc<Feed>> },
-    Detach { feed: Arc<Feed> },
+    Forget {
+        relations: Vec<RelationId>,
+    },
+    Attach {
+        feed: NewFeed,
+        reply: Reply<Arc<Feed>>,
+    },
+    Detach {
+        feed: Arc<Feed>,
+    },
 }
 
 struct Attached {

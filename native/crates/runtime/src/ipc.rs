@@ -109,9 +109,10 @@ fn typed(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
             **value == *wanted || matches!((&**value, wanted), (Arrow::LargeUtf8, Arrow::Utf8))
         }
         // JavaScript's Arrow makes milliseconds; with or without a zone the values are UTC.
-        (Arrow::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond, zone), Arrow::Timestamp(_, to)) => {
-            zone.is_some() == to.is_some()
-        }
+        (
+            Arrow::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond, zone),
+            Arrow::Timestamp(_, to),
+        ) => zone.is_some() == to.is_some(),
         (Arrow::Date64, Arrow::Date32) => true,
         (Arrow::Time32(_), Arrow::Time64(_)) => true,
         _ => false,
@@ -119,7 +120,12 @@ fn typed(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
     let refused = || {
         Error::new(
             Code::DatatypeMismatch,
-            format!("column \"{}\" is of type {} but the rows have Arrow type {}", column.name, column.data_type, array.data_type()),
+            format!(
+                "column \"{}\" is of type {} but the rows have Arrow type {}",
+                column.name,
+                column.data_type,
+                array.data_type()
+            ),
         )
     };
     if !same_values {

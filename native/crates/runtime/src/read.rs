@@ -41,9 +41,7 @@ pub fn rows(shared: &Arc<Shared>, catalog: &Arc<Catalog>, root: &Rel, cancel: &A
     }
     // The pin is taken together with the epoch: no version of a row that it shows can go in between.
     let mut views = None;
-    let pin = shared.pins.pin(|| {
-        if reads_views { views.insert(shared.published.now()).frontier } else { newest }
-    });
+    let pin = shared.pins.pin(|| if reads_views { views.insert(shared.published.now()).frontier } else { newest });
     let snapshot = ReadSnapshot { log: &shared.log, catalog, views, epoch: pin.epoch() };
     let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
     execute(root, &snapshot, &context)

@@ -75,10 +75,7 @@ mod tests {
 
     fn change(values: Vec<i64>, weights: Option<Vec<i64>>) -> ChangeBatch {
         let column: ArrayRef = Arc::new(Int64Array::from(values));
-        ChangeBatch {
-            rows: RecordBatch::try_from_iter([("a", column)]).unwrap(),
-            weights: weights.map(Arc::from),
-        }
+        ChangeBatch { rows: RecordBatch::try_from_iter([("a", column)]).unwrap(), weights: weights.map(Arc::from) }
     }
 
     #[test]

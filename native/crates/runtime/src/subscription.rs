@@ -172,8 +172,7 @@ impl Subscription {
     }
 
     fn project(&self, change: &ChangeBatch) -> Result<RecordBatch> {
-        let projected =
-            change.rows.project(&self.columns).map_err(|e| Error::internal(format!("projection: {e}")))?;
+        let projected = change.rows.project(&self.columns).map_err(|e| Error::internal(format!("projection: {e}")))?;
         ipc::weighted(&projected, change.weights.as_deref(), &self.schema)
     }
 

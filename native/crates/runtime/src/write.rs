@@ -174,7 +174,8 @@ fn insert<'a>(
     on_conflict: ConflictAction,
 ) -> Result<Planned<'a>> {
     check_not_null(target, &rows)?;
-    let keyed = matches!(&target.definition.object, DefinitionKind::Table { primary_key, .. } if !primary_key.is_empty());
+    let keyed =
+        matches!(&target.definition.object, DefinitionKind::Table { primary_key, .. } if !primary_key.is_empty());
     if !keyed {
         return Ok(planned(target, rows.num_rows() as u64, rows, None, None));
     }

@@ -32,8 +32,9 @@ fn random_statements_match_the_model() {
         let key = random.random_range(0..12);
         match random.random_range(0..6) {
             0 | 1 => {
-                let rows: Vec<(i64, i64)> =
-                    (0..random.random_range(1..20)).map(|_| (random.random_range(0..12), random.random_range(-9..9))).collect();
+                let rows: Vec<(i64, i64)> = (0..random.random_range(1..20))
+                    .map(|_| (random.random_range(0..12), random.random_range(-9..9)))
+                    .collect();
                 insert(&engine, s, &rows).unwrap();
                 streamed.extend(rows.iter().map(|(a, b)| format!("{a} {b}")));
             }
@@ -115,7 +116,8 @@ fn readers_see_whole_commits() {
         let mut random = StdRng::seed_from_u64(seed());
         std::thread::spawn(move || {
             for _ in 0..300 {
-                let (from, to, amount) = (random.random_range(0..8), random.random_range(0..8), random.random_range(1..50));
+                let (from, to, amount) =
+                    (random.random_range(0..8), random.random_range(0..8), random.random_range(1..50));
                 transfer(&engine, t, from, to, amount);
             }
             done.store(true, Ordering::Release);

@@ -186,7 +186,10 @@ fn a_running_query_is_canceled() {
     let limited = Rel::Limit { input: Box::new(endless), limit: Some(1), offset: 0 };
     let (reply, answer) = millrace_runtime::Reply::channel();
     engine.query(encode(&query_command(limited.clone(), 1)).unwrap(), 7, reply);
-    assert_eq!(code(wait(|reply| engine.query(encode(&query_command(limited, 1)).unwrap(), 7, reply))), Code::ProtocolViolation);
+    assert_eq!(
+        code(wait(|reply| engine.query(encode(&query_command(limited, 1)).unwrap(), 7, reply))),
+        Code::ProtocolViolation
+    );
     std::thread::sleep(Duration::from_millis(50));
     engine.cancel(7);
     assert_eq!(code(answer.recv_timeout(Duration::from_secs(10)).unwrap()), Code::QueryCanceled);
@@ -198,7 +201,10 @@ fn a_closed_engine_refuses_and_a_dropped_one_holds_nobody_up() {
     let folder_path = tempfile::tempdir().unwrap();
     let engine = Arc::new(folder(folder_path.path()));
     let s = stream(&engine, "s");
-    assert_eq!(Engine::open(Some(folder_path.path()), &EngineOptions::default()).err().unwrap().code, Code::ObjectInUse);
+    assert_eq!(
+        Engine::open(Some(folder_path.path()), &EngineOptions::default()).err().unwrap().code,
+        Code::ObjectInUse
+    );
     let subscription = subscribe(&engine, scan(s), 2, false).unwrap();
     let (reply, waiting) = millrace_runtime::Reply::channel();
     subscription.next(reply);

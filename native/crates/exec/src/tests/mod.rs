@@ -51,7 +51,7 @@ impl Relations for Tables {
 /// A generator whose seed is printed, so that a failure can be run again.
 pub(super) fn random() -> StdRng {
     let seed = rand::random::<u64>();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     StdRng::seed_from_u64(seed)
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn table() -> Vec<Entry> {
     let common = ParameterType::Common;
     let one = std::slice::from_ref(&common);
     vec![
-        entry("coalesce", one, like(0), |a, c| first_present(a, c)).variadic(common.clone()).infallible(),
+        entry("coalesce", one, like(0), first_present).variadic(common.clone()).infallible(),
         entry("nullif", &[common.clone(), common.clone()], like(0), nullif).infallible(),
         entry("greatest", one, like(0), |a, c| extreme(a, c, BinaryOp::Greater)).variadic(common.clone()).infallible(),
         entry("least", one, like(0), |a, c| extreme(a, c, BinaryOp::Less)).variadic(common.clone()).infallible(),

@@ -29,7 +29,9 @@ pub(crate) fn table() -> Vec<Entry> {
 }
 
 /// Compiled patterns; a query uses few, and compiling one costs more than matching a batch.
-static COMPILED: LazyLock<Mutex<HashMap<(String, String), Arc<Regex>>>> = LazyLock::new(Mutex::default);
+static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
+/// By pattern and flags.
+type Compiled = HashMap<(String, String), Arc<Regex>>;
 const COMPILED_MAX: usize = 256;
 /// Bytes of one compiled pattern: a few characters such as `\w{1000}{1000}` could ask for gigabytes.
 const PATTERN_BYTES_MAX: usize = 10 << 20;

@@ -178,7 +178,7 @@ fn intervals_are_read_and_printed() {
 #[test]
 fn every_double_reads_back() {
     let seed = rand::random::<u64>();
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(seed);
     for _ in 0..2000 {
         let value = f64::from_bits(rand::Rng::random(&mut random));

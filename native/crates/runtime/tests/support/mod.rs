@@ -108,11 +108,8 @@ pub fn table(engine: &Engine, name: &str) -> RelationId {
 }
 
 pub fn view(engine: &Engine, name: &str, query: Rel, types: &[DataType], reads: &[RelationId]) -> Result<RelationId> {
-    let field = |(at, data_type): (usize, &DataType)| Field {
-        name: format!("c{at}"),
-        data_type: *data_type,
-        nullable: true,
-    };
+    let field =
+        |(at, data_type): (usize, &DataType)| Field { name: format!("c{at}"), data_type: *data_type, nullable: true };
     let columns = types.iter().enumerate().map(field).collect();
     create(engine, name, DefinitionKind::MaterializedView { columns, query }, reads.to_vec())
 }
