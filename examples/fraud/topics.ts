@@ -1,5 +1,6 @@
 /** The job's topics, seen by an ordinary Kafka client: made before the run, filled with swipes, read back for alerts. */
-import { Kafka, logLevel } from 'kafkajs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
 import type { SwipeGenerator } from './generate.js'
 import { swipeToJson } from './json.js'
 
@@ -11,6 +12,7 @@ export const SWIPES_PARTITIONS = 2
 /** Small requests: the client copies a list for each of its messages. */
 const REQUEST_ROWS = 512
 const REQUESTS_IN_FLIGHT = 8
+const TOPIC_TIMEOUT_MS = 30_000
 
 export function kafkaClient(brokers: string): Kafka {
   return new Kafka({ clientId: 'fraud-example', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
@@ -22,7 +24,8 @@ export async function makeTopics(brokers: string): Promise<void> {
   await admin.connect()
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      // The client's own wait fails on a topic that the broker does not know at once.
+      waitForLeaders: false,
       topics: [
         { topic: SWIPES_TOPIC, numPartitions: SWIPES_PARTITIONS, replicationFactor: 1 },
         {
@@ -34,7 +37,7 @@ export async function makeTopics(brokers: string): Promise<void> {
       ],
     })
     for (const topic of [SWIPES_TOPIC, ALERTS_TOPIC]) {
-      const offsets = await admin.fetchTopicOffsets(topic)
+      const offsets = await offsetsOf(admin, topic)
       if (offsets.some((partition) => partition.high !== partition.low)) {
         throw new Error(
           `topic "${topic}" at ${brokers} is not empty: delete it, or let the example start its own broker`,
@@ -43,6 +46,19 @@ export async function makeTopics(brokers: string): Promise<void> {
     }
   } finally {
     await admin.disconnect()
+  }
+}
+
+/** Asks until the new topic's partitions have leaders. */
+async function offsetsOf(admin: Admin, topic: string): Promise<{ readonly high: string; readonly low: string }[]> {
+  const deadline = performance.now() + TOPIC_TIMEOUT_MS
+  for (;;) {
+    try {
+      return await admin.fetchTopicOffsets(topic)
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(50)
+    }
   }
 }
 
@@ -87,7 +103,7 @@ export async function produceSwipes(
 
 async function untilTime(time: number): Promise<void> {
   const wait = time - performance.now()
-  if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+  if (wait > 0) await sleep(wait)
 }
 
 /** An alert as the topic has it. */

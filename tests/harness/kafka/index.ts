@@ -18,7 +18,12 @@ export interface OutMessage {
 }
 
 const client = (brokers: string) =>
-  new Kafka({ clientId: 'millrace-tests', brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 10 } })
+  new Kafka({
+    clientId: 'millrace-tests',
+    brokers: [brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 60 },
+  })
 
 /** Sends all messages and waits until the broker has them. */
 export async function produce(brokers: string, topic: string, messages: readonly OutMessage[]): Promise<void> {

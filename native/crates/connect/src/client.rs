@@ -8,7 +8,7 @@ use millrace_base::{Code, Error, Result};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Whether the broker is being talked to. A message is for people, and names the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,11 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
 
-    fn error(&self, _error: KafkaError, reason: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // librdkafka tells the end of a partition the same way; it is no error.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         // "host:port/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)"
         let reason = reason.split(" (after ").next().unwrap_or(reason).trim();
         // That all brokers are down follows from the errors before, which say why.

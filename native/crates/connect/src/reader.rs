@@ -303,11 +303,13 @@ impl KafkaReader {
                 }
                 // Still the same trouble: its cause was told before.
                 (
-                    Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::AllBrokersDown),
+                    Some(
+                        RDKafkaErrorCode::OperationTimedOut
+                        | RDKafkaErrorCode::AllBrokersDown
+                        | RDKafkaErrorCode::BrokerTransportFailure,
+                    ),
                     Status::Connecting { message },
-                ) => {
-                    return message.clone();
-                }
+                ) => return message.clone(),
                 (Some(code), _) => code.to_string(),
                 (None, _) => error.to_string(),
             },
