@@ -1,7 +1,7 @@
 /** `npm start`: the card-fraud job from end to end on this machine, shown as it runs, then a prompt on its database. */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { dirname, relative, resolve } from 'node:path'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { type Database, MillraceError, open, runRepl } from '../../src/index.js'
 import { type Broker, startBroker } from '../kafka-broker/broker.js'
 import { feedEmbedded } from './embedded.js'
@@ -183,9 +183,21 @@ async function prepareFolder(dir: string, keep: boolean): Promise<void> {
   if (entries.length > 0 && !OURS.every((name) => entries.includes(name))) {
     throw new OptionError(`the folder "${dir}" holds something else than a Millrace database: give another --dir`)
   }
-  // Opened first: a database that another process uses must not be pulled from under it.
-  await (await open(dir)).close()
+  // A database that another process uses must not be pulled from under it. Only opening it tells for certain, but that
+  // takes long for a large one, so only where the process that used it last seems to be there.
+  if (await holderLives(dir)) await (await open(dir)).close()
   await rm(dir, { recursive: true, force: true })
+}
+
+async function holderLives(dir: string): Promise<boolean> {
+  const holder = Number(await readFile(join(dir, 'LOCK'), 'utf8').catch(() => ''))
+  if (!Number.isInteger(holder) || holder <= 0) return false
+  try {
+    process.kill(holder, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
 
 try {

@@ -99,7 +99,7 @@ export function latest(messages: readonly Message[]): Map<string, string> {
 export async function eventually<T>(
   ask: () => Promise<T>,
   right: (answer: T) => boolean,
-  timeoutMs = 60_000,
+  timeoutMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {

@@ -44,7 +44,7 @@ impl Engine {
     /// Opens a database in a folder, or one in memory for `null`.
     #[napi(catch_unwind, ts_return_type = "Promise<Opened>")]
     pub fn open<'e>(env: &'e Env, path: Option<String>, options: Option<NativeOptions>) -> napi::Result<Object<'e>> {
-        let options = EngineOptions { durability: options.and_then(|o| o.durability), ..EngineOptions::default() };
+        let options = EngineOptions { durability: options.and_then(|o| o.durability) };
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }
 

@@ -2,11 +2,8 @@
 //! thrown once, in TypeScript. Start at `engine.rs`.
 //! Never here: decisions. A function of this crate is a dozen lines.
 
+mod allocator;
 mod convert;
 mod engine;
 mod promise;
 mod subscription;
-
-/// The engine allocates and frees on many threads; mimalloc is measurably faster at that than the system's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
