@@ -1,3 +1,4 @@
+/** vitest: which tests there are, and that two files run at a time on two cores. */
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

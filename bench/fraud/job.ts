@@ -24,8 +24,8 @@ export interface FraudRun {
   readonly flagged: number
   readonly p50_ms: number
   readonly p99_ms: number
-  /** The load that was really offered; below the asked one where the machine could not keep up. */
-  readonly load_kept: number
+  /** Below the asked load where the producer could not keep up. */
+  readonly load_offered: number
   readonly peak_rss_mib: number
   readonly input_mib: number
   readonly disk_mib: number
@@ -93,12 +93,12 @@ async function embedded(db: Database, generator: SwipeGenerator, job: Job): Prom
   const swipes_a_second = job.swipes / ((performance.now() - started) / 1000)
   batches.length = 0
 
-  const load_kept = await steady(db, job.load, async (count) => {
+  const load_offered = await steady(db, job.load, async (count) => {
     await appender.appendArrow(swipesToArrow(generator.next(count)))
   })
   await appender.close()
   const { p50_ms, p99_ms } = (await db.stats()).freshness
-  return { swipes_a_second, p50_ms, p99_ms, load_kept, input_mib }
+  return { swipes_a_second, p50_ms, p99_ms, load_offered, input_mib }
 }
 
 async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): Promise<Timed> {
@@ -133,18 +133,18 @@ async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): 
     await connectorsIdle(db, job.swipes)
     const swipes_a_second = job.swipes / ((performance.now() - started) / 1000)
 
-    const load_kept = await steady(db, job.load, (count) => send(count, producer))
+    const load_offered = await steady(db, job.load, (count) => send(count, producer))
     const sink = (await db.stats()).sinks[0]
     if (sink === undefined) throw new Error('the pipeline has no sink')
     const { p50_ms, p99_ms } = sink.freshness
-    return { swipes_a_second, p50_ms, p99_ms, load_kept, input_mib }
+    return { swipes_a_second, p50_ms, p99_ms, load_offered, input_mib }
   } finally {
     await prepared.close()
     await producer.close()
   }
 }
 
-/** Offers the load in small parts, first to warm up, then with freshness counted; returns the load that was kept. */
+/** Offers the load in small parts, first to warm up, then with freshness counted; returns the load that was offered. */
 async function steady(db: Database, load: number, offer: (count: number) => Promise<void>): Promise<number> {
   const part = Math.max(1, Math.round((load * TICK_MS) / 1000))
   let [offered, counting] = [0, false]

@@ -51,7 +51,7 @@ export const boundary: Suite = {
     const measurements = (['columns', 'rows'] as const).flatMap((form) =>
       subjects.map(
         (subject): Measurement => ({
-          case: form === 'columns' ? 'columns (Arrow)' : 'row objects',
+          case: form === 'columns' ? 'columns' : 'row objects',
           subject: subject.name,
           metric: 'time',
           unit: 'ms',
@@ -62,7 +62,7 @@ export const boundary: Suite = {
     )
     const notes = [
       `${rows} rows: bigint, double, text, boolean, double; each value of the id column is read`,
-      "DuckDB's client has no Arrow: its columns are the vectors of its chunks, as getColumns gives them",
+      "DuckDB's client has no Arrow: its columns are the vectors of its chunks; nobody converts the columns that are not read",
     ]
     return { measurements, missing, notes }
   },
@@ -118,9 +118,13 @@ async function duckdb(rows: number, version: string): Promise<Subject> {
   return {
     name: `duckdb ${version}`,
     async columns() {
-      const columns = await (await connection.runAndReadAll(QUERY)).getColumns()
+      // The whole result is fetched as vectors, and one column is read: what is asked of us too.
+      const chunks = await (await connection.run(QUERY)).fetchAllChunks()
       let sum = 0
-      for (const id of columns[0] ?? []) sum += Number(id)
+      for (const chunk of chunks) {
+        const ids = chunk.getColumnVector(0)
+        for (let row = 0; row < chunk.rowCount; row++) sum += Number(ids.getItem(row))
+      }
       return sum
     },
     async rows() {

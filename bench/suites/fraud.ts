@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url'
 import { startBroker } from '../../examples/kafka-broker/broker.js'
 import type { FraudRun, Job } from '../fraud/job.js'
 import { root } from '../machine.js'
-import type { Context, Measurement, Outcome, Suite } from '../suite.js'
+import { type Context, type Measurement, median, type Outcome, type Suite } from '../suite.js'
 
 const SWIPES = 500_000
 /** Of the project's goals: swipes a second, and freshness in ms at half that load. */
 const GOALS = { embedded: 200_000, kafka: 100_000, p99_ms: 50 } as const
+
+/** A load within this part of the asked one counts as it. */
+const LOAD_TOLERANCE = 0.98
 
 export const fraud: Suite = {
   name: 'fraud',
@@ -23,7 +26,7 @@ export const fraud: Suite = {
       missing: kafka.missing ?? [],
       notes: [
         `${context.rows ?? SWIPES} swipes a run; end to end is from the first swipe offered until every view and the sink have all of them`,
-        `freshness is measured at half the goal's load: ${GOALS.embedded / 2} swipes/s embedded, ${GOALS.kafka / 2} through Kafka`,
+        `freshness is measured at half the goal's load: ${GOALS.embedded / 2} swipes/s embedded, ${GOALS.kafka / 2} through Kafka; where "load offered" is less, the producer was the limit and p99 has no goal`,
         'embedded freshness is from commit to published; through Kafka it is from commit until the broker has the alert',
         'peak memory is that of the whole process: Node, the engine, and the prepared input (its size is in the JSON)',
       ],
@@ -74,11 +77,13 @@ async function measure(mode: Job['mode'], brokers: string | undefined, context: 
     values: runs.map(pick),
     ...(goal === undefined ? {} : { goal }),
   })
+  const atLoad = median(runs.map((run) => run.load_offered)) >= (GOALS[mode] / 2) * LOAD_TOLERANCE
   return [
     one('end to end', 'swipes/s', 'higher', (run) => run.swipes_a_second, GOALS[mode]),
     one('freshness p50', 'ms', 'lower', (run) => run.p50_ms),
-    one('freshness p99', 'ms', 'lower', (run) => run.p99_ms, GOALS.p99_ms),
-    one('load kept', 'swipes/s', 'higher', (run) => run.load_kept, GOALS[mode] / 2),
+    // Freshness at less than the load says nothing about the goal.
+    one('freshness p99', 'ms', 'lower', (run) => run.p99_ms, atLoad ? GOALS.p99_ms : undefined),
+    one('load offered', 'swipes/s', 'higher', (run) => run.load_offered),
     one('peak memory', 'MiB', 'lower', (run) => run.peak_rss_mib),
     one('prepared input', 'MiB', 'lower', (run) => run.input_mib),
     one('on disk', 'MiB', 'lower', (run) => run.disk_mib),

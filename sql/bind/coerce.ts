@@ -1,7 +1,7 @@
 /** Values of one type where another is wanted: literals of unknown type take it, others get an explicit cast, or an error. */
 import type { Expr, Literal } from '../contract/plan.generated.js'
 import { cast, constant } from '../logical/expr.js'
-import { castLiteral } from '../rewrite/fold.js'
+import { castLiteral } from '../logical/fold.js'
 import type { Span } from '../syntax/tree.js'
 import { type CastContext, canCast, commonType } from '../types/coercion.js'
 import { type DataType, isInteger, numeric, numericOfInteger, sameType, TEXT, typeName } from '../types/data-type.js'

@@ -1,7 +1,7 @@
 /** Constants that a clause needs to know at planning: LIMIT, frame offsets, window sizes. */
 import type { Expr, Literal } from '../contract/plan.generated.js'
 import { rewrite } from '../logical/expr.js'
-import { foldExpr } from '../rewrite/fold.js'
+import { foldExpr } from '../logical/fold.js'
 import type { Span } from '../syntax/tree.js'
 import { fixedMicroseconds } from '../types/interval.js'
 import { fail, unsupported } from './fail.js'

@@ -1,7 +1,7 @@
 /** Operators with their operand types: which operator of PostgreSQL is meant, and the casts that it needs. */
 import type { BinaryOp, Expr } from '../contract/plan.generated.js'
 import { and, binary, compare, not } from '../logical/expr.js'
-import { negateLiteral } from '../rewrite/fold.js'
+import { negateLiteral } from '../logical/fold.js'
 import type { BinaryOperator, Span } from '../syntax/tree.js'
 import { arithmeticType, comparisonType, numericResult, timeArithmetic } from '../types/coercion.js'
 import { BOOLEAN, type DataType, familyName, isNumber, isTime, TEXT } from '../types/data-type.js'

@@ -56,9 +56,9 @@ describe('create', () => {
     const [letters, source] = made(SOURCE)
     expect(letters).toMatchObject({ name: 's1_dead_letters', object: { kind: 'stream' } })
     expect(letters!.object.kind === 'stream' && letters!.object.columns.map((c) => c.name)).toEqual([
-      'partition',
-      'offset',
-      'timestamp',
+      'source_partition',
+      'source_offset',
+      'source_timestamp',
       'key',
       'value',
       'reason',

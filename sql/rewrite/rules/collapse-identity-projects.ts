@@ -1,7 +1,7 @@
-import type { Rule } from '../rule.js'
-
 /** Drops a project that gives its input's columns in their order. Why: an operator less. Safe everywhere: names are not part of
  *  an operator. */
+import type { Rule } from '../rule.js'
+
 export const collapseIdentityProjects: Rule = {
   name: 'collapse-identity-projects',
   scope: 'operator',

@@ -1,8 +1,8 @@
+/** Drops a filter whose predicate is TRUE. Why: an operator less. Safe for queries and views: every change passes with its
+ *  weight. Not for NULL or FALSE, which keep no row. */
 import { isTrue } from '../../logical/expr.js'
 import type { Rule } from '../rule.js'
 
-/** Drops a filter whose predicate is TRUE. Why: an operator less. Safe for queries and views: every change passes with its
- *  weight. Not for NULL or FALSE, which keep no row. */
 export const dropTrueFilter: Rule = {
   name: 'drop-true-filter',
   after: ['fold-constants'], // sees `1 = 1` only once it is a literal

@@ -1,9 +1,9 @@
+/** One filter instead of two, the inner conditions first. Why: one pass over a batch, and the other rules see all conditions.
+ *  Conditions stay in order, but AND promises none: as in PostgreSQL, only CASE guards against an error. */
 import { and, conjuncts } from '../../logical/expr.js'
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** One filter instead of two, the inner conditions first. Why: one pass over a batch, and the other rules see all conditions.
- *  Conditions stay in order, but AND promises none: as in PostgreSQL, only CASE guards against an error. */
 export const mergeFilters: Rule = {
   name: 'merge-filters',
   scope: 'operator',

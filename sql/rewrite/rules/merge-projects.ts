@@ -1,10 +1,10 @@
+/** One project instead of two. Why: no batch in between. Unsafe when it would compute twice what was computed once:
+ *  `SELECT d, d + 1 FROM (SELECT predict(m, a) AS d …)` keeps both, as the model must not run twice a row. */
 import type { Expr } from '../../contract/plan.generated.js'
 import { children, isCheap, substitute } from '../../logical/expr.js'
 import { project } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** One project instead of two. Why: no batch in between. Unsafe when it would compute twice what was computed once:
- *  `SELECT d, d + 1 FROM (SELECT predict(m, a) AS d …)` keeps both, as the model must not run twice a row. */
 export const mergeProjects: Rule = {
   name: 'merge-projects',
   scope: 'operator',

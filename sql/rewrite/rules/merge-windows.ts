@@ -1,10 +1,10 @@
+/** Two windows with the same partition and order become one, also when only the lower one's calls are between them. Why: rows are
+ *  partitioned and ordered once, and a flow keeps one ordered state instead of two. Unsafe when the upper window uses a
+ *  result of the lower: `SUM(lag) OVER w` over `LAG(x) OVER w` stays two. */
 import { exprKey, sortKeyOf, usedColumns } from '../../logical/expr.js'
 import { projectColumns, window } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** Two windows with the same partition and order become one, also when only the lower one's calls are between them. Why: rows are
- *  partitioned and ordered once, and a flow keeps one ordered state instead of two. Unsafe when the upper window uses a
- *  result of the lower: `SUM(lag) OVER w` over `LAG(x) OVER w` stays two. */
 export const mergeWindows: Rule = {
   name: 'merge-windows',
   scope: 'operator',

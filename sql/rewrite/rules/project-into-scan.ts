@@ -1,8 +1,8 @@
+/** A project of plain columns over a scan becomes the scan's column list. Why: a scan gives columns in any order for nothing.
+ *  Not when a column repeats: a scan reads each once. */
 import { scan } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** A project of plain columns over a scan becomes the scan's column list. Why: a scan gives columns in any order for nothing.
- *  Not when a column repeats: a scan reads each once. */
 export const projectIntoScan: Rule = {
   name: 'project-into-scan',
   scope: 'operator',

@@ -1,12 +1,12 @@
+/** Columns that nobody uses are not read, carried, joined or kept as state: the wanted ones are asked for from the top down, until
+ *  the scans list only those. Why: a scan reads columns, and state is made of them. Calls of aggregates and windows that nobody
+ *  uses go as well. Group keys and the columns of a DISTINCT stay, as they decide which rows there are; so does everything
+ *  that a join or filter compares. One column always stays: a batch without columns has no rows. */
 import type { DataType, Expr, Rel, SortKey } from '../../contract/plan.generated.js'
 import { remap, usedColumns } from '../../logical/expr.js'
 import { inputs, project, projectColumns, scan } from '../../logical/rel.js'
 import type { Rule, RuleContext } from '../rule.js'
 
-/** Columns that nobody uses are not read, carried, joined or kept as state: the wanted ones are asked for from the top down, until
- *  the scans list only those. Why: a scan reads columns, and state is made of them. Calls of aggregates and windows that nobody
- *  uses go as well. Group keys and the columns of a DISTINCT stay, as they decide which rows there are; so does everything
- *  that a join or filter compares. One column always stays: a batch without columns has no rows. */
 export const pruneColumns: Rule = {
   name: 'prune-columns',
   scope: 'plan',

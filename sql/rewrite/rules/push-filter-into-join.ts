@@ -1,11 +1,11 @@
+/** Conditions over a join move into the side whose columns they use; across an inner or cross join, an equality becomes a key and
+ *  the rest part of the join. Why: smaller inputs, and `FROM a, b WHERE a.x = b.x` is a hash join. Unsafe towards the side that a
+ *  join may fill with NULLs: over `a LEFT JOIN b`, `b.x IS NULL` must see the unmatched rows. */
 import type { Expr } from '../../contract/plan.generated.js'
 import { and, conjuncts, shift } from '../../logical/expr.js'
 import { filter, sideOf, splitKeys } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** Conditions over a join move into the side whose columns they use; across an inner or cross join, an equality becomes a key and
- *  the rest part of the join. Why: smaller inputs, and `FROM a, b WHERE a.x = b.x` is a hash join. Unsafe towards the side that a
- *  join may fill with NULLs: over `a LEFT JOIN b`, `b.x IS NULL` must see the unmatched rows. */
 export const pushFilterIntoJoin: Rule = {
   name: 'push-filter-into-join',
   scope: 'operator',

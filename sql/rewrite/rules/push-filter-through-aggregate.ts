@@ -1,9 +1,9 @@
+/** Conditions on group keys alone move below the aggregate. Why: groups that nobody wants are never built. Unsafe without keys:
+ *  `SELECT count(*) … HAVING false` has no row, but with the filter below it would have one. A condition on no column stays. */
 import { and, conjuncts, substitute, usedColumns } from '../../logical/expr.js'
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** Conditions on group keys alone move below the aggregate. Why: groups that nobody wants are never built. Unsafe without keys:
- *  `SELECT count(*) … HAVING false` has no row, but with the filter below it would have one. A condition on no column stays. */
 export const pushFilterThroughAggregate: Rule = {
   name: 'push-filter-through-aggregate',
   scope: 'operator',

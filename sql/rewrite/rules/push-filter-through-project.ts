@@ -1,10 +1,10 @@
+/** Conditions on columns that a project only passes on (or casts) move below it. Why: the project computes fewer rows, and the
+ *  condition can sink further. A condition on a computed column stays above, as below it would be computed twice:
+ *  `WHERE score > 0.9` over `predict(…) AS score`. */
 import { and, conjuncts, isCheap, substitute, usedColumns } from '../../logical/expr.js'
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** Conditions on columns that a project only passes on (or casts) move below it. Why: the project computes fewer rows, and the
- *  condition can sink further. A condition on a computed column stays above, as below it would be computed twice:
- *  `WHERE score > 0.9` over `predict(…) AS score`. */
 export const pushFilterThroughProject: Rule = {
   name: 'push-filter-through-project',
   scope: 'operator',

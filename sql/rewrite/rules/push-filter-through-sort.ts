@@ -1,9 +1,9 @@
+/** A filter moves below a sort without limit, and conditions on the row's own columns below a time window. Why: fewer rows to
+ *  sort or to multiply. Unsafe above a LIMIT: `(SELECT … LIMIT 5) WHERE x` takes the five first. */
 import { and, conjuncts, usedColumns } from '../../logical/expr.js'
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** A filter moves below a sort without limit, and conditions on the row's own columns below a time window. Why: fewer rows to
- *  sort or to multiply. Unsafe above a LIMIT: `(SELECT … LIMIT 5) WHERE x` takes the five first. */
 export const pushFilterThroughSort: Rule = {
   name: 'push-filter-through-sort',
   scope: 'operator',

@@ -1,8 +1,8 @@
+/** A filter moves into each input of UNION ALL. Why: there it can sink further. Always safe: the inputs' columns have the
+ *  same positions and types. */
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** A filter moves into each input of UNION ALL. Why: there it can sink further. Always safe: the inputs' columns have the
- *  same positions and types. */
 export const pushFilterThroughUnion: Rule = {
   name: 'push-filter-through-union',
   scope: 'operator',

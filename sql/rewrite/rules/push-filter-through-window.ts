@@ -1,9 +1,9 @@
+/** Conditions on partition columns alone move below a window. Why: whole partitions are left out before they are ordered.
+ *  Unsafe for any other column: `WHERE ts > …` over `LAG(x) OVER (ORDER BY ts)` would take away the row before the first. */
 import { and, conjuncts, usedColumns } from '../../logical/expr.js'
 import { filter } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** Conditions on partition columns alone move below a window. Why: whole partitions are left out before they are ordered.
- *  Unsafe for any other column: `WHERE ts > …` over `LAG(x) OVER (ORDER BY ts)` would take away the row before the first. */
 export const pushFilterThroughWindow: Rule = {
   name: 'push-filter-through-window',
   scope: 'operator',

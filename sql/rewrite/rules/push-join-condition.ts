@@ -1,10 +1,10 @@
+/** A part of a join's own condition that uses one side only moves into that side. Why: fewer rows are indexed. Unsafe for the side
+ *  that the join preserves: in `a LEFT JOIN b ON a.x > 1`, rows of `a` with x = 0 stay, without a match. */
 import type { Expr } from '../../contract/plan.generated.js'
 import { and, conjuncts, shift } from '../../logical/expr.js'
 import { filter, sideOf } from '../../logical/rel.js'
 import type { Rule } from '../rule.js'
 
-/** A part of a join's own condition that uses one side only moves into that side. Why: fewer rows are indexed. Unsafe for the side
- *  that the join preserves: in `a LEFT JOIN b ON a.x > 1`, rows of `a` with x = 0 stay, without a match. */
 export const pushJoinCondition: Rule = {
   name: 'push-join-condition',
   scope: 'operator',

@@ -1,7 +1,7 @@
-import type { Rule } from '../rule.js'
-
 /** LIMIT over a sort becomes the sort's own limit, also through a project. Why: a top-n keeps n rows, not all. A sort that has
  *  a limit already is left alone: `(… LIMIT 5) OFFSET 2` must not skip twice. */
+import type { Rule } from '../rule.js'
+
 export const sortLimitToTopN: Rule = {
   name: 'sort-limit-to-top-n',
   scope: 'operator',

@@ -27,7 +27,12 @@ const client = (brokers: string) =>
 
 /** Sends all messages and waits until the broker has them. */
 export async function produce(brokers: string, topic: string, messages: readonly OutMessage[]): Promise<void> {
-  const producer = client(brokers).producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  // Without idempotence a half-accepted send that is tried again stands twice in the topic.
+  const producer = client(brokers).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  })
   await producer.connect()
   try {
     for (let at = 0; at < messages.length; at += 5000) {

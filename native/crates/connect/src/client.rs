@@ -62,7 +62,10 @@ pub fn client_config(
     config.set("socket.keepalive.enable", "true");
     config.set("reconnect.backoff.ms", "100");
     config.set("reconnect.backoff.max.ms", "2000");
-    config.set_log_level(RDKafkaLogLevel::Warning);
+    // What matters comes as an event. Librdkafka's log would go to the standard error of the host process, in part past
+    // the callback.
+    config.set("log_level", "0");
+    config.set_log_level(RDKafkaLogLevel::Emerg);
     for (name, value) in ours {
         config.set(*name, *value);
     }

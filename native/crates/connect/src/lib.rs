@@ -8,6 +8,7 @@ mod column;
 mod dead_letter;
 mod decode;
 mod encode;
+mod intake;
 mod numeric;
 mod partition;
 mod reader;

@@ -13,8 +13,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch_queue::{BatchQueue, Received, known_end};
 use crate::client::{Context, Status, client_config, creation_error};
-use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::dead_letter::DeadLetters;
 use crate::decode::JsonDecoder;
+use crate::intake::{Intake, is_reset};
 use crate::partition::{Partitions, Position};
 
 /// Librdkafka wants a group's name for any assignment; nothing is ever committed to it.
@@ -29,6 +30,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable.partition.eof", "true"),
     ("allow.auto.create.topics", "false"),
     ("check.crcs", "true"),
+    // A broker answers a connection's requests in order: a longer wait would hold up every question behind it. Rows
+    // come at once either way.
+    ("fetch.wait.max.ms", "50"),
     ("queued.max.messages.kbytes", "65536"),
     ("max.partition.fetch.bytes", "4194304"),
     // A full local queue is looked at again after this; the default of a second would starve a fast reader.
@@ -40,8 +44,12 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How often the topic is asked for new partitions.
 const REFRESH: Duration = Duration::from_secs(10);
-/// One question to the broker.
-const REQUEST_MAX: Duration = Duration::from_millis(500);
+/// One question to the broker. It gets the poll's time, and after each timeout twice as much up to this: a broker far
+/// away answers late, and a poll that connects may take this long.
+const PATIENCE_MIN: Duration = Duration::from_millis(50);
+const PATIENCE_MAX: Duration = Duration::from_millis(800);
+/// How long an offset may lie beyond the end of its partition before it counts as gone.
+const DOUBT_MAX: Duration = Duration::from_secs(5);
 /// Messages of one batch call: small enough that `max_bytes` is not overshot by much.
 const CHUNK_MAX: usize = 4096;
 
@@ -83,8 +91,11 @@ pub struct KafkaReader {
     assigned: bool,
     status: Status,
     backoff: Duration,
+    patience: Duration,
     next_attempt: Instant,
     next_refresh: Instant,
+    /// Since when a partition's offset may be gone.
+    doubted: Option<Instant>,
     failed: Option<Error>,
 }
 
@@ -109,8 +120,10 @@ impl KafkaReader {
             assigned: false,
             status: Status::Connecting { message: format!("connecting to kafka at {}", source.brokers) },
             backoff: BACKOFF_MIN,
+            patience: PATIENCE_MIN,
             next_attempt: now,
             next_refresh: now + REFRESH,
+            doubted: None,
             failed: None,
         })
     }
@@ -168,49 +181,58 @@ impl KafkaReader {
         }
         match self.discover(deadline) {
             Ok(()) => {
-                self.backoff = BACKOFF_MIN;
+                (self.backoff, self.patience) = (BACKOFF_MIN, PATIENCE_MIN);
                 self.next_refresh = Instant::now() + REFRESH;
                 self.status = Status::Running;
             }
-            Err(message) => {
+            Err(trouble) => {
                 self.next_attempt = Instant::now() + self.backoff;
                 self.next_refresh = self.next_attempt;
                 self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
-                self.status = Status::Connecting { message };
+                if trouble.timed_out {
+                    self.patience = (self.patience * 2).min(PATIENCE_MAX);
+                }
+                // A late answer alone does not mean that rows have stopped; a lost connection is told by the client.
+                if !(trouble.timed_out && self.assigned && self.status == Status::Running) {
+                    self.status = Status::Connecting { message: trouble.message };
+                }
             }
         }
     }
 
-    fn discover(&mut self, deadline: Instant) -> std::result::Result<(), String> {
+    fn discover(&mut self, deadline: Instant) -> std::result::Result<(), Trouble> {
         let metadata = self
             .consumer
-            .fetch_metadata(Some(&self.topic), request_time(deadline))
-            .map_err(|error| self.unreachable(&error))?;
-        let topic = metadata.topics().first().ok_or_else(|| self.missing())?;
+            .fetch_metadata(Some(&self.topic), self.request_time(deadline))
+            .map_err(|error| self.trouble(&error))?;
+        let topic = metadata.topics().first().ok_or_else(|| Trouble::from(self.missing()))?;
         match topic.error().map(RDKafkaErrorCode::from) {
             None => {}
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 // When it comes, everything in it is new.
                 self.fresh = false;
-                return Err(self.missing());
+                return Err(self.missing().into());
             }
-            Some(error) => return Err(format!("kafka at {}, topic \"{}\": {error}", self.brokers, self.topic)),
+            Some(error) => return Err(format!("kafka at {}, topic \"{}\": {error}", self.brokers, self.topic).into()),
         }
         let (known, count) = (self.partitions.len(), topic.partitions().len());
         if count == 0 {
-            return Err(self.missing());
+            return Err(self.missing().into());
         }
         self.partitions.grow(count, !self.fresh || self.startup == StartupMode::Earliest);
         self.fresh = false;
         while let Some((id, from_beginning)) = self.partitions.first_unknown() {
             let (low, high) = self
                 .consumer
-                .fetch_watermarks(&self.topic, id, request_time(deadline))
-                .map_err(|error| self.unreachable(&error))?;
+                .fetch_watermarks(&self.topic, id, self.request_time(deadline))
+                .map_err(|error| self.trouble(&error))?;
             self.partitions.set_next(id, if from_beginning { low } else { high });
         }
+        if let Some(since) = self.doubted {
+            return self.check_offsets(since, deadline);
+        }
         if !self.assigned || self.partitions.len() > known {
-            self.assign().map_err(|error| self.unreachable(&error))?;
+            self.assign().map_err(|error| self.trouble(&error))?;
         }
         Ok(())
     }
@@ -241,7 +263,7 @@ impl KafkaReader {
                     break;
                 }
                 Some(Err(KafkaError::PartitionEOF(id))) => intake.partitions.set_at_end(id),
-                Some(Err(failure)) => error = Some(failure),
+                Some(Err(failure)) => error = Some(weightier(error, failure)),
                 None => break,
             }
             if rest.is_zero() {
@@ -256,8 +278,11 @@ impl KafkaReader {
             }
         }
         let (bytes, taken) = (intake.bytes, intake.taken);
-        let error = error.or(intake.error.map(KafkaError::MessageConsumption));
-        if taken > 0 && error.is_none() {
+        let error = match intake.error.map(KafkaError::MessageConsumption) {
+            Some(failure) => Some(weightier(error, failure)),
+            None => error,
+        };
+        if taken > 0 && error.is_none() && self.doubted.is_none() {
             self.status = Status::Running;
         }
         if let Some(error) = error {
@@ -268,8 +293,13 @@ impl KafkaReader {
 
     fn note(&mut self, error: &KafkaError) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.failed = Some(self.offset_gone());
+            Some(code) if is_reset(code) => {
+                // Librdkafka has stopped the partition. Whether the offset is gone, the broker is asked.
+                self.doubted.get_or_insert_with(Instant::now);
+                self.status = Status::Connecting {
+                    message: format!("checking the offsets of topic \"{}\" in kafka at {}", self.topic, self.brokers),
+                };
+                self.next_attempt = Instant::now();
             }
             _ => {
                 self.status = Status::Connecting { message: self.unreachable(error) };
@@ -278,23 +308,18 @@ impl KafkaReader {
         }
     }
 
-    /// What the client said last is nearer to the cause than the error of a call, which is mostly a timeout.
-    fn unreachable(&mut self, error: &KafkaError) -> String {
-        // Serves the events in which the client tells why. A message that comes instead is a row like any other: to
-        // drop it here would be to lose it, as the next one moves the position past it.
-        let Self { consumer, decoder, letters, partitions, .. } = self;
-        let mut intake = Intake { decoder, letters, partitions, bytes: 0, taken: 0, error: None };
-        for _ in 0..16 {
-            match consumer.poll(Duration::ZERO) {
-                Some(Err(KafkaError::PartitionEOF(id))) => intake.partitions.set_at_end(id),
-                Some(Err(_)) => {}
-                Some(Ok(message)) => {
-                    intake.take(Received::of(&message));
-                    break;
-                }
-                None => break,
-            }
-        }
+    fn trouble(&self, error: &KafkaError) -> Trouble {
+        let timed_out = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+        Trouble { message: self.unreachable(error), timed_out }
+    }
+
+    fn request_time(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(Instant::now()).clamp(self.patience, PATIENCE_MAX)
+    }
+
+    /// What the client said last is nearer to the cause than the error of a call, which is mostly a timeout. The queue
+    /// is not polled for it here: a message or a partition's error that comes along would be lost.
+    fn unreachable(&self, error: &KafkaError) -> String {
         let cause = match self.consumer.context().take_error() {
             Some(cause) => cause,
             None => match (error.rdkafka_error_code(), &self.status) {
@@ -321,72 +346,61 @@ impl KafkaReader {
         format!("topic \"{}\" does not exist in kafka at {}", self.topic, self.brokers)
     }
 
-    /// Which partition it is, the error does not tell; the broker does.
-    fn offset_gone(&self) -> Error {
-        let mut details = Vec::new();
+    /// Goes on where we stand if the broker has all offsets. One before the beginning is gone for good; one beyond the
+    /// end can be a broker that still recovers from a crash, and is gone only when that lasts.
+    fn check_offsets(&mut self, since: Instant, deadline: Instant) -> std::result::Result<(), Trouble> {
+        let (mut gone, mut lasting) = (Vec::new(), since.elapsed() >= DOUBT_MAX);
         for (id, partition) in self.partitions.iter() {
             let Position::Next(next) = partition.position else { continue };
-            if let Ok((low, high)) = self.consumer.fetch_watermarks(&self.topic, id, REQUEST_MAX)
-                && !(low..=high).contains(&next)
-            {
-                details.push(format!("partition {id}: next is {next}, kafka has {low} to {high}"));
+            let (low, high) = self
+                .consumer
+                .fetch_watermarks(&self.topic, id, self.request_time(deadline))
+                .map_err(|error| self.trouble(&error))?;
+            if !(low..=high).contains(&next) {
+                gone.push(format!("partition {id}: next is {next}, kafka has {low} to {high}"));
+                lasting |= next < low;
             }
         }
-        let error = Error::new(
+        if !gone.is_empty() && !lasting {
+            return Err(format!("topic \"{}\" ends before the next offset; {}", self.topic, gone.join("; ")).into());
+        }
+        if gone.is_empty() {
+            self.assign().map_err(|error| self.trouble(&error))?;
+        } else {
+            self.failed = Some(self.offset_gone(&gone));
+        }
+        self.doubted = None;
+        Ok(())
+    }
+
+    fn offset_gone(&self, gone: &[String]) -> Error {
+        Error::new(
             Code::ObjectNotInPrerequisiteState,
             format!("the next offset of topic \"{}\" is not in kafka any more", self.topic),
         )
+        .with_detail(format!("{}.", gone.join("; ")))
         .with_hint(
             "The topic's retention removed messages before they were read, or the topic was made anew. Nothing was skipped: drop the source and create it again to start over.",
-        );
-        if details.is_empty() { error } else { error.with_detail(format!("{}.", details.join("; "))) }
+        )
     }
 }
 
-/// A poll with no time still asks a question that a broker nearby can answer.
-fn request_time(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), REQUEST_MAX)
+/// Of two errors in one poll a reset must not be forgotten; all others come again by themselves.
+fn weightier(known: Option<KafkaError>, new: KafkaError) -> KafkaError {
+    match known {
+        Some(known) if known.rdkafka_error_code().is_some_and(is_reset) => known,
+        _ => new,
+    }
 }
 
-/// Where messages go: a row, or a dead letter.
-struct Intake<'a> {
-    decoder: &'a mut JsonDecoder,
-    letters: &'a mut DeadLetters,
-    partitions: &'a mut Partitions,
-    bytes: usize,
-    taken: usize,
-    error: Option<RDKafkaErrorCode>,
+/// Why the broker could not be asked, for people.
+struct Trouble {
+    message: String,
+    timed_out: bool,
 }
 
-impl Intake<'_> {
-    #[inline]
-    fn take(&mut self, received: Received<'_>) {
-        match received.error {
-            None => {}
-            Some(RDKafkaErrorCode::PartitionEOF) => return self.partitions.set_at_end(received.partition),
-            Some(error) => {
-                self.error = Some(error);
-                return;
-            }
-        }
-        if !self.partitions.advance(received.partition, received.offset) {
-            return;
-        }
-        self.taken += 1;
-        self.bytes += received.value.map_or(0, <[u8]>::len) + received.key.map_or(0, <[u8]>::len);
-        let outcome = match received.value {
-            Some(value) => self.decoder.push(value),
-            None => Err("the message has no value (a tombstone)".to_owned()),
-        };
-        if let Err(reason) = outcome {
-            self.letters.push(DeadLetter {
-                partition: received.partition,
-                offset: received.offset,
-                timestamp_us: received.timestamp_us,
-                key: received.key,
-                value: received.value,
-                reason: &reason,
-            });
-        }
+impl From<String> for Trouble {
+    fn from(message: String) -> Self {
+        Self { message, timed_out: false }
     }
 }

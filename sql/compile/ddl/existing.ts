@@ -2,7 +2,7 @@
 import { kindName } from '../../catalog/catalog.js'
 import type { Span } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { fail, unsupported } from '../fail.js'
+import { fail, unsupported } from '../../bind/fail.js'
 
 interface Creation {
   readonly orReplace: boolean

@@ -4,8 +4,8 @@ import { kindName } from '../../catalog/catalog.js'
 import type { Definition } from '../../contract/plan.generated.js'
 import type { Drop, Name } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { fail } from '../fail.js'
-import { objectName } from '../object-name.js'
+import { fail } from '../../bind/fail.js'
+import { objectName } from '../../bind/object-name.js'
 
 export function drop(statement: Drop, context: CompileContext): DdlCompiled {
   const notices: string[] = []
