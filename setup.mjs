@@ -15,7 +15,9 @@ export const cache = process.env.MILLRACE_CACHE ?? join(homedir(), '.cache', 'mi
 
 function hostTriple() {
   try {
-    return /^host: (\S+)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))?.[1]
+    return /^host: (\S+)$/m.exec(
+      execFileSync('rustc', ['-vV'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[1]
   } catch {
     return undefined // reported by missingTools
   }
@@ -55,12 +57,16 @@ const atLeast = (found, wanted) => found[0] > wanted[0] || (found[0] === wanted[
 export function missingTools() {
   const missing = []
   const node = process.versions.node.split('.').map(Number)
-  if (!atLeast(node, NODE_MIN)) missing.push(`Node.js ${NODE_MIN.join('.')} or newer (this is ${process.version}): https://nodejs.org`)
+  if (!atLeast(node, NODE_MIN))
+    missing.push(`Node.js ${NODE_MIN.join('.')} or newer (this is ${process.version}): https://nodejs.org`)
   const rust = version('rustc')
   if (!rust || !version('cargo')) missing.push('Rust (rustc and cargo): https://rustup.rs')
-  else if (!atLeast(rust, RUST_MIN)) missing.push(`Rust ${RUST_MIN.join('.')} or newer (this is ${rust.join('.')}): rustup update`)
-  if (!version(process.env.CC ?? 'cc')) missing.push('a C compiler: on Debian and Ubuntu apt-get install build-essential, on macOS xcode-select --install')
-  if (!version('make')) missing.push('make: on Debian and Ubuntu apt-get install build-essential, on macOS xcode-select --install')
+  else if (!atLeast(rust, RUST_MIN))
+    missing.push(`Rust ${RUST_MIN.join('.')} or newer (this is ${rust.join('.')}): rustup update`)
+  if (!version(process.env.CC ?? 'cc'))
+    missing.push('a C compiler: on Debian and Ubuntu apt-get install build-essential, on macOS xcode-select --install')
+  if (!version('make'))
+    missing.push('make: on Debian and Ubuntu apt-get install build-essential, on macOS xcode-select --install')
   if (!version('cmake')) missing.push('CMake: on Debian and Ubuntu apt-get install cmake, on macOS brew install cmake')
   return missing
 }
@@ -78,13 +84,17 @@ const newestIn = (folder, skip = () => false) => {
 function installPackages() {
   const stamp = join(root, 'node_modules', '.package-lock.json')
   const current = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs
-  if (!current) run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], { shell: process.platform === 'win32' })
+  if (!current)
+    run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], { shell: process.platform === 'win32' })
 }
 
 export function buildNative() {
   const folder = join(root, 'src', 'native')
   const addon = readdirSync(folder).find((name) => name.endsWith('.node'))
-  const sources = Math.max(newestIn(join(root, 'native'), (name) => name === 'target' || name.endsWith('.md')), statSync(join(root, 'package.json')).mtimeMs)
+  const sources = Math.max(
+    newestIn(join(root, 'native'), (name) => name === 'target' || name.endsWith('.md')),
+    statSync(join(root, 'package.json')).mtimeMs,
+  )
   if (addon && existsSync(join(folder, 'binding.cjs')) && statSync(join(folder, addon)).mtimeMs >= sources) return
   console.error('millrace: building the native module (the first time takes about ten minutes)')
   const napi = join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js')

@@ -26,7 +26,9 @@ function step(name, command, args, capture = false) {
     maxBuffer: 1 << 28,
   })
   if (capture) process.stderr.write(result.stdout ?? '')
-  console.error(`== ${name}: ${result.status === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - started) / 1000).toFixed(0)} s`)
+  console.error(
+    `== ${name}: ${result.status === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - started) / 1000).toFixed(0)} s`,
+  )
   return { ok: result.status === 0, out: result.stdout ?? '' }
 }
 
@@ -42,8 +44,23 @@ const manifest = ['--manifest-path', 'native/Cargo.toml']
 if (only.length === 0) {
   gate('biome', bin('biome'), ['check', '--error-on-warnings', '.'])
   gate('cargo fmt', 'cargo', ['fmt', ...manifest, '--all', '--check'])
-  gate('clippy', 'cargo', ['clippy', '--release', '--quiet', ...manifest, '--workspace', '--all-targets', '--', '-D', 'warnings'])
-  const rust = step('cargo test', 'cargo', ['test', '--release', '--quiet', ...manifest, '--workspace', '--no-fail-fast'], true)
+  gate('clippy', 'cargo', [
+    'clippy',
+    '--release',
+    '--quiet',
+    ...manifest,
+    '--workspace',
+    '--all-targets',
+    '--',
+    '-D',
+    'warnings',
+  ])
+  const rust = step(
+    'cargo test',
+    'cargo',
+    ['test', '--release', '--quiet', ...manifest, '--workspace', '--no-fail-fast'],
+    true,
+  )
   let counted = 0
   for (const [, ok, bad] of rust.out.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed/gm)) {
     passed += Number(ok)

@@ -1,10 +1,10 @@
 /** What `compile` is given and what it gives. */
 
+import { type Environment, newEnvironment } from '../bind/environment.js'
 import type { Catalog } from '../catalog/catalog.js'
 import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
 import type { Span } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
-import { type Environment, newEnvironment } from '../bind/environment.js'
 
 export interface CompileContext {
   readonly catalog: Catalog

@@ -1,19 +1,19 @@
 /** Statements that give rows: queries, subscriptions and VERIFY. */
 
+import type { OutputColumn } from '../bind/environment.js'
+import { fail, perhaps, unsupported } from '../bind/fail.js'
+import { objectName } from '../bind/object-name.js'
+import { bindQuery } from '../bind/query.js'
 import { hasRows, kindName } from '../catalog/catalog.js'
 import type { Field, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
 import { column, compare, constant } from '../logical/expr.js'
 import { aggregate, filter, project, scan } from '../logical/rel.js'
-import { planFlow } from './flow-plan.js'
-import { planQuery } from './query-plan.js'
 import type * as tree from '../syntax/tree.js'
 import { BIGINT } from '../types/data-type.js'
 import { type CompileContext, type Compiled, environmentOf } from './context.js'
-import type { OutputColumn } from '../bind/environment.js'
-import { fail, perhaps, unsupported } from '../bind/fail.js'
-import { objectName } from '../bind/object-name.js'
-import { bindQuery } from '../bind/query.js'
+import { planFlow } from './flow-plan.js'
+import { planQuery } from './query-plan.js'
 
 export function compileQuery(query: tree.Query, context: CompileContext): Compiled {
   const bound = bindQuery(query, environmentOf(context))

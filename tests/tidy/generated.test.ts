@@ -11,7 +11,18 @@ let folder = ''
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-generated-'))
   const manifest = join(root, 'native', 'Cargo.toml')
-  const args = ['run', '--quiet', '--release', '--manifest-path', manifest, '-p', 'millrace-expr', '--example', 'generate', folder]
+  const args = [
+    'run',
+    '--quiet',
+    '--release',
+    '--manifest-path',
+    manifest,
+    '-p',
+    'millrace-expr',
+    '--example',
+    'generate',
+    folder,
+  ]
   execFileSync('cargo', args, { stdio: ['ignore', 'inherit', 'inherit'] })
 }, 1_200_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -26,6 +37,7 @@ it('the SQLSTATE tables of both sides are equal', () => {
   const rust = [...read('native/crates/base/src/error.rs').matchAll(/^ {4}(\w+) = "(\w{5})",$/gm)]
   expect(rust.length).toBeGreaterThan(40)
   const camel = (name: string) => name[0]!.toLowerCase() + name.slice(1)
-  const normal = (entries: [string, string][]) => entries.map(([n, c]) => `${n.toLowerCase().replaceAll('_', '')} ${c}`).sort()
+  const normal = (entries: [string, string][]) =>
+    entries.map(([n, c]) => `${n.toLowerCase().replaceAll('_', '')} ${c}`).sort()
   expect(normal(Object.entries(Code))).toEqual(normal(rust.map((m) => [camel(m[1]!), m[2]!])))
 })

@@ -14,7 +14,20 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
   ['sql/bind', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/syntax', 'sql/logical']],
   ['sql/rewrite', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/logical']],
   ['sql/incremental', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/logical']],
-  ['sql/compile', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/syntax', 'sql/logical', 'sql/bind', 'sql/rewrite', 'sql/incremental']],
+  [
+    'sql/compile',
+    [
+      'sql/contract',
+      'sql/types',
+      'sql/diag',
+      'sql/catalog',
+      'sql/syntax',
+      'sql/logical',
+      'sql/bind',
+      'sql/rewrite',
+      'sql/incremental',
+    ],
+  ],
   ['sql/', ['sql/']],
   ['src/values', ['sql/', 'node:']],
   ['src/native', ['sql/', 'src/values', 'node:', 'apache-arrow', 'msgpackr']],
@@ -25,11 +38,29 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
   ['src/', ['sql/', 'src/', 'node:', 'apache-arrow', 'msgpackr']],
   ['examples/', ['examples/', 'src/', 'sql/', 'node:', 'apache-arrow', 'kafkajs']],
   ['bench/', ['bench/', 'examples/', 'src/', 'sql/', 'node:', 'apache-arrow', 'kafkajs', '@duckdb/node-api']],
-  ['tests/', ['tests/', 'bench/', 'examples/', 'src/', 'sql/', 'node:', 'vitest', 'apache-arrow', 'msgpackr', 'kafkajs', 'onnxruntime-web', '@duckdb/node-api', 'chevrotain']],
+  [
+    'tests/',
+    [
+      'tests/',
+      'bench/',
+      'examples/',
+      'src/',
+      'sql/',
+      'node:',
+      'vitest',
+      'apache-arrow',
+      'msgpackr',
+      'kafkajs',
+      'onnxruntime-web',
+      '@duckdb/node-api',
+      'chevrotain',
+    ],
+  ],
   ['vitest.config', ['vitest']],
 ]
 
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\n\}\s*from\s*['"]([^'"]+)['"]/g
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\b[^'"\n]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\n\}\s*from\s*['"]([^'"]+)['"]/g
 
 function importsOf(path: string): string[] {
   return [...read(path).matchAll(IMPORT)].map((m) => {

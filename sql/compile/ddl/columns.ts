@@ -1,9 +1,5 @@
 /** Column definitions: types, NOT NULL, defaults, primary key and watermark. */
-import type { ColumnDef, Expr, Watermark } from '../../contract/plan.generated.js'
-import { suggest } from '../../diag/suggest.js'
-import { column } from '../../logical/expr.js'
-import type * as tree from '../../syntax/tree.js'
-import { INTERVAL, typeName } from '../../types/data-type.js'
+
 import { coerce } from '../../bind/coerce.js'
 import { constantMicroseconds } from '../../bind/constants.js'
 import type { Environment } from '../../bind/environment.js'
@@ -13,6 +9,11 @@ import { checkLength } from '../../bind/object-name.js'
 import { EMPTY_SCOPE } from '../../bind/scope.js'
 import type { Stage } from '../../bind/stage.js'
 import { bindType, lengthOf, PLAIN_NUMERIC } from '../../bind/type-name.js'
+import type { ColumnDef, Expr, Watermark } from '../../contract/plan.generated.js'
+import { suggest } from '../../diag/suggest.js'
+import { column } from '../../logical/expr.js'
+import type * as tree from '../../syntax/tree.js'
+import { INTERVAL, typeName } from '../../types/data-type.js'
 
 /** PostgreSQL's limit. */
 const COLUMNS_MAX = 1600

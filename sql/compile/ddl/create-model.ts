@@ -1,8 +1,9 @@
 /** CREATE MODEL: the engine reads the file, checks it and fills in its bytes and number of features. */
-import type { CreateModel } from '../../syntax/tree.js'
-import type { CompileContext, DdlCompiled } from '../context.js'
+
 import { fail } from '../../bind/fail.js'
 import { newName } from '../../bind/object-name.js'
+import type { CreateModel } from '../../syntax/tree.js'
+import type { CompileContext, DdlCompiled } from '../context.js'
 import { created } from './create-table.js'
 import { whenTaken } from './existing.js'
 import { Options } from './options.js'

@@ -1,11 +1,11 @@
 /** CREATE SINK: a relation's changes to a Kafka topic, keyed. */
 
+import { fail, perhaps, unsupported } from '../../bind/fail.js'
+import { newName, objectName } from '../../bind/object-name.js'
 import { columnsOf, hasRows, kindName, primaryKeyOf } from '../../catalog/catalog.js'
 import type { Definition } from '../../contract/plan.generated.js'
 import type { CreateSink } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { fail, perhaps, unsupported } from '../../bind/fail.js'
-import { newName, objectName } from '../../bind/object-name.js'
 import { columnAt } from './columns.js'
 import { checkFormat } from './create-source.js'
 import { created } from './create-table.js'

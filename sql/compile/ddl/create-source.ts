@@ -1,10 +1,11 @@
 /** CREATE SOURCE: a stream that Kafka fills, and beside it the stream of what could not be decoded. */
+
+import { fail, unsupported } from '../../bind/fail.js'
+import { checkLength, newName } from '../../bind/object-name.js'
 import { DEAD_LETTER_FIELDS } from '../../catalog/dead-letters.js'
 import type { ColumnDef, Definition, StartupMode } from '../../contract/plan.generated.js'
 import type { CreateSource, Format } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
-import { fail, unsupported } from '../../bind/fail.js'
-import { checkLength, newName } from '../../bind/object-name.js'
 import { bindColumns, bindWatermark } from './columns.js'
 import { whenTaken } from './existing.js'
 import { kafkaOptions } from './kafka.js'

@@ -1,9 +1,10 @@
 /** CREATE TABLE and CREATE STREAM. */
+
+import { fail, unsupported } from '../../bind/fail.js'
+import { newName } from '../../bind/object-name.js'
 import type { DefinitionKind } from '../../contract/plan.generated.js'
 import type { CreateStream, CreateTable } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
-import { fail, unsupported } from '../../bind/fail.js'
-import { newName } from '../../bind/object-name.js'
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
 import { whenTaken } from './existing.js'
 import { Options } from './options.js'

@@ -1,12 +1,13 @@
 /** CREATE VIEW and CREATE MATERIALIZED VIEW. */
-import type { DefinitionKind, Field } from '../../contract/plan.generated.js'
-import { planFlow } from '../flow-plan.js'
-import type { CreateView } from '../../syntax/tree.js'
-import { type CompileContext, type DdlCompiled, environmentOf } from '../context.js'
+
 import type { BoundQuery } from '../../bind/environment.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, newName } from '../../bind/object-name.js'
 import { bindQuery } from '../../bind/query.js'
+import type { DefinitionKind, Field } from '../../contract/plan.generated.js'
+import type { CreateView } from '../../syntax/tree.js'
+import { type CompileContext, type DdlCompiled, environmentOf } from '../context.js'
+import { planFlow } from '../flow-plan.js'
 import { created } from './create-table.js'
 import { whenTaken } from './existing.js'
 import { Options } from './options.js'

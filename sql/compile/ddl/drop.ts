@@ -1,11 +1,11 @@
 /** DROP: by kind, with what depends on it (CASCADE) or not at all (RESTRICT). */
 
+import { fail } from '../../bind/fail.js'
+import { objectName } from '../../bind/object-name.js'
 import { kindName } from '../../catalog/catalog.js'
 import type { Definition } from '../../contract/plan.generated.js'
 import type { Drop, Name } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { fail } from '../../bind/fail.js'
-import { objectName } from '../../bind/object-name.js'
 
 export function drop(statement: Drop, context: CompileContext): DdlCompiled {
   const notices: string[] = []

@@ -1,8 +1,9 @@
 /** A name that is taken: IF NOT EXISTS makes a notice of it, otherwise it is an error. */
+
+import { fail, unsupported } from '../../bind/fail.js'
 import { kindName } from '../../catalog/catalog.js'
 import type { Span } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { fail, unsupported } from '../../bind/fail.js'
 
 interface Creation {
   readonly orReplace: boolean

@@ -1,6 +1,7 @@
 /** The Kafka options that sources and sinks share. */
-import type { Option, Span } from '../../syntax/tree.js'
+
 import { fail, unsupported } from '../../bind/fail.js'
+import type { Option, Span } from '../../syntax/tree.js'
 import { Options } from './options.js'
 
 const BROKERS = ['properties.bootstrap.server', 'properties.bootstrap.servers'] as const

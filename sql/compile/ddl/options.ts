@@ -1,7 +1,8 @@
 /** WITH (key = value): known keys only, each once, so that a misspelled option is an error and not a default. */
+
+import { fail } from '../../bind/fail.js'
 import { suggest } from '../../diag/suggest.js'
 import type { Option } from '../../syntax/tree.js'
-import { fail } from '../../bind/fail.js'
 
 export class Options {
   readonly #given = new Map<string, Option>()

@@ -1,14 +1,15 @@
 /** EXPLAIN: the plan of a statement as text, one line a row; for a view also what state each operator keeps. */
-import { type CompileContext, type Compiled, environmentOf, textFields } from '../context.js'
-import { viewColumns } from '../ddl/create-view.js'
-import { Options } from '../ddl/options.js'
+
 import { unsupported } from '../../bind/fail.js'
 import { bindQuery } from '../../bind/query.js'
 import { stateOf } from '../../incremental/state.js'
 import { printExpr, printRel } from '../../logical/print.js'
+import type { CreateView, Explain, Query } from '../../syntax/tree.js'
+import { type CompileContext, type Compiled, environmentOf, textFields } from '../context.js'
+import { viewColumns } from '../ddl/create-view.js'
+import { Options } from '../ddl/options.js'
 import { planFlow } from '../flow-plan.js'
 import { planQuery } from '../query-plan.js'
-import type { CreateView, Explain, Query } from '../../syntax/tree.js'
 
 /** `again` compiles the statements whose plans are in their commands. */
 export function explain(

@@ -1,6 +1,5 @@
 /** SHOW and DESCRIBE: the catalog as rows of text. */
 
-import { type CompileContext, type Compiled, textFields } from '../context.js'
 import { fail } from '../../bind/fail.js'
 import { objectName } from '../../bind/object-name.js'
 import { columnsOf, hasRows, kindName, type ObjectKind, primaryKeyOf } from '../../catalog/catalog.js'
@@ -8,6 +7,7 @@ import type { Definition } from '../../contract/plan.generated.js'
 import { printExpr } from '../../logical/print.js'
 import type { Describe, Show } from '../../syntax/tree.js'
 import { typeName } from '../../types/data-type.js'
+import { type CompileContext, type Compiled, textFields } from '../context.js'
 
 const KINDS: Record<Exclude<Show['what'], 'all' | 'setting'>, readonly ObjectKind[]> = {
   tables: ['table'],

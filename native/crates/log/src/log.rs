@@ -229,6 +229,10 @@ impl Log {
                 let end = entries.partition_point(|entry| entry.frame.epoch <= as_of).max(start);
                 ScanSource::Stream {
                     journal: self.journal.clone(),
+                    #[expect(
+                        clippy::unnecessary_to_owned,
+                        reason = "the scan outlives the lock that guards the entries"
+                    )]
                     entries: entries[start..end].to_vec().into_iter(),
                     schema: stored.schema.clone(),
                     projection,

@@ -149,10 +149,9 @@ impl TableState {
                     .map_err(|e| Error::internal(format!("could not filter rows: {e}")))?
             }
         };
-        let mut id = self.rows;
-        for (_, key) in keys.iter().enumerate().filter(|(row, _)| weight(*row) > 0) {
+        let added = keys.iter().enumerate().filter(|(row, _)| weight(*row) > 0);
+        for (id, (_, key)) in (self.rows..).zip(added) {
             self.link(key.as_ref(), id);
-            id += 1;
         }
         let count = inserted.num_rows();
         if count > 0 {

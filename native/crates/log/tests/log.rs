@@ -1,4 +1,5 @@
 //! The log against a plain model: commits of random rows, reopening, torn tails and flipped bits.
+#![expect(clippy::print_stdout, reason = "a random test prints its seed")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
