@@ -16,12 +16,23 @@ import { Code } from './diag/codes.js'
 import { SqlError } from './diag/error.js'
 import type { Statement } from './syntax/tree.js'
 
+// All that `src` may use of the planner: the contract's types, errors, and the text of values.
 export type { Catalog } from './catalog/catalog.js'
 export { createCatalog, createCatalog as catalogOf } from './catalog/catalog.js'
 export type { CompileContext, Compiled, DdlCompiled } from './compile/context.js'
+export type * from './contract/plan.generated.js'
+export { PLAN_VERSION } from './contract/plan.generated.js'
+export { Code } from './diag/codes.js'
 export { SqlError } from './diag/error.js'
 export { isComplete, type ParsedScript, type ParsedStatement, parseScript } from './syntax/script.js'
+export { split } from './syntax/split.js'
 export type { Statement } from './syntax/tree.js'
+export { typeName } from './types/data-type.js'
+export { floorDivide, formatDate, formatTime, formatTimestamp } from './types/date-time.js'
+export { formatDecimal, parseDecimal, precisionOf, rescale } from './types/decimal.js'
+export { formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
+export { INTEGER_LIMITS, printLiteral } from './types/literal.js'
+export { parseValue } from './types/parse-value.js'
 
 /** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
 export function compile(statement: Statement, context: CompileContext): Compiled {

@@ -1,6 +1,6 @@
 /** The public API of Millrace: what `import … from 'millrace'` gives. Nothing else of the package is meant to be imported. */
 
-export type { DataType, Field } from '../sql/contract/plan.generated.js'
+export type { DataType, Field } from '../sql/index.js'
 export { Appender, type AppenderOptions, type AppendRow } from './api/appender.js'
 export { type CallOptions, Database, type OpenOptions, open, type SubscribeOptions } from './api/database.js'
 export type { Parameter } from './api/parameters.js'

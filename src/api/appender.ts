@@ -1,8 +1,7 @@
 /** The fast way in: rows are gathered into columns in JavaScript's memory and appended as Arrow, a batch a commit. The engine
  *  is called once a batch, never for a row. */
 import { Field as ArrowField, type Data, RecordBatchStreamWriter, Schema, type Table } from 'apache-arrow'
-import type { Append, ConflictAction, Definition } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import { type Append, Code, type ConflictAction, type Definition } from '../../sql/index.js'
 import { columnsOf, defaultOf } from '../catalog/describe.js'
 import { arrowType, BatchWriter, columnFrom, writeBatch } from '../native/column-writer.js'
 import { closed, MillraceError, toMillraceError } from '../native/errors.js'

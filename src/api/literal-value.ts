@@ -1,5 +1,5 @@
 /** A typed constant as the JavaScript value that the appender takes: a column's default, put into rows that leave it out. */
-import type { Literal } from '../../sql/contract/plan.generated.js'
+import type { Literal } from '../../sql/index.js'
 
 export function literalValue(literal: Literal): unknown {
   switch (literal.type) {

@@ -1,11 +1,9 @@
 /** JavaScript values as typed constants of a statement. They are bound, never spliced into the text. */
-import type { Literal } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import { Code, INTEGER_LIMITS, type Literal, precisionOf } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
 import { Decimal } from '../values/decimal.js'
 import { epochMicroseconds } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
-import { INTEGER_LIMITS, precisionOf } from '../values/sql-types.js'
 
 export type Parameter = null | undefined | boolean | number | bigint | string | Date | Uint8Array | Decimal | Interval
 

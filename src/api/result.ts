@@ -1,6 +1,6 @@
 /** What a statement gave. Rows stay Arrow until they are asked for as objects, as arrays, or as an Arrow table. */
 import { type RecordBatch, Table } from 'apache-arrow'
-import type { Field } from '../../sql/contract/plan.generated.js'
+import type { Field } from '../../sql/index.js'
 import type { Outcome } from '../engine/session.js'
 import { columnReaders, readBatches, rowMaker, type ValueReader } from '../native/arrow.js'
 import { BatchWriter } from '../native/column-writer.js'

@@ -1,7 +1,7 @@
 /** The changes of a query, epoch by epoch. It pulls only when asked: the engine holds a slow reader's changes together
  *  instead of queueing them, so that no subscriber makes memory grow. */
 import type { RecordBatch } from 'apache-arrow'
-import type { Field } from '../../sql/contract/plan.generated.js'
+import type { Field } from '../../sql/index.js'
 import { columnReader, columnReaders, readBatches, rowMaker } from '../native/arrow.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import type { Delivery, NativeSubscription } from '../native/native.js'

@@ -1,6 +1,5 @@
 /** A catalog object as the public API and the REPL show it: names and types as text, no ids, no plans. */
-import type { ColumnDef, Definition, Expr, Field } from '../../sql/contract/plan.generated.js'
-import { typeName } from '../values/sql-types.js'
+import { type ColumnDef, type Definition, type Expr, type Field, typeName } from '../../sql/index.js'
 import { printDefault } from './print-default.js'
 
 export type CatalogKind = Definition['object']['kind']

@@ -1,6 +1,5 @@
 /** A column's default as SQL, for people. Defaults have no columns, so they are small. */
-import type { Expr } from '../../sql/contract/plan.generated.js'
-import { printLiteral, typeName } from '../values/sql-types.js'
+import { type Expr, printLiteral, typeName } from '../../sql/index.js'
 
 export function printDefault(expr: Expr): string {
   switch (expr.op) {

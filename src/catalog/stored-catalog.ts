@@ -1,8 +1,6 @@
 /** The catalog as the engine has it, read whole and never changed: a DDL statement makes the session read a new one. */
 
-import { type Catalog, createCatalog } from '../../sql/catalog/catalog.js'
-import type { Definition } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import { type Catalog, Code, createCatalog, type Definition } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
 import { type CatalogEntry, describe } from './describe.js'
 

@@ -1,7 +1,7 @@
 /** Reads the file of CREATE MODEL: the one file that a statement names and that JavaScript, not the engine, opens. */
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { Code } from '../../sql/diag/codes.js'
+import { Code } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
 
 /** A model goes whole into one commit of the journal. */

@@ -1,13 +1,16 @@
 /** One user's way through the engine: text is parsed and compiled against the newest catalog, and its command is run. */
 import {
+  Code,
   type Command,
+  type Compiled,
+  compile,
   type Definition,
   type Field,
   type Literal,
   PLAN_VERSION,
-} from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
-import { type Compiled, compile, parseScript, type Statement } from '../../sql/index.js'
+  parseScript,
+  type Statement,
+} from '../../sql/index.js'
 import { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'

@@ -1,5 +1,5 @@
 /** The rows of EXPLAIN and SHOW, which come as text from sql/, in the form of all other rows. */
-import type { Field } from '../../sql/contract/plan.generated.js'
+import type { Field } from '../../sql/index.js'
 import { BatchWriter } from '../native/column-writer.js'
 
 export function textRows(fields: readonly Field[], rows: readonly (readonly (string | null)[])[]): Uint8Array {

@@ -2,13 +2,11 @@
  *  Values are read from Arrow's buffers, not by arrow-js's getters: those give NUMERIC and TIMESTAMPTZ as numbers that
  *  lose digits. */
 import { type Data, type RecordBatch, RecordBatchReader, Table } from 'apache-arrow'
-import type { DataType } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import { Code, type DataType, formatDate, formatTime, formatTimestamp } from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import type { Value } from '../values/format.js'
 import { Instant } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
-import { formatDate, formatTime, formatTimestamp } from '../values/sql-types.js'
 import { MillraceError } from './errors.js'
 
 /** Reads one value of a column; NULL is null. */

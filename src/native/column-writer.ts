@@ -25,8 +25,7 @@ import {
   TimeUnit,
   Utf8,
 } from 'apache-arrow'
-import type { DataType } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import { Code, type DataType } from '../../sql/index.js'
 import { convert } from './convert.js'
 import { MillraceError } from './errors.js'
 

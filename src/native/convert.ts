@@ -1,10 +1,16 @@
 /** One JavaScript value to the number or bytes that Arrow stores for a SQL type. What does not fit is refused with the
  *  column's name; nothing is rounded but a NUMERIC to its scale, as PostgreSQL does. */
-import type { DataType } from '../../sql/contract/plan.generated.js'
-import { Code } from '../../sql/diag/codes.js'
+import {
+  Code,
+  type DataType,
+  INTEGER_LIMITS,
+  type IntervalParts,
+  type Literal,
+  parseValue,
+  typeName,
+} from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import { epochMicroseconds } from '../values/instant.js'
-import { INTEGER_LIMITS, type IntervalParts, parseValue, typeName } from '../values/sql-types.js'
 import { MillraceError } from './errors.js'
 
 /** Fifteen digits of a double are its decimal text. */
@@ -115,10 +121,7 @@ function decimalOf(value: string | bigint, type: DataType, column: string): Deci
   }
 }
 
-type LiteralOf<T extends DataType['type']> = Extract<
-  import('../../sql/contract/plan.generated.js').Literal,
-  { type: T }
->
+type LiteralOf<T extends DataType['type']> = Extract<Literal, { type: T }>
 
 /** A text as the SQL literal of that type would be read. */
 function parsed<T extends 'date' | 'time' | 'timestamp' | 'timestamptz' | 'interval'>(

@@ -1,6 +1,6 @@
 /** MessagePack for the binding, with the one setting that the Rust side reads: plain maps, and nil for undefined. */
 import { Packr } from 'msgpackr'
-import type { Append, Command, Definition } from '../../sql/contract/plan.generated.js'
+import type { Append, Command, Definition } from '../../sql/index.js'
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true })
 const unpackr = new Packr({ useRecords: false, int64AsType: 'bigint' })

@@ -1,6 +1,5 @@
 /** The one error class of the public API. SQL text, the engine and the API itself all end here. */
-import { Code } from '../../sql/diag/codes.js'
-import { SqlError } from '../../sql/diag/error.js'
+import { Code, SqlError } from '../../sql/index.js'
 
 export interface ErrorParts {
   readonly detail?: string | undefined

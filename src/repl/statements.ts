@@ -1,5 +1,5 @@
 /** Input as it comes (lines of a terminal, chunks of a pipe) to whole statements and backslash commands. */
-import { split } from '../../sql/syntax/split.js'
+import { split } from '../../sql/index.js'
 
 export type Input =
   | { readonly kind: 'statement'; readonly text: string }

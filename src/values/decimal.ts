@@ -1,5 +1,5 @@
 /** NUMERIC in JavaScript: an integer and a scale, so that no digit is lost. It becomes a double only when asked. */
-import { formatDecimal, parseDecimal, rescale } from './sql-types.js'
+import { formatDecimal, parseDecimal, rescale } from '../../sql/index.js'
 
 export class Decimal {
   /** The value times 10^scale. */

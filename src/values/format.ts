@@ -1,5 +1,5 @@
 /** PostgreSQL's text output of a value, as psql and its drivers show it. */
-import type { DataType } from '../../sql/contract/plan.generated.js'
+import type { DataType } from '../../sql/index.js'
 import type { Decimal } from './decimal.js'
 import { Instant } from './instant.js'
 import type { Interval } from './interval.js'

@@ -1,5 +1,5 @@
 /** TIMESTAMPTZ in JavaScript: a `Date`, so that all code that takes one works, which keeps its microseconds. */
-import { floorDivide, formatTimestamp } from './sql-types.js'
+import { floorDivide, formatTimestamp } from '../../sql/index.js'
 
 export class Instant extends Date {
   /** Microseconds since 1970-01-01 00:00 UTC: the exact value. */

@@ -1,5 +1,5 @@
 /** INTERVAL in JavaScript. Months, days and microseconds stay apart: a month has no fixed days, a day no fixed hours. */
-import { formatInterval, parseInterval } from './sql-types.js'
+import { formatInterval, parseInterval } from '../../sql/index.js'
 
 export class Interval {
   readonly months: number

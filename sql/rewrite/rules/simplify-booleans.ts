@@ -1,6 +1,6 @@
-/** AND, OR, NOT and CASE over constants, `NOT NOT x`, `NOT (x OR y)`, `x AND x`. Why: what is left are conditions that other rules can move.
- *  Three-valued throughout: `x OR NOT x` is no constant, as x may be NULL. `FALSE AND x` drops x together with an error that it
- *  might have raised, as in PostgreSQL. */
+/** AND, OR, NOT and CASE over constants, `NOT NOT x`, `NOT (x OR y)`, `x AND x`. Why: what is left are conditions that
+ *  other rules can move. Three-valued throughout: `x OR NOT x` is no constant, as x may be NULL. `FALSE AND x` drops x
+ *  together with an error that it might have raised, as in PostgreSQL. */
 import type { BinaryOp, Expr } from '../../contract/plan.generated.js'
 import { compare, exprKey, FALSE_EXPR, isFalse, isTrue, rewrite, TRUE_EXPR } from '../../logical/expr.js'
 import { mapExprs } from '../../logical/rel.js'
