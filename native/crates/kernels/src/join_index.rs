@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 use millrace_base::Result;
 
 use crate::NO_ROW;
+use crate::chunks::Chunks;
 use crate::group_table::GroupTable;
 
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct JoinIndex {
     /// By group: the newest row.
     heads: Vec<u32>,
     /// By row: the neighbours in its group's chain and the group.
-    links: Vec<Link>,
+    links: Chunks<Link>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +57,7 @@ fn null_keys(keys: &[ArrayRef]) -> Option<NullBuffer> {
 
 impl JoinIndex {
     pub fn new(key_types: &[DataType]) -> Result<Self> {
-        Ok(Self { keys: GroupTable::new(key_types)?, heads: Vec::new(), links: Vec::new() })
+        Ok(Self { keys: GroupTable::new(key_types)?, heads: Vec::new(), links: Chunks::new() })
     }
 
     /// Adds rows: `rows[i]` has the key in row i of `keys`. A row already indexed stays where it is.
@@ -64,19 +65,17 @@ impl JoinIndex {
         let nulls = null_keys(keys);
         let groups = self.keys.intern(keys, rows.len())?;
         self.heads.resize(self.keys.capacity(), NO_ROW);
-        if let Some(&highest) = rows.iter().max()
-            && highest as usize >= self.links.len()
-        {
-            self.links.resize(highest as usize + 1, UNLINKED);
+        if let Some(&highest) = rows.iter().max() {
+            self.links.fill_to(highest as usize + 1, UNLINKED);
         }
         for (i, (&row, &group)) in rows.iter().zip(&groups).enumerate() {
-            if nulls.as_ref().is_some_and(|n| n.is_null(i)) || self.links[row as usize].group != NO_ROW {
+            if nulls.as_ref().is_some_and(|n| n.is_null(i)) || self.links.get(row).group != NO_ROW {
                 continue;
             }
             let next = std::mem::replace(&mut self.heads[group as usize], row);
-            self.links[row as usize] = Link { next, previous: NO_ROW, group };
+            self.links.set(row, Link { next, previous: NO_ROW, group });
             if next != NO_ROW {
-                self.links[next as usize].previous = row;
+                self.links.get_mut(next).previous = row;
             }
         }
         Ok(())
@@ -84,19 +83,40 @@ impl JoinIndex {
 
     /// Takes a row out; a key without rows is forgotten.
     pub fn remove(&mut self, row: u32) {
-        let Some(link) = self.links.get(row as usize).copied().filter(|l| l.group != NO_ROW) else { return };
+        if row as usize >= self.links.len() {
+            return;
+        }
+        let link = self.links.get(row);
+        if link.group == NO_ROW {
+            return;
+        }
         if link.previous == NO_ROW {
             self.heads[link.group as usize] = link.next;
         } else {
-            self.links[link.previous as usize].next = link.next;
+            self.links.get_mut(link.previous).next = link.next;
         }
         if link.next != NO_ROW {
-            self.links[link.next as usize].previous = link.previous;
+            self.links.get_mut(link.next).previous = link.previous;
         }
-        self.links[row as usize] = UNLINKED;
+        self.links.set(row, UNLINKED);
         if self.heads[link.group as usize] == NO_ROW {
             self.keys.release(link.group);
         }
+    }
+
+    /// The group of each row's key, `NO_ROW` for keys that no row has.
+    pub fn groups(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+        self.keys.find(keys, rows)
+    }
+
+    /// A group's newest row.
+    pub fn newest(&self, group: u32) -> u32 {
+        self.heads.get(group as usize).copied().unwrap_or(NO_ROW)
+    }
+
+    /// The row of the same group that came before this one.
+    pub fn older(&self, row: u32) -> u32 {
+        self.links.get(row).next
     }
 
     /// All matches of the probing rows.
@@ -112,7 +132,7 @@ impl JoinIndex {
             while stored != NO_ROW {
                 pairs.probe.push(row as u32);
                 pairs.stored.push(stored);
-                stored = self.links[stored as usize].next;
+                stored = self.links.get(stored).next;
             }
         }
         Ok(pairs)

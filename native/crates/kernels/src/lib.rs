@@ -1,10 +1,13 @@
 //! Slices and arrays in, slices and arrays out: what queries (`exec`) and views (`flow`) compute with, so that a view
 //! is its query by construction. No I/O, no threads, no clock.
 //!
-//! Start at `group_table.rs` (keys → dense ids), `row_store.rs` (rows in slots), `accumulator.rs` (aggregates) and
+//! Start at `group_table.rs` (keys → dense ids), `batch_store.rs` (rows in slots), `accumulator.rs` (aggregates) and
 //! `window/` (window functions).
 
 mod accumulator;
+mod batch_store;
+mod chunks;
+mod consolidate;
 mod distinct;
 mod exact;
 mod extreme;
@@ -13,7 +16,7 @@ mod hash;
 mod join_index;
 mod order;
 mod raw;
-mod row_multiset;
+mod row_finder;
 mod row_store;
 mod sums;
 #[cfg(test)]
@@ -22,6 +25,9 @@ mod time_window;
 mod window;
 
 pub use accumulator::{Accumulator, AggregateKind};
+pub use batch_store::BatchStore;
+pub use chunks::Chunks;
+pub use consolidate::consolidate;
 pub use distinct::DistinctSet;
 pub use exact::{ExactSum, fixed_of_float, fixed_to_float};
 pub use group_table::GroupTable;
@@ -29,8 +35,7 @@ pub use hash::{hash_columns, mix};
 pub use join_index::{JoinIndex, Pairs};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, normalized, sortable_i64};
-pub use row_multiset::{RowMultiset, consolidate};
-pub use row_store::RowStore;
+pub use row_finder::RowFinder;
 pub use time_window::{TimeWindows, assign_windows};
 pub use window::{
     BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,

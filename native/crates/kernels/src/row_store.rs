@@ -1,58 +1,19 @@
-//! Rows in numbered slots, column by column, for state that lives long: a slot keeps its number until it is freed, and
-//! a freed slot is used again. Gathering any slots gives Arrow columns. Rows are copied in, so that one row does not
-//! keep the batch alive with which it came; chunks grow without moving what is there, so that no insert stalls.
+//! Rows in numbered slots, column by column, for keys that live long: a slot keeps its number until it is freed, and a
+//! freed slot is used again. Gathering any slots gives Arrow columns. Rows are copied in: keys are short, and a few new
+//! ones in a batch must not keep it alive. Chunks grow without moving what is there, so that no insert stalls.
 
 use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
-use crate::raw::{RawColumn, Words, array_of_bits, array_of_bytes, array_of_i128, array_of_words, sortable_of_word};
+use crate::chunks::Chunks;
+use crate::raw::{RawColumn, Words, array_of_bits, array_of_bytes, array_of_i128, array_of_words};
 use crate::{NO_ROW, too_many_rows};
 
-const CHUNK_BITS: u32 = 13;
-const CHUNK: usize = 1 << CHUNK_BITS;
-const CHUNK_MASK: u32 = CHUNK as u32 - 1;
 /// Texts up to this length live in the slot itself.
 const INLINE_MAX: usize = 12;
 const BLOCK_BYTES: usize = 1 << 20;
-
-#[derive(Debug, Default)]
-pub(crate) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
-}
-
-impl<T: Copy> Chunks<T> {
-    fn new() -> Self {
-        Self { chunks: Vec::new() }
-    }
-
-    #[inline]
-    fn get(&self, slot: u32) -> T {
-        self.chunks[(slot >> CHUNK_BITS) as usize][(slot & CHUNK_MASK) as usize]
-    }
-
-    /// Sets a slot, or appends it when it is the next one.
-    #[inline]
-    fn set(&mut self, slot: u32, value: T) {
-        let (chunk, at) = ((slot >> CHUNK_BITS) as usize, (slot & CHUNK_MASK) as usize);
-        if chunk == self.chunks.len() {
-            // The first chunk of a small state grows as needed; later ones are known to fill up.
-            self.chunks.push(if chunk == 0 { Vec::new() } else { Vec::with_capacity(CHUNK) });
-        }
-        let chunk = &mut self.chunks[chunk];
-        if at == chunk.len() { chunk.push(value) } else { chunk[at] = value }
-    }
-
-    #[inline]
-    fn get_ref(&self, slot: u32) -> &T {
-        &self.chunks[(slot >> CHUNK_BITS) as usize][(slot & CHUNK_MASK) as usize]
-    }
-
-    fn gather(&self, slots: &[u32], missing: T) -> Vec<T> {
-        slots.iter().map(|&s| if s == NO_ROW { missing } else { self.get(s) }).collect()
-    }
-}
 
 /// Long values in blocks; the slot holds length and place, or the short value itself.
 #[derive(Debug, Default)]
@@ -177,21 +138,9 @@ impl RowStore {
         self.slots as usize - self.free.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Every slot is below this number.
     pub fn slots(&self) -> usize {
         self.slots as usize
-    }
-
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
-
-    pub fn data_type(&self, column: usize) -> &DataType {
-        &self.columns[column].data_type
     }
 
     /// Copies the listed rows in; gives their slots, in the order of the rows.
@@ -229,11 +178,7 @@ impl RowStore {
         self.free.push(slot);
     }
 
-    /// One column of the listed slots; `NO_ROW` gives NULL.
-    pub fn gather(&self, column: usize, slots: &[u32]) -> Result<ArrayRef> {
-        self.columns[column].gather(slots, slots.contains(&NO_ROW))
-    }
-
+    /// The listed slots; `NO_ROW` gives NULLs.
     pub fn gather_all(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         let missing = slots.contains(&NO_ROW);
         self.columns.iter().map(|c| c.gather(slots, missing)).collect()
@@ -243,57 +188,6 @@ impl RowStore {
     #[inline]
     pub fn same(&self, slot: u32, columns: &[RawColumn], row: usize) -> bool {
         self.columns.iter().zip(columns).all(|(stored, column)| stored.same(slot, column, row))
-    }
-
-    #[inline]
-    pub fn is_valid(&self, column: usize, slot: u32) -> bool {
-        self.columns[column].is_valid(slot)
-    }
-
-    /// A fixed-width value of at most eight bytes, sign-extended; floats as their bits.
-    #[inline]
-    pub fn word(&self, column: usize, slot: u32) -> i64 {
-        match &self.columns[column].values {
-            Values::W1(c) => i64::from(c.get(slot)),
-            Values::W2(c) => i64::from(c.get(slot)),
-            Values::W4(c) => i64::from(c.get(slot)),
-            Values::W8(c) => c.get(slot),
-            Values::W16(c) => c.get(slot) as i64,
-            Values::Bytes(_) => 0,
-        }
-    }
-
-    /// As `sortable_i64` of the column.
-    #[inline]
-    pub fn sortable(&self, column: usize, slot: u32) -> i64 {
-        sortable_of_word(&self.columns[column].data_type, self.word(column, slot))
-    }
-
-    /// A float column's value as a double.
-    #[inline]
-    pub fn float(&self, column: usize, slot: u32) -> f64 {
-        let word = self.word(column, slot);
-        match self.columns[column].data_type {
-            DataType::Float32 => f64::from(f32::from_bits(word as u32)),
-            _ => f64::from_bits(word as u64),
-        }
-    }
-
-    /// A text or byte string.
-    pub fn bytes(&self, column: usize, slot: u32) -> &[u8] {
-        match &self.columns[column].values {
-            Values::Bytes(c) => c.resolve(c.views.get_ref(slot)),
-            _ => &[],
-        }
-    }
-
-    /// A numeric's unscaled value, or an interval's raw bits.
-    #[inline]
-    pub fn wide(&self, column: usize, slot: u32) -> i128 {
-        match &self.columns[column].values {
-            Values::W16(c) => c.get(slot),
-            _ => i128::from(self.word(column, slot)),
-        }
     }
 }
 

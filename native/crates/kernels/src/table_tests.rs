@@ -7,7 +7,8 @@ use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, StringArray, cast::
 use arrow_schema::DataType;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use crate::{GroupTable, JoinIndex, NO_ROW, RawColumn, RowMultiset, RowStore, consolidate};
+use crate::row_store::RowStore;
+use crate::{BatchStore, GroupTable, JoinIndex, NO_ROW, RawColumn, RowFinder, consolidate};
 
 fn rng() -> StdRng {
     let seed: u64 = rand::rng().random();
@@ -130,30 +131,65 @@ fn slots_keep_their_rows() {
 }
 
 #[test]
-fn multisets_and_consolidation_add_up() {
+fn batches_keep_their_rows() {
     let mut rng = rng();
-    let mut multiset = RowMultiset::new(&[DataType::Int64, DataType::Utf8]).unwrap();
-    let mut twin: BTreeMap<Option<i64>, i64> = BTreeMap::new();
+    let mut store = BatchStore::new(&[DataType::Int64, DataType::Utf8]);
+    let mut twin: BTreeMap<u32, Option<i64>> = BTreeMap::new();
+    for round in 0..400 {
+        // Single rows, small batches and large ones; all rows, most of them, a few.
+        let rows = [1, 1, 1, 40, 3000][rng.random_range(0..5)];
+        let values = ints(&mut rng, rows);
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone())), texts(&values)];
+        let share = [1.0, 0.9, 0.2][round % 3];
+        let chosen: Vec<u32> = (0..rows as u32).filter(|_| rng.random_bool(share)).collect();
+        let slots = store.insert(&columns, rows, (share < 1.0).then_some(&chosen)).unwrap();
+        let chosen = if share < 1.0 { chosen } else { (0..rows as u32).collect() };
+        if round % 2 == 0 {
+            let copies: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone()))];
+            store.share(&slots, &copies).unwrap();
+        }
+        assert_eq!(slots.len(), chosen.len());
+        let raw = RawColumn::all(&columns).unwrap();
+        for (slot, row) in slots.into_iter().zip(chosen) {
+            assert!(twin.insert(slot, values[row as usize]).is_none(), "a slot was given twice");
+            assert!(store.same(slot, &raw, row as usize));
+            assert_eq!(store.is_valid(0, slot), values[row as usize].is_some());
+            assert_eq!(store.sortable(0, slot), values[row as usize].unwrap_or(store.word(0, slot)));
+        }
+        let keep = rng.random_range(0..6000);
+        let mut order: Vec<u32> = twin.keys().copied().collect();
+        while order.len() > keep {
+            let gone = order.swap_remove(rng.random_range(0..order.len()));
+            twin.remove(&gone);
+            store.remove(gone).unwrap();
+        }
+        assert_eq!(store.len(), twin.len());
+        let slots: Vec<u32> = twin.keys().copied().chain([NO_ROW]).collect();
+        let values: Vec<Option<i64>> = twin.values().copied().chain([None]).collect();
+        let gathered = store.gather_all(&slots).unwrap();
+        assert_eq!(gathered[0].as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), values);
+        assert_eq!(gathered[1].as_ref(), texts(&values).as_ref());
+
+        let finder = RowFinder::new(&store);
+        let probe: Vec<u32> = twin.keys().copied().take(3).collect();
+        let raw = RawColumn::all(&store.gather_all(&probe).unwrap()).unwrap();
+        for (row, hash) in RowFinder::hashes_of(&raw, probe.len()).into_iter().enumerate() {
+            let found = finder.find(&store, &raw, row, hash).expect("a stored row is found");
+            assert_eq!(twin[&found], twin[&probe[row]]);
+        }
+    }
+    assert!(store.slots() <= 9000, "freed slots are used again");
+}
+
+#[test]
+fn consolidation_adds_up() {
+    let mut rng = rng();
     for _ in 0..200 {
         let values = ints(&mut rng, 20);
         let weights: Vec<i64> = (0..20).map(|_| rng.random_range(-2..3)).collect();
         let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone())), texts(&values)];
-        let slots = multiset.add(&RawColumn::all(&columns).unwrap(), weights.iter().copied(), 20).unwrap();
         let mut sums: BTreeMap<Option<i64>, i64> = BTreeMap::new();
-        for (value, weight) in values.iter().zip(&weights) {
-            *twin.entry(*value).or_default() += weight;
-            *sums.entry(*value).or_default() += weight;
-        }
-        for ((slot, _), value) in slots.iter().zip(&values) {
-            assert_eq!(multiset.count(*slot), twin[value]);
-        }
-        let mut empty: Vec<u32> = slots.iter().map(|s| s.0).filter(|&s| multiset.count(s) == 0).collect();
-        empty.sort_unstable();
-        empty.dedup();
-        empty.into_iter().for_each(|slot| multiset.release(slot));
-        twin.retain(|_, count| *count != 0);
-        assert_eq!(multiset.rows().len(), twin.len());
-
+        values.iter().zip(&weights).for_each(|(value, weight)| *sums.entry(*value).or_default() += weight);
         sums.retain(|_, sum| *sum != 0);
         let kept = consolidate(&columns, &weights).unwrap();
         let (rows, kept) = kept.unwrap_or_else(|| ((0..20).collect(), weights.clone()));

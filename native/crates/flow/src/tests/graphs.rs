@@ -66,6 +66,45 @@ fn what_cannot_be_kept_up_to_date_is_refused() {
     assert_eq!(error.code.sqlstate(), "0A000");
 }
 
+/// A join side finds what is to go among many rows of one key, also once it keeps a table for that.
+#[test]
+fn a_join_forgets_old_rows_of_a_hot_key() {
+    let mut world = World::default();
+    let query = join(JoinKind::Left, scan(TABLES[0]), scan(STREAM), true);
+    let mut graph = Graph::new();
+    graph.add_view(RelationId(100), &query, &ENV).unwrap();
+    let row = |v: i64| (Some(0), Some(v), None, Some(format!("the text of row {v}")), None, None);
+    let mut epoch = 0;
+    let mut step = |relation: RelationId, changed: Vec<(Row, i64)>| {
+        epoch += 1;
+        let rows = world.rows.entry(relation).or_default();
+        for (row, weight) in &changed {
+            (0..*weight).for_each(|_| rows.push(row.clone()));
+            (0..-weight).for_each(|_| {
+                let at = rows.iter().position(|r| r == row).unwrap();
+                rows.remove(at);
+            });
+        }
+        let (rows, weights): (Vec<Row>, Vec<i64>) = changed.into_iter().unzip();
+        graph
+            .step(Epoch(epoch), 0, vec![(relation, ChangeBatch { rows: batch(&rows), weights: Some(weights.into()) })])
+            .unwrap();
+        let failures = graph.take_failures();
+        assert!(failures.is_empty(), "{failures:?}");
+        assert_eq!(contents(&graph.view(RelationId(100)).unwrap()), fresh(&query, &world));
+    };
+    step(STREAM, vec![(row(2_500), 1)]);
+    step(TABLES[0], (0..4_000).map(|v| (row(v), if v % 1_000 == 0 { 3 } else { 1 })).collect());
+    // The oldest first, which is the longest way; some only in part, some with what replaces them.
+    for round in 0..4 {
+        let old = (0..8).map(|v| (row(v * 300 + round), -1));
+        step(TABLES[0], old.chain((0..3).map(|v| (row(10_000 + v), 1))).collect());
+    }
+    step(TABLES[0], vec![(row(1_000), -2), (row(10_001), -4), (row(3_999), -1), (row(10_002), -1), (row(3_999), 1)]);
+    step(STREAM, vec![(row(3_990), 1)]);
+    step(TABLES[0], (3_000..3_900).map(|v| (row(v), if v == 3_000 { -3 } else { -1 })).collect());
+}
+
 /// Small steps do not leave small batches behind, and consolidation keeps what is left whole.
 #[test]
 fn a_store_stays_compact() {

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, SchemaRef};
 use millrace_base::{Error, Result};
 use millrace_expr::Evaluator;
 use millrace_kernels::{
-    BytesKey, GroupTable, IntKey, NO_ROW, OrderKey, Partition, RawColumn, RowStore, SortField, WindowOutput,
+    BatchStore, BytesKey, GroupTable, IntKey, NO_ROW, OrderKey, Partition, RawColumn, SortField, WindowOutput,
     WindowPlan, WindowValues, byte_keys, int_keys,
 };
 
@@ -56,14 +56,14 @@ pub(crate) struct Window<K> {
     setup: Setup,
     /// By plan input: its column in the store.
     places: Vec<usize>,
-    store: RowStore,
+    store: BatchStore,
     ties: Ties,
     table: GroupTable,
     partitions: Vec<Partition<K>>,
 }
 
 struct StoreValues<'a> {
-    store: &'a RowStore,
+    store: &'a BatchStore,
     places: &'a [usize],
 }
 
@@ -129,7 +129,7 @@ impl<K: KeysOf> Window<K> {
         }
         Ok(Self {
             table: GroupTable::new(&Computed::arrow_types(&setup.partition))?,
-            store: RowStore::new(&types)?,
+            store: BatchStore::new(&types),
             ties: Ties::new(&setup.input_types)?,
             partitions: Vec::new(),
             places,
@@ -138,9 +138,9 @@ impl<K: KeysOf> Window<K> {
     }
 
     /// The input's columns, then those arguments that are not columns.
-    fn stored_columns(&self, input: &ChangeBatch, now_us: i64) -> Result<Vec<RawColumn>> {
+    fn stored_columns(&self, input: &ChangeBatch, now_us: i64) -> Result<Vec<ArrayRef>> {
         let width = self.setup.input_types.len();
-        let mut columns = RawColumn::all(input.rows.columns())?;
+        let mut columns = input.rows.columns().to_vec();
         for (argument, _) in self.setup.inputs.iter().zip(&self.places).filter(|(_, place)| **place >= width) {
             let mut values = argument.value.evaluate(&input.rows, now_us)?;
             if let Some(filter) = &argument.filter {
@@ -148,7 +148,7 @@ impl<K: KeysOf> Window<K> {
                     arrow::compute::not(&filter.select(&input.rows, now_us)?).map_err(millrace_kernels::arrow_error)?;
                 values = arrow_select::nullif::nullif(&values, &drop).map_err(millrace_kernels::arrow_error)?;
             }
-            columns.push(RawColumn::of(values.as_ref())?);
+            columns.push(values);
         }
         Ok(columns)
     }
@@ -160,6 +160,21 @@ impl<K: KeysOf> Window<K> {
         let partition = &mut self.partitions[id as usize];
         let sensitive = plan.tie_sensitive();
         let width = self.setup.input_types.len();
+
+        let key = |row: &u32| &batch.keys[*row as usize];
+        let after_all = partition.keys().last().is_none_or(|last| last < key(&rows[0]));
+        let come = rows.iter().all(|&r| batch.slots[r as usize] != NO_ROW);
+        let untied = || !sensitive || rows.is_sorted_by(|a, b| key(a) < key(b));
+        if after_all && come && !plan.looks_ahead() && untied() {
+            // What most streams bring most of the time: nothing that is there is touched.
+            let first = partition.len();
+            partition.append(plan, rows.iter().map(|r| (key(r).clone(), batch.slots[*r as usize])), &values);
+            for (at, &row) in rows.iter().enumerate() {
+                results.come.0.push(row);
+                results.come.1.push(plan, partition, first + at, &values);
+            }
+            return Ok(());
+        }
 
         // Rows that go: found by key, then by content.
         let mut removed: Vec<usize> = Vec::new();
@@ -174,7 +189,6 @@ impl<K: KeysOf> Window<K> {
 
         // Rows that come, each with the position before which it goes.
         if sensitive {
-            let key = |row: &u32| &batch.keys[*row as usize];
             for peers in rows.chunk_by_mut(|a, b| key(a) == key(b)).filter(|peers| peers.len() > 1) {
                 let slots: Vec<u32> = peers.iter().map(|&r| batch.slots[r as usize]).filter(|&s| s != NO_ROW).collect();
                 self.ties.encode(&self.store, &slots)?;
@@ -254,7 +268,7 @@ impl<K: KeysOf> Window<K> {
         let mut out = Vec::new();
         let mut stored = |slots: &[u32], calls: Vec<ArrayRef>, weight: i64| -> Result<()> {
             let width = self.setup.input_types.len();
-            let mut columns: Vec<ArrayRef> = (0..width).map(|c| self.store.gather(c, slots)).collect::<Result<_>>()?;
+            let mut columns = self.store.gather_first(width, slots)?;
             columns.extend(calls);
             let weights = (weight != 1).then(|| std::iter::repeat_n(weight, slots.len()).collect());
             out.push(ChangeBatch { rows: batch_of(&self.setup.schema, columns, slots.len())?, weights });
@@ -318,12 +332,13 @@ impl<K: KeysOf> Operator for Window<K> {
 
         let mut slots = vec![NO_ROW; rows];
         if input.weights.is_none() {
-            slots = self.store.insert(&columns, 0..rows)?;
+            slots = self.store.insert(&columns, rows, None)?;
         } else {
-            let come: Vec<usize> = (0..rows).filter(|&r| input.weight(r) > 0).collect();
-            let given = self.store.insert(&columns, come.iter().copied())?;
-            come.iter().zip(given).for_each(|(&row, slot)| slots[row] = slot);
+            let come: Vec<u32> = (0..rows as u32).filter(|&r| input.weight(r as usize) > 0).collect();
+            let given = self.store.insert(&columns, rows, Some(&come))?;
+            come.iter().zip(given).for_each(|(&row, slot)| slots[row as usize] = slot);
         }
+        let columns = RawColumn::all(&columns)?;
         let batch = Batch { input: &input, columns, keys, slots };
         let mut sorted: Vec<u32> = (0..rows as u32).collect();
         let place = |row: &u32| (ids[*row as usize], &batch.keys[*row as usize], *row);
@@ -336,9 +351,16 @@ impl<K: KeysOf> Operator for Window<K> {
         }
         let gone = results.gone.0.clone();
         let output = self.emit(&batch, results)?;
+        if let Some(output) = output.as_ref().filter(|o| input.weights.is_none() && o.len() > rows) {
+            // The new rows stand last and in their order; the output's arrays live on in the view.
+            let width = self.setup.input_types.len();
+            let last: Vec<ArrayRef> =
+                output.rows.columns()[..width].iter().map(|c| c.slice(output.len() - rows, rows)).collect();
+            self.store.share(&batch.slots, &last)?;
+        }
         for slot in gone {
             self.ties.forget(slot);
-            self.store.remove(slot);
+            self.store.remove(slot)?;
         }
         if input.weights.is_some() {
             let mut empty: Vec<u32> =

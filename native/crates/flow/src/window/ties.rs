@@ -1,11 +1,10 @@
 //! The order of rows with equal keys: the bytes of the whole row. Encoded only for rows that meet a tie, and kept while
 //! the row lives.
 
-use arrow_array::ArrayRef;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
 use millrace_base::Result;
-use millrace_kernels::{RowStore, arrow_error};
+use millrace_kernels::{BatchStore, arrow_error};
 
 pub(super) struct Ties {
     width: usize,
@@ -20,7 +19,7 @@ impl Ties {
         Ok(Self { width: types.len(), converter: RowConverter::new(fields).map_err(arrow_error)?, encoded: Vec::new() })
     }
 
-    pub fn encode(&mut self, store: &RowStore, slots: &[u32]) -> Result<()> {
+    pub fn encode(&mut self, store: &BatchStore, slots: &[u32]) -> Result<()> {
         self.encoded.resize_with(store.slots().max(self.encoded.len()), || None);
         let missing: Vec<u32> = slots.iter().copied().filter(|&s| self.encoded[s as usize].is_none()).collect();
         if missing.is_empty() {
@@ -30,7 +29,7 @@ impl Ties {
             missing.iter().for_each(|&slot| self.encoded[slot as usize] = Some(Box::default()));
             return Ok(());
         }
-        let columns: Vec<ArrayRef> = (0..self.width).map(|c| store.gather(c, &missing)).collect::<Result<_>>()?;
+        let columns = store.gather_first(self.width, &missing)?;
         let rows = self.converter.convert_columns(&columns).map_err(arrow_error)?;
         for (slot, row) in missing.iter().zip(rows.iter()) {
             self.encoded[*slot as usize] = Some(row.as_ref().into());
@@ -44,7 +43,7 @@ impl Ties {
     }
 
     /// The first of `peers` (in order) that does not come before `slot`, which is encoded.
-    pub fn place(&mut self, store: &RowStore, peers: &[u32], slot: u32) -> Result<usize> {
+    pub fn place(&mut self, store: &BatchStore, peers: &[u32], slot: u32) -> Result<usize> {
         let (mut low, mut high) = (0, peers.len());
         while low < high {
             let middle = low + (high - low) / 2;

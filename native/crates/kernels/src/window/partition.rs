@@ -81,6 +81,16 @@ impl<K: OrderKey> Partition<K> {
         self.rebuild(plan, 0, values);
     }
 
+    /// Adds rows, in order, after all that are there.
+    pub fn append(&mut self, plan: &WindowPlan, sorted: impl Iterator<Item = (K, u32)>, values: &impl WindowValues) {
+        let first = self.rows.len();
+        for (key, row) in sorted {
+            self.keys.push(key);
+            self.rows.push(row);
+        }
+        self.rebuild(plan, first, values);
+    }
+
     /// Takes out the rows at the positions `removed` (ascending) and puts in `inserted`: each before the row that is
     /// at its position now, ascending, rows at one position in their order.
     pub fn splice(

@@ -129,6 +129,11 @@ impl WindowPlan {
         self.tie_sensitive
     }
 
+    /// Whether a row can change the results of rows before it.
+    pub fn looks_ahead(&self) -> bool {
+        self.reach.rows_ahead > 0 || self.reach.range.is_some_and(|(_, ahead)| ahead > 0)
+    }
+
     pub fn output_types(&self) -> Vec<DataType> {
         self.calls.iter().map(|c| c.output.clone()).collect()
     }
