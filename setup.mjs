@@ -3,9 +3,9 @@
  * TypeScript. Plain JavaScript without dependencies, since it runs before anything is installed.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = dirname(fileURLToPath(import.meta.url))
@@ -102,7 +102,20 @@ export function buildNative() {
   run(process.execPath, [napi, 'build', ...args])
 }
 
+/** Outputs whose source is gone: the compiler never takes them away, and a package would carry them. */
+export function staleOutputs(dist, sources) {
+  const stale = []
+  for (const entry of readdirSync(dist, { withFileTypes: true, recursive: true })) {
+    const output = relative(dist, join(entry.parentPath, entry.name))
+    const source = output.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
+    if (entry.isFile() && source !== output && !existsSync(join(sources, source))) stale.push(output)
+  }
+  return stale.sort()
+}
+
 export function buildTypeScript() {
+  const dist = join(root, 'dist')
+  if (existsSync(dist)) for (const output of staleOutputs(dist, root)) rmSync(join(dist, output))
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'])
 }
 

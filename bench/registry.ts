@@ -2,6 +2,7 @@
 import type { Suite } from './suite.js'
 import { boundary } from './suites/boundary.js'
 import { decode } from './suites/decode.js'
+import { eventLoop } from './suites/event-loop.js'
 import { fraud } from './suites/fraud.js'
 
-export const SUITES: readonly Suite[] = [fraud, boundary, decode]
+export const SUITES: readonly Suite[] = [fraud, boundary, decode, eventLoop]

@@ -1,7 +1,8 @@
 /** The planner's way in: text to statements (`parseScript`), a statement to what the engine is asked (`compile`). */
 
-import { unsupported } from './bind/fail.js'
+import { compileBackup, compileCheckpoint, compileSeekGroup, compileTruncate, inspect } from './compile/admin.js'
 import type { CompileContext, Compiled } from './compile/context.js'
+import { setOptions } from './compile/ddl/alter.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
 import { createSource } from './compile/ddl/create-source.js'
@@ -12,14 +13,16 @@ import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
 import { compileQuery, compileSubscribe, compileVerify } from './compile/select-statement.js'
+import { compileTransaction } from './compile/transaction.js'
 import { Code } from './diag/codes.js'
 import { SqlError } from './diag/error.js'
 import type { Statement } from './syntax/tree.js'
 
 // All that `src` may use of the planner: the contract's types, errors, and the text of values.
 export type { Catalog } from './catalog/catalog.js'
-export { createCatalog, createCatalog as catalogOf } from './catalog/catalog.js'
-export type { CompileContext, Compiled, DdlCompiled } from './compile/context.js'
+export { createCatalog } from './catalog/catalog.js'
+export type { CompileContext, Compiled, DdlCompiled, TransactionCompiled } from './compile/context.js'
+export { printOption } from './compile/ddl/relation-options.js'
 export type * from './contract/plan.generated.js'
 export { PLAN_VERSION } from './contract/plan.generated.js'
 export { Code } from './diag/codes.js'
@@ -87,11 +90,19 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
     case 'set':
       return { kind: 'set', name: statement.name.name, value: statement.value ?? null }
     case 'transaction':
-      return unsupported(
-        'transactions of several statements are not supported yet',
-        statement.span,
-        'Each statement is a transaction of its own.',
-      )
+      return compileTransaction(statement, context)
+    case 'truncate':
+      return compileTruncate(statement, context)
+    case 'set_options':
+      return setOptions(statement, context)
+    case 'seek_group':
+      return compileSeekGroup(statement, context)
+    case 'backup':
+      return compileBackup(statement)
+    case 'checkpoint':
+      return compileCheckpoint()
+    case 'check_database':
+      return inspect('check_database', 'CHECK DATABASE')
     default:
       return statement satisfies never
   }

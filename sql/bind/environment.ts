@@ -1,7 +1,7 @@
 /** What is known while a statement is bound: the catalog, CTEs, parameters, and what the statement turns out to read. */
 
 import type { Catalog } from '../catalog/catalog.js'
-import type { Literal, Rel } from '../contract/plan.generated.js'
+import type { AsOf, Literal, Rel } from '../contract/plan.generated.js'
 import { typesOf } from '../logical/schema.js'
 import type { DataType } from '../types/data-type.js'
 import type { Scope } from './scope.js'
@@ -29,10 +29,12 @@ export interface Environment {
   /** The scope of the query around this subquery, and a place to note that it was used. */
   readonly outer: Scope | undefined
   readonly notices: string[]
+  /** The state of the past that the query around reads; null is its own epoch. */
+  readonly asOf: AsOf | null
 }
 
 export function newEnvironment(catalog: Catalog, parameters: readonly Literal[], notices: string[]): Environment {
-  return { catalog, parameters, tables: new Map(), reads: new Set(), depth: 0, outer: undefined, notices }
+  return { catalog, parameters, tables: new Map(), reads: new Set(), depth: 0, outer: undefined, notices, asOf: null }
 }
 
 export function relTypes(rel: Rel, env: Environment): readonly DataType[] {

@@ -9,6 +9,7 @@ import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
 import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
+import { bindAsOf } from './as-of.js'
 import { bound, castTo, coerce } from './coerce.js'
 import { constantMicroseconds, evaluateConstant } from './constants.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
@@ -79,7 +80,11 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
   const name = objectName(ref.name)
   const alias = ref.alias?.name.name ?? name
   const common = ref.name.parts.length === 1 ? env.tables.get(name) : undefined
-  if (common !== undefined) return named(common, alias, ref.alias)
+  if (common !== undefined) {
+    if (ref.asOf !== undefined)
+      unsupported('AS OF cannot be said of a WITH query', ref.asOf.span, 'Say it inside the WITH query.')
+    return named(common, alias, ref.alias)
+  }
   const definition = env.catalog.find(name)
   if (definition === undefined) {
     const near = env.catalog.didYouMean(name, hasRows)
@@ -91,11 +96,19 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
     fail('WrongObjectType', `"${name}" is a ${kindName(definition.object.kind)}, which has no rows`, ref.name.span)
   }
   env.reads.add(definition.id)
+  const asOf = ref.asOf === undefined ? env.asOf : bindAsOf(ref.asOf, env)
   const columns = columnsOf(definition)!
   if (definition.object.kind === 'view') {
     if (env.depth >= VIEW_DEPTH_MAX)
       fail('StatementTooComplex', `views are nested more than ${VIEW_DEPTH_MAX} deep at "${name}"`, ref.name.span)
-    const inner: Environment = { ...env, tables: new Map(), parameters: [], outer: undefined, depth: env.depth + 1 }
+    const inner: Environment = {
+      ...env,
+      tables: new Map(),
+      parameters: [],
+      outer: undefined,
+      depth: env.depth + 1,
+      asOf,
+    }
     const query = bindQuery(viewQuery(definition.sql, name, ref.span), inner)
     return named(
       { rel: query.rel, columns: query.columns.map((c, i) => ({ ...c, name: columns[i]?.name ?? c.name })) },
@@ -103,9 +116,17 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       ref.alias,
     )
   }
+  if (asOf !== null && definition.object.kind === 'materialized_view') {
+    unsupported(
+      `AS OF cannot be said of materialized view "${name}" yet`,
+      ref.asOf?.span ?? ref.name.span,
+      'The past of a view is not kept; that of the tables and streams that it reads is.',
+    )
+  }
   const rel = scan(
     definition.id,
     columns.map((_, i) => i),
+    asOf,
   )
   const bare = { rel, columns: columns.map((c) => ({ name: c.name, type: c.data_type, unknown: false })) }
   const result = named(bare, alias, ref.alias)

@@ -5,6 +5,7 @@ import { column } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { BIGINT } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
+import { bindAsOf } from './as-of.js'
 import { coerce } from './coerce.js'
 import { evaluateConstant } from './constants.js'
 import type { BoundQuery, Environment } from './environment.js'
@@ -16,7 +17,8 @@ import { bindSetOperation } from './set-operations.js'
 import { bindValues } from './values.js'
 import { direction } from './windows.js'
 
-export function bindQuery(query: tree.Query, around: Environment): BoundQuery {
+export function bindQuery(query: tree.Query, outside: Environment): BoundQuery {
+  const around = query.asOf === undefined ? outside : { ...outside, asOf: bindAsOf(query.asOf, outside) }
   const env = query.with === undefined ? around : withTables(query.with, around)
   const { body } = query
   const own = body.kind === 'select' ? bindSelect(body, query.orderBy, env) : bindBody(body, env)

@@ -57,6 +57,12 @@ function applied(definitions: readonly Definition[], change: CatalogChange): rea
       return [...definitions, change.definition]
     case 'drop':
       return definitions.filter((definition) => definition.id !== change.id)
+    case 'set_options':
+      return definitions.map((definition) => {
+        const { object } = definition
+        if (definition.id !== change.id || (object.kind !== 'stream' && object.kind !== 'table')) return definition
+        return { ...definition, object: { ...object, options: change.options } }
+      })
     default:
       return change satisfies never
   }

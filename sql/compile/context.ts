@@ -16,12 +16,26 @@ export interface CompileContext {
 }
 
 export type Compiled =
-  | { readonly kind: 'query'; readonly command: Command; readonly fields: Field[] }
+  /** `tag` is SELECT if not given. */
+  | { readonly kind: 'query'; readonly command: Command; readonly fields: Field[]; readonly tag?: string }
   | { readonly kind: 'subscribe'; readonly command: Command; readonly fields: Field[] }
   | { readonly kind: 'dml'; readonly command: Command; readonly tag: 'INSERT' | 'UPDATE' | 'DELETE' }
   | DdlCompiled
   | { readonly kind: 'rows'; readonly fields: Field[]; readonly rows: (string | null)[][]; readonly tag: string }
+  /** What gives no rows and counts none. */
+  | { readonly kind: 'command'; readonly command: Command; readonly tag: string }
+  | TransactionCompiled
   | { readonly kind: 'set'; readonly name: string; readonly value: string | null }
+
+/** BEGIN, COMMIT and ROLLBACK are the session's: it knows the transaction's number. */
+export interface TransactionCompiled {
+  readonly kind: 'transaction'
+  readonly action: 'begin' | 'commit' | 'rollback'
+  readonly readOnly: boolean
+  /** As the statement began: START TRANSACTION and BEGIN are answered with their own words. */
+  readonly tag: string
+  readonly notices: string[]
+}
 
 export interface DdlCompiled {
   readonly kind: 'ddl'

@@ -2,24 +2,25 @@
 
 import { coerce } from '../bind/coerce.js'
 import type { Environment } from '../bind/environment.js'
-import { bindCondition, bindExpr } from '../bind/expr.js'
-import { fail, unsupported } from '../bind/fail.js'
+import { bindExpr } from '../bind/expr.js'
+import { fail } from '../bind/fail.js'
 import { objectName } from '../bind/object-name.js'
 import { bindQuery } from '../bind/query.js'
 import { retype } from '../bind/retype.js'
 import type { Stage } from '../bind/stage.js'
 import { valuesStage } from '../bind/values.js'
 import { hasRows, kindName } from '../catalog/catalog.js'
-import type { ColumnDef, Command, ConflictAction, Definition, Expr, Rel } from '../contract/plan.generated.js'
+import type { ColumnDef, Command, Definition, Expr, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
-import { column, constant, isTrue, rewrite } from '../logical/expr.js'
+import { column, rewrite } from '../logical/expr.js'
 import { foldExpr } from '../logical/fold.js'
 import { project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
-import { nullOf } from '../types/literal.js'
 import { type CompileContext, type Compiled, environmentOf } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { bindConflict } from './on-conflict.js'
 import { planQuery } from './query-plan.js'
+import { bindAssignments, bindPredicate, defaultOf, rowScope, rowStage } from './row-expressions.js'
 
 interface Target {
   readonly definition: Definition
@@ -59,7 +60,8 @@ export function compileInsert(statement: tree.Insert, context: CompileContext): 
     version: PLAN_VERSION,
     relation: to.definition.id,
     source: planQuery(source, context.catalog).rel,
-    on_conflict: statement.onConflict === undefined ? 'error' : conflict(statement.onConflict, to),
+    on_conflict: bindConflict(statement.onConflict, to, context),
+    transaction: null,
   }
   return { kind: 'dml', command, tag: 'INSERT' }
 }
@@ -122,112 +124,34 @@ function places(listed: readonly number[], given: number, to: Target, at: tree.S
   return wanted
 }
 
-function defaultOf(definition: ColumnDef): Expr {
-  return definition.default ?? constant(nullOf(definition.data_type))
-}
-
-/** DO UPDATE is supported where it replaces the row: every column that is no key is set to the new row's. */
-function conflict(clause: tree.OnConflict, to: Target): ConflictAction {
-  if (to.primaryKey.length === 0) unsupported('ON CONFLICT needs a table with a primary key', clause.span)
-  const named = clause.columns.map((ident) => columnAt(to.columns, ident, 'named in ON CONFLICT'))
-  if (named.length > 0 && (named.length !== to.primaryKey.length || !named.every((at) => to.primaryKey.includes(at)))) {
-    fail(
-      'InvalidColumnReference',
-      'there is no unique constraint matching the ON CONFLICT specification',
-      clause.span,
-      {
-        hint: `The primary key is (${to.primaryKey.map((at) => to.columns[at]!.name).join(', ')}).`,
-      },
-    )
-  }
-  if (clause.action === 'do_nothing') return 'do_nothing'
-  const hint =
-    'Set every column that is not in the primary key to excluded.column, as in SET a = excluded.a, b = excluded.b.'
-  if (clause.where !== undefined) unsupported('WHERE in ON CONFLICT DO UPDATE is not supported yet', clause.where.span)
-  const set = new Set<number>()
-  for (const assignment of clause.assignments) {
-    const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
-    const { value } = assignment
-    const same =
-      value.kind === 'column' &&
-      value.parts.length === 2 &&
-      value.parts[0]!.name === 'excluded' &&
-      value.parts[1]!.name === to.columns[at]!.name
-    if (!same)
-      unsupported('ON CONFLICT DO UPDATE is supported only where it replaces the whole row', assignment.span, hint)
-    set.add(at)
-  }
-  const missing = to.columns.find((_, at) => !set.has(at) && !to.primaryKey.includes(at))
-  if (missing !== undefined)
-    unsupported(`ON CONFLICT DO UPDATE must set every column; "${missing.name}" is not set`, clause.span, hint)
-  return 'replace'
-}
-
-/** Names and limits of expressions over a row of the target. */
-function rowStage(to: Target, alias: tree.Ident | undefined, clause: string, context: CompileContext): Stage {
-  const table = alias?.name ?? to.definition.name
-  const columns = to.columns.map((c, i) => ({
-    name: c.name,
-    table,
-    expr: column(i),
-    type: c.data_type,
-    qualifiedOnly: false,
-  }))
-  return {
-    env: environmentOf(context),
-    scope: { tables: [table], columns },
-    clause,
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-    outer: false,
-  }
-}
-
-function predicate(where: tree.Expr | undefined, stage: Stage): Expr | null {
-  if (where === undefined) return null
-  const folded = rewrite(bindCondition(where, { ...stage, clause: 'WHERE' }), foldExpr)
-  return isTrue(folded) ? null : folded
-}
-
 export function compileUpdate(statement: tree.Update, context: CompileContext): Compiled {
   const to = target(statement.table, 'update', context)
-  const stage = rowStage(to, statement.alias, 'UPDATE', context)
-  const seen = new Set<number>()
-  const assignments = statement.assignments.map((assignment) => {
-    const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
-    if (seen.has(at))
-      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
-    seen.add(at)
-    const into = to.columns[at]!
-    if (assignment.value.kind === 'default') return { column: at, value: defaultOf(into) }
-    const value = coerce(
-      bindExpr(assignment.value, stage),
-      into.data_type,
-      'assignment',
-      (from, type) => `column "${into.name}" is of type ${type} but expression is of type ${from}`,
-    )
-    return { column: at, value: rewrite(value, foldExpr) }
-  })
+  const stage = stageOf(to, statement.alias, 'UPDATE', context)
   const command: Command = {
     command: 'update',
     version: PLAN_VERSION,
     relation: to.definition.id,
-    assignments,
-    predicate: predicate(statement.where, stage),
+    assignments: bindAssignments(statement.assignments, to, stage),
+    predicate: bindPredicate(statement.where, stage),
+    transaction: null,
   }
   return { kind: 'dml', command, tag: 'UPDATE' }
 }
 
 export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
   const to = target(statement.table, 'delete from', context)
-  const stage = rowStage(to, statement.alias, 'DELETE', context)
+  const stage = stageOf(to, statement.alias, 'DELETE', context)
   const command: Command = {
     command: 'delete',
     version: PLAN_VERSION,
     relation: to.definition.id,
-    predicate: predicate(statement.where, stage),
+    predicate: bindPredicate(statement.where, stage),
+    transaction: null,
   }
   return { kind: 'dml', command, tag: 'DELETE' }
+}
+
+function stageOf(to: Target, alias: tree.Ident | undefined, clause: string, context: CompileContext): Stage {
+  const scope = rowScope(to.columns, alias?.name ?? to.definition.name, 0)
+  return rowStage(environmentOf(context), scope, clause)
 }

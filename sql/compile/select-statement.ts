@@ -20,12 +20,20 @@ export function compileQuery(query: tree.Query, context: CompileContext): Compil
   const { rel } = planQuery(bound.rel, context.catalog)
   return {
     kind: 'query',
-    command: { command: 'query', version: PLAN_VERSION, root: rel, names: names(bound.columns) },
+    command: { command: 'query', version: PLAN_VERSION, root: rel, names: names(bound.columns), transaction: null },
     fields: fieldsOf(bound.columns),
   }
 }
 
 export function compileSubscribe(statement: tree.Subscribe, context: CompileContext): Compiled {
+  const { asOf } = statement.query
+  if (asOf !== undefined) {
+    unsupported(
+      'SUBSCRIBE … AS OF is not supported yet',
+      asOf.span,
+      'A subscription begins now; WITH SNAPSHOT gives the rows of now first.',
+    )
+  }
   const bound = bindQuery(statement.query, environmentOf(context))
   const plan = planFlow(bound.rel, context.catalog, 'a subscription')
   if ('refused' in plan) return unsupported(plan.refused.message, statement.query.span, plan.refused.hint)
@@ -83,7 +91,7 @@ export function compileVerify(statement: tree.Verify, context: CompileContext): 
   // Not rewritten: a rule that is wrong must not hide what it did to the view.
   return {
     kind: 'query',
-    command: { command: 'query', version: PLAN_VERSION, root: differing, names: names(columns) },
+    command: { command: 'query', version: PLAN_VERSION, root: differing, names: names(columns), transaction: null },
     fields: fieldsOf(columns),
   }
 }

@@ -43,15 +43,33 @@ export type WindowCall = { function: WindowFunction, args: Array<Expr>, filter: 
  */
 frame: Frame, data_type: DataType, };
 
-export type Rel = { "op": "scan", relation: RelationId, columns: Array<number>, } | { "op": "values", types: Array<DataType>, rows: Array<Array<Expr>>, } | { "op": "filter", input: Rel, predicate: Expr, } | { "op": "project", input: Rel, exprs: Array<Expr>, } | { "op": "join", kind: JoinKind, left: Rel, right: Rel, keys: Array<JoinKey>, residual: Expr | null, } | { "op": "aggregate", input: Rel, group: Array<Expr>, aggregates: Array<AggregateCall>, } | { "op": "window", input: Rel, partition: Array<Expr>, order: Array<SortKey>, calls: Array<WindowCall>, } | { "op": "sort", input: Rel, keys: Array<SortKey>, limit: bigint | null, offset: bigint, } | { "op": "limit", input: Rel, limit: bigint | null, offset: bigint, } | { "op": "union_all", inputs: Array<Rel>, } | { "op": "time_window", input: Rel, time: Expr, size_us: bigint, slide_us: bigint, offset_us: bigint, } | { "op": "generate_series", start: bigint, stop: bigint, step: bigint, };
+export type AsOf = { "as_of": "epoch", epoch: bigint, } | { "as_of": "timestamp", time: Expr, };
 
-export type ConflictAction = "error" | "do_nothing" | "replace";
+export type Rel = { "op": "scan", relation: RelationId, columns: Array<number>, as_of: AsOf | null, } | { "op": "values", types: Array<DataType>, rows: Array<Array<Expr>>, } | { "op": "filter", input: Rel, predicate: Expr, } | { "op": "project", input: Rel, exprs: Array<Expr>, } | { "op": "join", kind: JoinKind, left: Rel, right: Rel, keys: Array<JoinKey>, residual: Expr | null, } | { "op": "aggregate", input: Rel, group: Array<Expr>, aggregates: Array<AggregateCall>, } | { "op": "window", input: Rel, partition: Array<Expr>, order: Array<SortKey>, calls: Array<WindowCall>, } | { "op": "sort", input: Rel, keys: Array<SortKey>, limit: bigint | null, offset: bigint, } | { "op": "limit", input: Rel, limit: bigint | null, offset: bigint, } | { "op": "union_all", inputs: Array<Rel>, } | { "op": "time_window", input: Rel, time: Expr, size_us: bigint, slide_us: bigint, offset_us: bigint, } | { "op": "generate_series", start: bigint, stop: bigint, step: bigint, };
+
+export type ConflictAction = { "action": "error" } | { "action": "do_nothing" } | { "action": "replace" } | { "action": "update", assignments: Array<Assignment>, predicate: Expr | null, };
 
 export type Assignment = { column: number, value: Expr, };
 
-export type Append = { relation: RelationId, on_conflict: ConflictAction, };
+export type Append = { relation: RelationId, on_conflict: ConflictAction, 
+/**
+ * As in `Command`.
+ */
+transaction: bigint | null, };
 
-export type Command = { "command": "query", version: number, root: Rel, names: Array<string>, } | { "command": "subscribe", version: number, root: Rel, names: Array<string>, snapshot: boolean, } | { "command": "insert", version: number, relation: RelationId, source: Rel, on_conflict: ConflictAction, } | { "command": "update", version: number, relation: RelationId, assignments: Array<Assignment>, predicate: Expr | null, } | { "command": "delete", version: number, relation: RelationId, predicate: Expr | null, } | { "command": "ddl", version: number, changes: Array<CatalogChange>, };
+export type Position = { "at": "earliest" } | { "at": "latest" } | { "at": "offset", offset: bigint, } | { "at": "timestamp", time: Expr, };
+
+export type Seek = { partition: number | null, to: Position, };
+
+export type PartitionOffset = { partition: number, next_offset: bigint, };
+
+export type Inspection = "consumer_groups" | "segments" | "check_database";
+
+export type Command = { "command": "query", version: number, root: Rel, names: Array<string>, transaction: bigint | null, } | { "command": "subscribe", version: number, root: Rel, names: Array<string>, snapshot: boolean, } | { "command": "insert", version: number, relation: RelationId, source: Rel, on_conflict: ConflictAction, transaction: bigint | null, } | { "command": "update", version: number, relation: RelationId, assignments: Array<Assignment>, predicate: Expr | null, transaction: bigint | null, } | { "command": "delete", version: number, relation: RelationId, predicate: Expr | null, transaction: bigint | null, } | { "command": "truncate", version: number, relations: Array<RelationId>, transaction: bigint | null, } | { "command": "begin", version: number, read_only: boolean, } | { "command": "commit", version: number, transaction: bigint, } | { "command": "rollback", version: number, transaction: bigint, } | { "command": "ddl", version: number, changes: Array<CatalogChange>, } | { "command": "checkpoint", version: number, } | { "command": "backup", version: number, path: string, } | { "command": "inspect", version: number, what: Inspection, } | { "command": "consumer_open", version: number, group: string, stream: RelationId, columns: Array<number>, 
+/**
+ * Where partitions are read from for which the group has committed nothing.
+ */
+from: Position, } | { "command": "consumer_commit", version: number, group: string, stream: RelationId, member: bigint, offsets: Array<PartitionOffset>, transaction: bigint | null, } | { "command": "consumer_seek", version: number, group: string, stream: RelationId, seek: Seek, };
 
 export type ColumnDef = { name: string, data_type: DataType, nullable: boolean, 
 /**
@@ -95,7 +113,7 @@ sql: string, object: DefinitionKind,
  */
 depends_on: Array<RelationId>, };
 
-export type CatalogChange = { "change": "create", definition: Definition, } | { "change": "drop", id: RelationId, };
+export type CatalogChange = { "change": "create", definition: Definition, } | { "change": "drop", id: RelationId, } | { "change": "set_options", id: RelationId, options: { [key in string]: string }, };
 
 export type FunctionKind = "scalar" | "aggregate" | "window";
 
@@ -106,5 +124,12 @@ export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "
 export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "numeric", scale: number, };
 
 export type FunctionSignature = { name: string, kind: FunctionKind, parameters: Array<ParameterType>, variadic: ParameterType | null, result: ReturnRule, volatility: Volatility, };
+
+/** The columns of each answer. */
+export const INSPECTION_FIELDS: Readonly<Record<Inspection, readonly Field[]>> = {
+  "consumer_groups": [{"name":"group","data_type":{"type":"text"},"nullable":true},{"name":"stream","data_type":{"type":"text"},"nullable":true},{"name":"partition","data_type":{"type":"integer"},"nullable":true},{"name":"committed_offset","data_type":{"type":"bigint"},"nullable":true},{"name":"end_offset","data_type":{"type":"bigint"},"nullable":true},{"name":"lag","data_type":{"type":"bigint"},"nullable":true}],
+  "segments": [{"name":"relation","data_type":{"type":"text"},"nullable":true},{"name":"partition","data_type":{"type":"integer"},"nullable":true},{"name":"file","data_type":{"type":"text"},"nullable":true},{"name":"rows","data_type":{"type":"bigint"},"nullable":true},{"name":"bytes","data_type":{"type":"bigint"},"nullable":true},{"name":"first_epoch","data_type":{"type":"bigint"},"nullable":true},{"name":"last_epoch","data_type":{"type":"bigint"},"nullable":true}],
+  "check_database": [{"name":"file","data_type":{"type":"text"},"nullable":true},{"name":"offset","data_type":{"type":"bigint"},"nullable":true},{"name":"severity","data_type":{"type":"text"},"nullable":true},{"name":"what","data_type":{"type":"text"},"nullable":true}],
+}
 
 export const PLAN_VERSION = 1

@@ -40,6 +40,14 @@ function volatileCall(expr: Expr): string | undefined {
 
 function refusedOperator(rel: Rel, what: string): Refusal | undefined {
   switch (rel.op) {
+    case 'scan':
+      if (rel.as_of !== null) {
+        return {
+          message: `AS OF cannot be used in ${what}`,
+          hint: `The past does not change, so there is nothing to keep up to date. Use it in a query.`,
+        }
+      }
+      return undefined
     case 'sort':
     case 'limit':
       return {

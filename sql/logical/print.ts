@@ -3,6 +3,7 @@
 import { type Catalog, columnsOf } from '../catalog/catalog.js'
 import type {
   AggregateCall,
+  AsOf,
   BinaryOp,
   DataType,
   Expr,
@@ -48,7 +49,7 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
   const typed = (name: string, i: number) => `${name}:${shortTypeName(types[i]!)}`
   switch (rel.op) {
     case 'scan':
-      return `scan ${catalog.byId(rel.relation)?.name ?? `#${rel.relation}`} [${names.map(typed).join(', ')}]`
+      return `scan ${catalog.byId(rel.relation)?.name ?? `#${rel.relation}`} [${names.map(typed).join(', ')}]${printAsOf(rel.as_of)}`
     case 'values':
       return `values [${names.map(typed).join(', ')}] ${rel.rows.map((row) => `(${row.map((e) => printExpr(e, [])).join(', ')})`).join(', ')}`
     case 'filter':
@@ -106,6 +107,11 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
     default:
       return rel satisfies never
   }
+}
+
+function printAsOf(asOf: AsOf | null): string {
+  if (asOf === null) return ''
+  return asOf.as_of === 'epoch' ? ` as of epoch ${asOf.epoch}` : ` as of timestamp ${printExpr(asOf.time, [])}`
 }
 
 function printLimit(rel: { limit: bigint | null; offset: bigint }): string {

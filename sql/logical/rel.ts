@@ -1,6 +1,7 @@
 /** Operators: factories and walks over the relational algebra, which is the contract's `Rel`. */
 import type {
   AggregateCall,
+  AsOf,
   DataType,
   Expr,
   JoinKey,
@@ -15,8 +16,9 @@ export type { Rel } from '../contract/plan.generated.js'
 
 export type RelOf<Op extends Rel['op']> = Extract<Rel, { op: Op }>
 
-export function scan(relation: number, columns: readonly number[]): Rel {
-  return { op: 'scan', relation, columns: [...columns] }
+/** `asOf` is the state of the past that is read; null is the query's own epoch. */
+export function scan(relation: number, columns: readonly number[], asOf: AsOf | null = null): Rel {
+  return { op: 'scan', relation, columns: [...columns], as_of: asOf }
 }
 
 export function filter(input: Rel, predicate: Expr): Rel {

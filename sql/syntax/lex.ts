@@ -89,6 +89,7 @@ function headOf(
 ): TokenType | undefined {
   if (next === t.LeftParen) return t.callHeads.get(word)
   if (isString(next)) {
+    if (word === 'timestamp' && namesPlace(tokens, i)) return undefined
     // Keywords that stand before a string in their own right: ESCAPE 'x', ZONE 'utc', BY 'x', TO 'x'.
     return type === undefined || word.startsWith('time') ? t.TypedLiteralHead : undefined
   }
@@ -100,6 +101,12 @@ function headOf(
     return value !== undefined && isString(value.tokenType) ? t.TypedLiteralHead : undefined
   }
   return undefined
+}
+
+/** `AS OF TIMESTAMP '…'` and `SEEK TO TIMESTAMP '…'`: the word says what is meant; the text is a TIMESTAMPTZ. */
+function namesPlace(tokens: readonly IToken[], i: number): boolean {
+  const before = `${tokens[i - 2]?.image} ${tokens[i - 1]?.image}`.toLowerCase()
+  return before === 'as of' || before === 'seek to'
 }
 
 function isString(type: TokenType): boolean {

@@ -1,17 +1,32 @@
 /** Queries and what stands in FROM, as SQL text. */
 import { printExpr, printExprs, printOrderBy, printWindow } from './print-expression.js'
 import { printIdent, printIdents, printName } from './print-name.js'
-import type { GroupBy, Query, QueryBody, Select, SelectItem, SetOperation, TableAlias, TableRef, With } from './tree.js'
+import type {
+  AsOf,
+  GroupBy,
+  Query,
+  QueryBody,
+  Select,
+  SelectItem,
+  SetOperation,
+  TableAlias,
+  TableRef,
+  With,
+} from './tree.js'
 
 export function printQuery(query: Query): string {
   const ctes = query.with === undefined ? '' : `${printWith(query.with)} `
-  const limit = query.limit === undefined ? '' : ` LIMIT ${value(query.limit)}`
-  const offset = query.offset === undefined ? '' : ` OFFSET ${value(query.offset)}`
-  return `${ctes}${printBody(query.body)}${printOrderBy(query.orderBy)}${limit}${offset}`
+  const limit = query.limit === undefined ? '' : ` LIMIT ${printValue(query.limit)}`
+  const offset = query.offset === undefined ? '' : ` OFFSET ${printValue(query.offset)}`
+  return `${ctes}${printBody(query.body)}${printOrderBy(query.orderBy)}${limit}${offset}${printAsOf(query.asOf)}`
+}
+
+function printAsOf(asOf: AsOf | undefined): string {
+  return asOf === undefined ? '' : ` AS OF ${asOf.unit.toUpperCase()} ${printValue(asOf.value)}`
 }
 
 /** Limits take arithmetic; anything looser was in parentheses. */
-function value(expr: Parameters<typeof printExpr>[0]): string {
+export function printValue(expr: Parameters<typeof printExpr>[0]): string {
   const text = printExpr(expr)
   return expr.kind === 'number' || expr.kind === 'parameter' ? text : `(${text})`
 }
@@ -83,7 +98,11 @@ function printGroupBy(groupBy: GroupBy): string {
 export function printTableRef(ref: TableRef): string {
   switch (ref.kind) {
     case 'table_name':
-      return `${printName(ref.name)}${printAlias(ref.alias)}`
+      if (ref.asOf === undefined) return `${printName(ref.name)}${printAlias(ref.alias)}`
+      // Where it could end a query it would be the query's.
+      return ref.alias === undefined
+        ? `(${printName(ref.name)}${printAsOf(ref.asOf)})`
+        : `${printName(ref.name)}${printAsOf(ref.asOf)}${printAlias(ref.alias)}`
     case 'derived_table':
       return `${ref.lateral ? 'LATERAL ' : ''}(${printQuery(ref.query)})${printAlias(ref.alias)}`
     case 'table_function':

@@ -1,7 +1,7 @@
 /** Any statement as SQL text on one line. What it prints parses to the same tree, spans apart: a test holds it to that. */
 import { printExpr } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteString } from './print-name.js'
-import { printQuery } from './print-query.js'
+import { printQuery, printValue } from './print-query.js'
 import type {
   Assignment,
   ColumnDefinition,
@@ -76,8 +76,27 @@ export function printStatement(statement: Statement): string {
       return `SUBSCRIBE TO ${printQuery(statement.query)}${statement.snapshot ? ' WITH SNAPSHOT' : ''}`
     case 'verify':
       return `VERIFY MATERIALIZED VIEW ${printName(statement.name)}`
-    case 'transaction':
-      return statement.action.toUpperCase()
+    case 'transaction': {
+      const isolation = statement.isolation === undefined ? '' : ` ISOLATION LEVEL ${statement.isolation.toUpperCase()}`
+      const access = statement.access === undefined ? '' : ` ${statement.access.toUpperCase()}`
+      return `${statement.action.toUpperCase()}${isolation}${access}`
+    }
+    case 'truncate':
+      return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}`
+    case 'set_options':
+      return `ALTER ${statement.object.toUpperCase()} ${printName(statement.name)} SET ${printOptions(statement.options)}`
+    case 'seek_group': {
+      const partition = statement.partition === undefined ? '' : ` PARTITION ${printValue(statement.partition)}`
+      const value = statement.value === undefined ? '' : ` ${printValue(statement.value)}`
+      const to = `${statement.to.toUpperCase()}${value}`
+      return `ALTER CONSUMER GROUP ${quoteString(statement.group)} ON ${printName(statement.stream)}${partition} SEEK TO ${to}`
+    }
+    case 'backup':
+      return `BACKUP TO ${quoteString(statement.path)}`
+    case 'checkpoint':
+      return 'CHECKPOINT'
+    case 'check_database':
+      return 'CHECK DATABASE'
     default:
       return statement satisfies never
   }

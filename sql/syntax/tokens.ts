@@ -146,12 +146,13 @@ const reserved =
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
   'select table then to true union unique using values when where window with'
 const unreserved =
-  'abort analyze at begin both by cascade commit conflict constraint current delete describe do drop encode escape exclude ' +
-  'explain first following format groups if ignore insert isnull key last leading materialized model models next no ' +
-  'notnull nothing nulls only others over partition preceding precision range recursive replace reset respect restrict rollback row ' +
-  'rows set show sink sinks snapshot source sources start stream streams subscribe symmetric asymmetric tables ties time ' +
-  'timestamp timestamptz trailing transaction unbounded unknown update varying verify view views watermark without work zone ' +
-  'double character'
+  'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
+  'current database delete describe do drop encode epoch escape exclude explain first following format groups if ' +
+  'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ' +
+  'others over partition preceding precision range read recursive repeatable replace reset respect restrict rollback row ' +
+  'rows seek segments serializable set show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
+  'asymmetric tables ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
+  'varying verify view views watermark without work write zone double character'
 
 /** Every keyword of the language by its lower-case spelling. */
 export const keywords: ReadonlyMap<string, TokenType> = new Map([

@@ -14,7 +14,7 @@ import type {
   WindowSpec,
 } from './tree/expression.js'
 import type { Ident, Name, TypeName } from './tree/name.js'
-import type { CommonTable, GroupBy, QueryBody, SelectItem, TableAlias, TableRef, With } from './tree/query.js'
+import type { AsOf, CommonTable, GroupBy, QueryBody, SelectItem, TableAlias, TableRef, With } from './tree/query.js'
 import type {
   Assignment,
   ColumnDefinition,
@@ -44,6 +44,7 @@ export type Node =
   | FrameBound
   | WindowDefinition
   | QueryBody
+  | AsOf
   | With
   | CommonTable
   | SelectItem

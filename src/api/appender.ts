@@ -3,6 +3,7 @@
 import { Field as ArrowField, type Data, RecordBatchStreamWriter, Schema, type Table } from 'apache-arrow'
 import { type Append, Code, type ConflictAction, type Definition } from '../../sql/index.js'
 import { columnsOf, defaultOf } from '../catalog/describe.js'
+import { Breather } from '../native/breather.js'
 import { arrowType, BatchWriter, columnFrom, writeBatch } from '../native/column-writer.js'
 import { closed, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine } from '../native/native.js'
@@ -33,9 +34,9 @@ const QUEUED_BYTES_MAX = 512 * 1024 * 1024
 const CHUNK_ROWS = 65_536
 
 const CONFLICT: Readonly<Record<'error' | 'nothing' | 'replace', ConflictAction>> = {
-  error: 'error',
-  nothing: 'do_nothing',
-  replace: 'replace',
+  error: { action: 'error' },
+  nothing: { action: 'do_nothing' },
+  replace: { action: 'replace' },
 }
 
 interface Column {
@@ -72,7 +73,7 @@ export class Appender {
     this.#engine = engine
     this.#batchRows = limited('batchRows', options.batchRows ?? BATCH_ROWS, 1, BATCH_ROWS_MAX)
     this.#flushMs = limited('flushMs', options.flushMs ?? FLUSH_MS, 0, 3_600_000)
-    this.#head = { relation: definition.id, on_conflict: CONFLICT[options.onConflict ?? 'error'] }
+    this.#head = { relation: definition.id, on_conflict: CONFLICT[options.onConflict ?? 'error'], transaction: null }
     this.#columns = columnsOf(definition).map((column) => {
       const value = defaultOf(column)
       const missing = value === null ? null : value.op === 'literal' ? literalValue(value.literal) : undefined
@@ -100,7 +101,8 @@ export class Appender {
     return this.#full()
   }
 
-  /** Takes rows as columns: arrays of values, or typed arrays, which are not looked at value by value. */
+  /** Takes rows as columns: arrays of values, or typed arrays, which are not looked at value by value. They must not change
+   *  until the promise resolves: the work is done in stretches, so that the event loop runs in between. */
   async appendColumns(columns: Readonly<Record<string, ArrayLike<unknown>>>): Promise<void> {
     this.#check()
     this.#onlyKnown(columns)
@@ -114,9 +116,14 @@ export class Appender {
       })
     }
     await this.#seal()
+    const breather = new Breather()
     for (let start = 0; start < rows; start += CHUNK_ROWS) {
       const end = Math.min(rows, start + CHUNK_ROWS)
-      const data = this.#columns.map((column) => this.#column(column, columns[column.name], start, end))
+      const data: Data[] = []
+      for (const column of this.#columns) {
+        data.push(await this.#column(column, columns[column.name], start, end, breather))
+      }
+      if (breather.due) await breather.rest()
       const fields = this.#columns.map((column) => new ArrowField(column.name, arrowType(column.type), true))
       await this.#send(writeBatch(new Schema(fields), data, end - start))
     }
@@ -217,16 +224,22 @@ export class Appender {
     })
   }
 
-  #column(column: Column, given: ArrayLike<unknown> | undefined, start: number, end: number): Data {
+  async #column(
+    column: Column,
+    given: ArrayLike<unknown> | undefined,
+    start: number,
+    end: number,
+    breather: Breather,
+  ): Promise<Data> {
     if (given === undefined) {
       const value = this.#missing(column)
       if (value === null && !column.nullable) throw this.#notNull(column)
-      return columnFrom(column, new Array(end - start).fill(value))
+      return columnFrom(column, new Array(end - start).fill(value), breather)
     }
     const values = ArrayBuffer.isView(given)
       ? (given as unknown as Int32Array).subarray(start, end)
       : Array.prototype.slice.call(given, start, end)
-    const data = columnFrom(column, values)
+    const data = await columnFrom(column, values, breather)
     if (data.nullCount > 0 && !column.nullable) throw this.#notNull(column)
     return data
   }

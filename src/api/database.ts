@@ -15,6 +15,8 @@ export interface OpenOptions {
    *  or without any (`none`). */
   readonly durability?: 'commit' | 'interval' | `interval:${number}` | 'none'
   readonly signal?: AbortSignal
+  /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
+  readonly journalFileBytes?: number
 }
 
 export interface CallOptions {
@@ -30,10 +32,13 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, signal } = options
+  const { durability, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
-    const engine = await openEngine(path === ':memory:' ? null : path, durability === undefined ? {} : { durability })
+    const engine = await openEngine(path === ':memory:' ? null : path, {
+      ...(durability === undefined ? {} : { durability }),
+      ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
+    })
     if (!signal?.aborted) return new Database(engine)
     await engine.close()
     throw canceled(signal.reason)

@@ -3,13 +3,14 @@ import { type RecordBatch, Table } from 'apache-arrow'
 import type { Field } from '../../sql/index.js'
 import type { Outcome } from '../engine/session.js'
 import { columnReaders, readBatches, rowMaker, type ValueReader } from '../native/arrow.js'
+import { Breather, ROWS_PER_LOOK } from '../native/breather.js'
 import { BatchWriter } from '../native/column-writer.js'
 import type { Value } from '../values/format.js'
 
 /** A row as an object, by column name. Where two columns have one name the later wins; `arrays()` has both. */
 export type Row = Record<string, Value>
 
-export class Result<T = Row> implements Iterable<T> {
+export class Result<T = Row> implements Iterable<T>, AsyncIterable<T> {
   /** PostgreSQL's command tag: `SELECT 3`, `INSERT 0 3`, `CREATE TABLE`. */
   readonly command: string
   /** Rows given by a query, or changed by INSERT, UPDATE and DELETE. */
@@ -18,6 +19,8 @@ export class Result<T = Row> implements Iterable<T> {
   readonly fields: readonly Field[]
   /** What PostgreSQL would send as NOTICE. */
   readonly notices: readonly string[]
+  /** What PostgreSQL would send as WARNING. */
+  readonly warnings: readonly string[]
   /** The commit of a write. */
   readonly epoch: bigint | undefined
   readonly #batches: readonly RecordBatch[]
@@ -26,6 +29,7 @@ export class Result<T = Row> implements Iterable<T> {
   constructor(outcome: Outcome) {
     this.fields = outcome.fields
     this.notices = outcome.notices
+    this.warnings = outcome.warnings ?? []
     this.epoch = outcome.epoch
     this.#batches = outcome.ipc === undefined ? [] : readBatches(outcome.ipc)
     const found = this.#batches.reduce((sum, batch) => sum + batch.numRows, 0)
@@ -37,7 +41,8 @@ export class Result<T = Row> implements Iterable<T> {
     return this.fields.map((field) => field.name)
   }
 
-  /** All rows as objects, made once. */
+  /** All rows as objects, made once, in one go: for a large result `for await (const row of result)` keeps the event loop
+   *  running. */
   get rows(): T[] {
     this.#rows ??= [...this]
     return this.#rows
@@ -46,6 +51,16 @@ export class Result<T = Row> implements Iterable<T> {
   /** One object at a time, for results that are large. */
   *[Symbol.iterator](): Iterator<T> {
     for (const batch of this.batches()) yield* batch as Batch<T>
+  }
+
+  /** One object at a time, with pauses in which the event loop runs: no stretch lasts longer than a few milliseconds. */
+  async *[Symbol.asyncIterator](): AsyncIterator<T> {
+    const breather = new Breather()
+    let made = 0
+    for (const row of this) {
+      if (++made % ROWS_PER_LOOK === 0 && breather.due) await breather.rest()
+      yield row
+    }
   }
 
   /** All rows as arrays, in the order of `fields`. */

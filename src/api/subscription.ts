@@ -3,6 +3,7 @@
 import type { RecordBatch } from 'apache-arrow'
 import type { Field } from '../../sql/index.js'
 import { columnReader, columnReaders, readBatches, rowMaker } from '../native/arrow.js'
+import { Breather, ROWS_PER_LOOK } from '../native/breather.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import type { Delivery, NativeSubscription } from '../native/native.js'
 import type { Row } from './result.js'
@@ -54,7 +55,7 @@ export class Subscription<T = Row> implements AsyncIterableIterator<ChangeSet<T>
   async next(): Promise<IteratorResult<ChangeSet<T>, undefined>> {
     const delivery = await this.#pull()
     if (delivery === undefined) return { done: true, value: undefined }
-    return { done: false, value: { epoch: delivery.epoch, changes: this.#changes(delivery.ipc) } }
+    return { done: false, value: { epoch: delivery.epoch, changes: await this.#changes(delivery.ipc) } }
   }
 
   /** The changes as Arrow. Read a subscription by this or by itself, not by both. */
@@ -121,7 +122,8 @@ export class Subscription<T = Row> implements AsyncIterableIterator<ChangeSet<T>
     }
   }
 
-  #changes(ipc: Uint8Array): Change<T>[] {
+  async #changes(ipc: Uint8Array): Promise<Change<T>[]> {
+    const breather = new Breather()
     const types = this.fields.map((field) => field.data_type)
     const make = rowMaker(this.fields.map((field) => field.name))
     const changes: Change<T>[] = []
@@ -129,6 +131,7 @@ export class Subscription<T = Row> implements AsyncIterableIterator<ChangeSet<T>
       const readers = columnReaders(batch, types)
       const weight = columnReader(batch.data.children.at(-1)!, { type: 'bigint' })
       for (let index = 0; index < batch.numRows; index++) {
+        if (index % ROWS_PER_LOOK === 0 && breather.due) await breather.rest()
         changes.push({ weight: weight(index) as bigint, row: make(readers, index) as T })
       }
     }

@@ -1,5 +1,5 @@
 /** A catalog object as the public API and the REPL show it: names and types as text, no ids, no plans. */
-import { type ColumnDef, type Definition, type Expr, type Field, typeName } from '../../sql/index.js'
+import { type ColumnDef, type Definition, type Expr, type Field, printOption, typeName } from '../../sql/index.js'
 import { printDefault } from './print-default.js'
 
 export type CatalogKind = Definition['object']['kind']
@@ -67,9 +67,9 @@ function propertiesOf(
 ): (readonly [string, string])[] {
   switch (object.kind) {
     case 'stream':
-      return [...watermarkOf(object.watermark, column), ...Object.entries(object.options)]
+      return [...watermarkOf(object.watermark, column), ...optionsOf(object)]
     case 'table':
-      return Object.entries(object.options)
+      return optionsOf(object)
     case 'source':
       return [
         ...watermarkOf(object.watermark, column),
@@ -94,6 +94,13 @@ function propertiesOf(
     default:
       return object satisfies never
   }
+}
+
+function optionsOf(object: {
+  readonly options: Readonly<Record<string, string>>
+  readonly columns: readonly ColumnDef[]
+}): (readonly [string, string])[] {
+  return Object.entries(object.options).map(([key, value]) => [key, printOption(key, value, object.columns)])
 }
 
 function watermarkOf(

@@ -17,6 +17,8 @@ import type { NativeEngine, NativeSubscription } from '../native/native.js'
 import { readModelFile } from './model-file.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
+import { TransactionScope, type TransactionStatus } from './transaction-scope.js'
+import { Transactions } from './transactions.js'
 import { Turnstile } from './turnstile.js'
 
 /** What one statement did. `tag` is PostgreSQL's command tag; that of a query lacks the count, which is in the rows. */
@@ -28,11 +30,15 @@ export interface Outcome {
   readonly rowCount?: number
   readonly epoch?: bigint
   readonly notices: readonly string[]
+  /** What PostgreSQL would send as WARNING. */
+  readonly warnings?: readonly string[]
 }
 
 export interface RunOptions {
   readonly parameters?: readonly Literal[]
   readonly signal?: AbortSignal | undefined
+  /** The transaction that the statement may be a part of; the session's own if not given. */
+  readonly scope?: TransactionScope | undefined
 }
 
 export class Session {
@@ -44,14 +50,60 @@ export class Session {
   readonly #compiled = new StatementCache<Compiled>()
   /** Writes that the engine has and has not acknowledged. */
   readonly #writes = new Set<Promise<unknown>>()
+  /** The transaction that BEGIN in a text begins. */
+  readonly #scope = new TransactionScope(false)
+  readonly #transactions: Transactions
 
   constructor(engine: NativeEngine) {
     this.engine = engine
+    this.#transactions = new Transactions(engine)
     this.#catalog = new StoredCatalog(engine.definitions())
   }
 
   get catalog(): StoredCatalog {
     return this.#catalog
+  }
+
+  /** Whether a BEGIN in a text has been, and what came of it. */
+  get transactionStatus(): TransactionStatus {
+    return this.#scope.status
+  }
+
+  /** A transaction beside the session's own, for a function. Statements run in it by `RunOptions.scope`. */
+  async begin(readOnly: boolean): Promise<TransactionScope> {
+    const scope = new TransactionScope(true)
+    await this.#transactions.begin(scope, readOnly).catch(rethrow)
+    return scope
+  }
+
+  /** Commits a function's transaction, once all its statements have ended; throws what made it fail. */
+  async commit(scope: TransactionScope): Promise<bigint> {
+    await scope.settled()
+    const { cause } = scope
+    if (cause === undefined) return await this.#transactions.commit(scope).catch(rethrow)
+    scope.end()
+    // One that lost to another is run again by whoever began it, so its code is kept.
+    if (cause.code === Code.SerializationFailure) throw cause
+    throw new MillraceError(Code.FailedTransaction, 'the transaction was rolled back as a statement in it failed', {
+      detail: `It failed with: ${cause.message}.`,
+      cause,
+    })
+  }
+
+  /** Runs a command that is no statement as a part of a transaction; its error ends it as a statement's would. */
+  async within<T>(scope: TransactionScope, work: (inside: (command: Command) => Command) => Promise<T>): Promise<T> {
+    try {
+      scope.admit()
+      return await scope.track(work((command) => scope.inside(command)))
+    } catch (error) {
+      this.#transactions.fail(scope, error)
+      throw toMillraceError(error)
+    }
+  }
+
+  async rollback(scope: TransactionScope): Promise<void> {
+    await scope.settled()
+    await this.#transactions.rollback(scope).catch(rethrow)
   }
 
   /** The statements of a text; throws at the first error of syntax, before anything ran. */
@@ -69,7 +121,7 @@ export class Session {
 
   /** Runs the one statement of a text; a text without any does nothing, as in PostgreSQL. */
   async run(text: string, options: RunOptions = {}): Promise<Outcome> {
-    const statement = this.#single(text)
+    const statement = this.#single(text, options.scope)
     return statement === undefined ? { tag: '', fields: [], notices: [] } : await this.#step(statement, text, options)
   }
 
@@ -85,7 +137,7 @@ export class Session {
 
   /** Runs all statements of a text in order and stops at the first error. What ran before it stays. */
   async *script(text: string, options: RunOptions = {}): AsyncGenerator<Outcome, undefined> {
-    for (const statement of this.parse(text)) yield await this.#step(statement, text, options)
+    for (const statement of this.#parsedIn(options.scope, text)) yield await this.#step(statement, text, options)
     return undefined
   }
 
@@ -105,8 +157,18 @@ export class Session {
     })
   }
 
-  #single(text: string): Statement | undefined {
-    const statements = this.parse(text)
+  /** An error of syntax ends a transaction as any other does. */
+  #parsedIn(scope: TransactionScope | undefined, text: string): readonly Statement[] {
+    try {
+      return this.parse(text)
+    } catch (error) {
+      this.#transactions.fail(scope ?? this.#scope, error)
+      throw error
+    }
+  }
+
+  #single(text: string, scope?: TransactionScope): Statement | undefined {
+    const statements = this.#parsedIn(scope, text)
     if (statements.length <= 1) return statements[0]
     throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
       detail: `The text has ${statements.length} statements.`,
@@ -115,25 +177,50 @@ export class Session {
   }
 
   #step(statement: Statement, text: string, options: RunOptions): Promise<Outcome> {
+    const { signal, scope = this.#scope } = options
+    const failed = (error: unknown): never => {
+      this.#transactions.fail(scope, error)
+      return rethrow(error)
+    }
     return this.#turnstile.enter(() => {
-      throwIfAborted(options.signal)
-      const compiled = this.#compileCached(statement, text, options)
-      return { exclusive: compiled.kind === 'ddl', work: this.#begin(compiled, options.signal).catch(rethrow) }
+      try {
+        throwIfAborted(signal)
+        scope.admit(statement)
+        const compiled = this.#compileCached(statement, text, options)
+        scope.check(compiled)
+        if (compiled.kind === 'transaction') {
+          // What follows has to know whether it is inside.
+          return { exclusive: true, work: this.#transactions.run(compiled, scope).catch(rethrow) }
+        }
+        const work = this.#begin(compiled, signal, scope).catch(failed)
+        return { exclusive: compiled.kind === 'ddl', work: scope.track(work) }
+      } catch (error) {
+        return failed(error)
+      }
     })
   }
 
   /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
-  async #begin(compiled: Compiled, signal: AbortSignal | undefined): Promise<Outcome> {
+  async #begin(
+    compiled: Exclude<Compiled, { kind: 'transaction' }>,
+    signal: AbortSignal | undefined,
+    scope: TransactionScope,
+  ): Promise<Outcome> {
     switch (compiled.kind) {
       case 'query': {
-        const ipc = await this.engine.query(compiled.command, signal)
-        return { tag: 'SELECT', fields: compiled.fields, ipc, notices: [] }
+        const ipc = await this.engine.query(scope.inside(compiled.command), signal)
+        return { tag: compiled.tag ?? 'SELECT', fields: compiled.fields, ipc, notices: [] }
       }
+      case 'command':
       case 'dml': {
-        const write = this.engine.execute(compiled.command)
+        const inside = scope.id !== null
+        const write = this.engine.execute(scope.inside(compiled.command))
         this.#writes.add(write)
         try {
           const { rows, epoch } = await write
+          // What was cancelled may still be committed, but not as a part of a transaction.
+          if (inside) throwIfAborted(signal)
+          if (compiled.kind === 'command') return { tag: compiled.tag, fields: [], epoch, notices: [] }
           const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
           return { tag, fields: [], rowCount: rows, epoch, notices: [] }
         } finally {

@@ -25,7 +25,37 @@ export interface BindingSubscription {
   close(): void
 }
 
+export interface BeginResult {
+  readonly error?: NativeError
+  readonly transaction?: bigint
+}
+
+export interface ConsumerNextResult {
+  readonly error?: NativeError
+  /** The consumer is closed. */
+  readonly done?: boolean
+  /** The member's partitions, when they are others than before. */
+  readonly assigned?: readonly number[]
+  /** Absent when only the partitions changed. */
+  readonly partition?: number
+  readonly firstOffset?: bigint
+  readonly nextOffset?: bigint
+  /** Rows before these that retention has taken since the last batch of the partition. */
+  readonly skipped?: bigint
+  readonly ipc?: Uint8Array
+}
+
+export interface BindingConsumer {
+  member(): bigint
+  next(rowsMax: number, bytesMax: number): Promise<ConsumerNextResult>
+  seek(seek: Uint8Array): Promise<{ readonly error?: NativeError }>
+  close(): void
+}
+
+/** `begin` and `consumer` are optional, as an addon of an earlier build may lie beside these sources. */
 export interface BindingEngine {
+  begin?(command: Uint8Array): Promise<BeginResult>
+  consumer?(command: Uint8Array): Promise<{ readonly error?: NativeError; readonly consumer?: BindingConsumer }>
   catalog(): Uint8Array
   nextRelationId(): number
   execute(command: Uint8Array): Promise<ExecuteResult>
@@ -38,11 +68,16 @@ export interface BindingEngine {
   close(): Promise<{ readonly error?: NativeError }>
 }
 
+export interface NativeOptions {
+  readonly durability?: string
+  readonly journalFileBytes?: number
+}
+
 export interface Binding {
   readonly Engine: {
     open(
       path: string | null,
-      options: { readonly durability?: string },
+      options: NativeOptions,
     ): Promise<{ readonly error?: NativeError; readonly engine?: BindingEngine }>
   }
 }

@@ -26,6 +26,7 @@ import {
   Utf8,
 } from 'apache-arrow'
 import { Code, type DataType } from '../../sql/index.js'
+import { type Breather, ROWS_PER_LOOK } from './breather.js'
 import { convert } from './convert.js'
 import { MillraceError } from './errors.js'
 
@@ -117,14 +118,18 @@ export function writeBatch(schema: Schema, children: readonly Data[], length: nu
   return RecordBatchStreamWriter.writeAll([new RecordBatch(schema, data)]).toUint8Array(true)
 }
 
-/** The column of a batch, from an array of values or, without a look at each, from a typed array of its very layout. */
-export function columnFrom(column: WriterColumn, values: ArrayLike<unknown>): Data {
+/** The column of a batch, from an array of values or, without a look at each, from a typed array of its very layout. Rests
+ *  between stretches: the array must not change meanwhile. */
+export async function columnFrom(column: WriterColumn, values: ArrayLike<unknown>, breather: Breather): Promise<Data> {
   const type = arrowType(column.type)
   if (ArrayBuffer.isView(values) && values.constructor === type.ArrayType && isFlat(column.type)) {
     return makeData({ type, length: values.length, nullCount: 0, data: values } as Parameters<typeof makeData>[0])
   }
   const writer = new ColumnWriter(column, values.length)
-  for (let row = 0; row < values.length; row++) writer.set(row, values[row])
+  for (let row = 0; row < values.length; row++) {
+    if (row % ROWS_PER_LOOK === 0 && breather.due) await breather.rest()
+    writer.set(row, values[row])
+  }
   return writer.data(values.length)
 }
 

@@ -1,6 +1,6 @@
 /** MessagePack for the binding, with the one setting that the Rust side reads: plain maps, and nil for undefined. */
 import { Packr } from 'msgpackr'
-import type { Append, Command, Definition } from '../../sql/index.js'
+import type { Append, Command, Definition, Seek } from '../../sql/index.js'
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true })
 const unpackr = new Packr({ useRecords: false, int64AsType: 'bigint' })
@@ -17,6 +17,10 @@ const BIGINT_OPERATORS: Readonly<Record<string, readonly string[]>> = {
 
 export function encodeCommand(command: Command): Uint8Array {
   return packr.pack(command)
+}
+
+export function encodeSeek(seek: Seek): Uint8Array {
+  return packr.pack(seek)
 }
 
 export function encodeAppend(head: Append): Uint8Array {

@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Append, Code, type Command, type Definition } from '../../sql/index.js'
-import type { Binding, BindingEngine, BindingSubscription } from './binding-types.js'
-import { decodeDefinitions, encodeAppend, encodeCommand } from './encode.js'
+import { type Append, Code, type Command, type Definition, type Seek } from '../../sql/index.js'
+import type { Binding, BindingConsumer, BindingEngine, BindingSubscription, NativeOptions } from './binding-types.js'
+import { decodeDefinitions, encodeAppend, encodeCommand, encodeSeek } from './encode.js'
 import { canceled, closed, fromNative, MillraceError } from './errors.js'
 
 /** What a write did. */
@@ -24,10 +24,7 @@ export interface Delivery {
 let binding: Binding | undefined
 
 /** Opens a database in a folder, or in memory for `null`. */
-export async function openEngine(
-  path: string | null,
-  options: { readonly durability?: string },
-): Promise<NativeEngine> {
+export async function openEngine(path: string | null, options: NativeOptions): Promise<NativeEngine> {
   binding ??= loadBinding(packageRoot(dirname(fileURLToPath(import.meta.url))))
   const { error, engine } = await binding.Engine.open(path, options)
   if (error) throw fromNative(error)
@@ -81,6 +78,26 @@ export class NativeEngine {
     const { error, rows, epoch } = await this.#open().append(encodeAppend(head), ipc)
     if (error) throw fromNative(error)
     return { rows, epoch }
+  }
+
+  /** Takes a snapshot for a transaction, and gives the number that its commands carry. */
+  async begin(command: Command): Promise<bigint> {
+    const engine = this.#open()
+    if (engine.begin === undefined) throw notBuilt('a transaction of several statements')
+    const { error, transaction } = await engine.begin(encodeCommand(command))
+    if (error) throw fromNative(error)
+    if (transaction === undefined) throw new MillraceError(Code.InternalError, 'a transaction began without a number')
+    return transaction
+  }
+
+  /** Joins a consumer group. */
+  async consumer(command: Command): Promise<NativeConsumer> {
+    const engine = this.#open()
+    if (engine.consumer === undefined) throw notBuilt('a consumer group')
+    const { error, consumer } = await engine.consumer(encodeCommand(command))
+    if (error) throw fromNative(error)
+    if (!consumer) throw new MillraceError(Code.InternalError, 'a consumer opened without a handle')
+    return new NativeConsumer(consumer)
   }
 
   async subscribe(command: Command): Promise<NativeSubscription> {
@@ -139,6 +156,58 @@ export class NativeSubscription {
     this.#closed = true
     this.#subscription.close()
   }
+}
+
+/** Rows of one partition in offset order: Arrow IPC with the columns asked for, then `epoch` and `time`. */
+export interface ConsumedRows {
+  readonly partition: number
+  readonly firstOffset: bigint
+  readonly nextOffset: bigint
+  readonly skipped: bigint
+  readonly ipc: Uint8Array
+}
+
+export class NativeConsumer {
+  readonly #consumer: BindingConsumer
+  /** Its number among the group's members. */
+  readonly member: bigint
+  #closed = false
+
+  constructor(consumer: BindingConsumer) {
+    this.#consumer = consumer
+    this.member = consumer.member()
+  }
+
+  /** Waits for rows or for other partitions; undefined at the end. One call at a time. */
+  async next(
+    rowsMax: number,
+    bytesMax: number,
+  ): Promise<{ readonly assigned?: readonly number[] | undefined; readonly rows?: ConsumedRows } | undefined> {
+    if (this.#closed) return undefined
+    const result = await this.#consumer.next(rowsMax, bytesMax)
+    if (this.#closed) return undefined
+    const { error, done, assigned, partition, firstOffset, nextOffset, skipped = 0n, ipc } = result
+    if (error) throw fromNative(error)
+    if (done) return undefined
+    if (partition === undefined || firstOffset === undefined || nextOffset === undefined || !ipc) return { assigned }
+    return { assigned, rows: { partition, firstOffset, nextOffset, skipped, ipc } }
+  }
+
+  async seek(seek: Seek): Promise<void> {
+    if (this.#closed) throw closed('consumer')
+    const { error } = await this.#consumer.seek(encodeSeek(seek))
+    if (error) throw fromNative(error)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#consumer.close()
+  }
+}
+
+function notBuilt(what: string): MillraceError {
+  return new MillraceError(Code.FeatureNotSupported, `${what} is not supported by this build of the native module`)
 }
 
 /** The addon lies beside the sources, and this file runs from there (tests) or from `dist`: the package's root is above both. */

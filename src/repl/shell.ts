@@ -103,6 +103,7 @@ export class Shell {
     if (/^(\s|--[^\n]*\n|\/\*.*?\*\/)*subscribe\b/is.test(text)) return await this.#subscribe(text, signal)
     const result = await this.database.query(text, [], { signal })
     for (const notice of result.notices) await this.warn(`NOTICE:  ${notice}\n`)
+    for (const warning of result.warnings) await this.warn(`WARNING:  ${warning}\n`)
     if (result.fields.length > 0) await this.#printResult(result)
     else if (result.command !== '' && !this.#quiet) await this.print(`${result.command}\n`)
   }

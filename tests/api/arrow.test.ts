@@ -1,7 +1,9 @@
 /** Values go into Arrow and come back unchanged, for every type and with NULLs; what does not fit names its column. */
+
 import { describe, expect, it } from 'vitest'
 import type { DataType } from '../../sql/contract/plan.generated.js'
 import { columnReader, readBatches } from '../../src/native/arrow.js'
+import { Breather } from '../../src/native/breather.js'
 import { BatchWriter, columnFrom } from '../../src/native/column-writer.js'
 import { MillraceError } from '../../src/native/errors.js'
 import { Decimal } from '../../src/values/decimal.js'
@@ -129,9 +131,10 @@ describe('what does not fit', () => {
   })
 })
 
-it('a typed array of the right layout is taken whole', () => {
+it('a typed array of the right layout is taken whole', async () => {
   const values = Float64Array.of(1, 2, 3)
-  expect(columnFrom({ name: 'a', type: { type: 'double' } }, values).values).toBe(values)
-  const widened = columnFrom({ name: 'a', type: { type: 'double' } }, Int32Array.of(1, 2))
+  const breather = new Breather()
+  expect((await columnFrom({ name: 'a', type: { type: 'double' } }, values, breather)).values).toBe(values)
+  const widened = await columnFrom({ name: 'a', type: { type: 'double' } }, Int32Array.of(1, 2), breather)
   expect([...(widened.values as Float64Array)]).toEqual([1, 2])
 })

@@ -104,6 +104,13 @@ describe('create', () => {
     expect(ddl("create model m from 'a/b.onnx'")).toMatchObject({ modelFile: 'a/b.onnx', tag: 'CREATE MODEL' })
   })
 
+  test('a table without a primary key', () => {
+    const { changes } = ddl('create table n (a int, b text)')
+    expect(changes).toMatchObject([
+      { definition: { object: { kind: 'table', primary_key: [], columns: [{ nullable: true }, { nullable: true }] } } },
+    ])
+  })
+
   test('a name that is taken', () => {
     expect(refused('create table t1 (a int primary key)')).toMatchObject({
       code: '42P07',
@@ -116,7 +123,6 @@ describe('create', () => {
   })
 
   test.each([
-    ['create table n (a int)', '0A000', 'table "n" needs a primary key'],
     ['create table n (a int primary key, a text)', '42701', 'column "a" specified more than once'],
     [
       'create table n (a int primary key, b int primary key)',

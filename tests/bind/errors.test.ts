@@ -179,14 +179,189 @@ describe('writes', () => {
       'insert into t1 (a) values (1) on conflict (b) do nothing',
       '42P10',
       'on',
-      'there is no unique constraint matching the ON CONFLICT specification',
+      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
     ],
     [
-      'insert into t1 (a, b) values (1, 2) on conflict (a) do update set b = excluded.b',
-      '0A000',
+      'insert into swipes (swipe_id) values (1) on conflict (swipe_id) do nothing',
+      '42P10',
       'on',
-      'ON CONFLICT DO UPDATE must set every column; "c" is not set',
+      'there is no unique or exclusion constraint matching the ON CONFLICT specification',
     ],
-    ['begin', '0A000', 'begin', 'transactions of several statements are not supported yet'],
+    [
+      'insert into t1 (a) values (1) on conflict do update set b = 1',
+      '42601',
+      'on',
+      'ON CONFLICT DO UPDATE requires the columns of the primary key',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set b = b + 1',
+      '42702',
+      'b',
+      'column reference "b" is ambiguous',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set b = exclude.b',
+      '42P01',
+      'exclude.b',
+      'missing FROM-clause entry for table "exclude"',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set d = excluded.b',
+      '42804',
+      'excluded.b',
+      'column "d" is of type boolean but expression is of type integer',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set b = 1, b = 2',
+      '42701',
+      'b',
+      'multiple assignments to same column "b"',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set b = 1 where t1.c',
+      '42804',
+      't1.c',
+      'argument of WHERE must be type boolean, not type text',
+    ],
+    [
+      'insert into t1 (a) values (1) on conflict (a) do update set b = (select 1)',
+      '0A000',
+      '(select',
+      'subqueries are not supported in ON CONFLICT DO UPDATE',
+    ],
+    ['truncate totals', '42809', 'totals', 'cannot truncate materialized view "totals"'],
+    ['truncate t1, nope', '42P01', 'nope', 'relation "nope" does not exist'],
   ])('%s', (sql, code, at, message) => expect(mistake(sql)).toMatchObject({ code, at, message }))
+})
+
+describe('the past', () => {
+  test.each([
+    ['select * from t1 as of epoch -1', '22023', '-1', 'argument of AS OF EPOCH must not be negative'],
+    ['select * from t1 as of epoch null', '22023', 'null', 'argument of AS OF EPOCH must not be null'],
+    [
+      'select * from t1 as of epoch 1.5',
+      '42804',
+      '1.5',
+      'argument of AS OF EPOCH must be type bigint, not type numeric(2,1)',
+    ],
+    ["select * from t1 as of epoch 'x'", '22P02', "'x'", 'invalid input syntax for type bigint: "x"'],
+    ['select * from t1 as of epoch (a)', '42703', 'a', 'column "a" does not exist'],
+    [
+      "select * from t1 as of timestamp 'noon-ish'",
+      '22007',
+      "'noon-ish'",
+      'invalid input syntax for type timestamp with time zone: "noon-ish"',
+    ],
+    [
+      'select * from t1 as of timestamp 5',
+      '42804',
+      '5',
+      'argument of AS OF TIMESTAMP must be type timestamp with time zone, not type integer',
+    ],
+    ['select * from totals as of epoch 5', '0A000', 'totals', 'AS OF cannot be said of materialized view "totals" yet'],
+    ['select * from totals as of epoch 5 x', '0A000', 'as', 'AS OF cannot be said of materialized view "totals" yet'],
+    ['with x as (select 1) select * from x as of epoch 5 y', '0A000', 'as', 'AS OF cannot be said of a WITH query'],
+    ['subscribe t1 as of epoch 5', '0A000', 'as', 'SUBSCRIBE … AS OF is not supported yet'],
+    [
+      'subscribe to (select * from t1 as of epoch 5 x where a = 1)',
+      '0A000',
+      '(select',
+      'AS OF cannot be used in a subscription',
+    ],
+    [
+      'create materialized view v as select * from t1 as of epoch 5',
+      '0A000',
+      'select',
+      'AS OF cannot be used in a materialized view',
+    ],
+  ])('%s', (sql, code, at, message) => expect(mistake(sql)).toMatchObject({ code, at, message }))
+})
+
+describe('transactions, groups and options', () => {
+  test.each([
+    ['begin isolation level serializable', '0A000', 'begin', 'isolation level SERIALIZABLE is not supported'],
+    ['alter consumer group g on t1 seek to end', '42809', 't1', '"t1" is a table'],
+    ['alter consumer group g on swipe seek to end', '42P01', 'swipe', 'relation "swipe" does not exist'],
+    [
+      'alter consumer group g on swipes seek to offset -1',
+      '22023',
+      '-1',
+      'argument of SEEK TO OFFSET must not be negative',
+    ],
+    ["alter consumer group '' on swipes seek to end", '22023', "''", 'the name of a consumer group must not be empty'],
+    ["backup to ''", '22023', "''", 'the path of a backup must not be empty'],
+    [
+      "create stream s (a int) with (retenton = '7 days')",
+      '22023',
+      'retenton',
+      'unknown option "retenton" of a stream',
+    ],
+    [
+      "create table t (a int primary key) with (retention = '7 days')",
+      '22023',
+      'retention',
+      'unknown option "retention" of a table',
+    ],
+    ['create stream s (a int) with (retention = 7)', '22023', '7', 'invalid value for option "retention": "7"'],
+    [
+      "create stream s (a int) with (retention = '1 month')",
+      '22023',
+      "'1",
+      'invalid value for option "retention": "1 month"',
+    ],
+    ["create stream s (a int) with (retention = '0 s')", '22023', "'0", 'invalid value for option "retention": "0 s"'],
+    [
+      "create stream s (a int) with (retention_bytes = '10XB')",
+      '22023',
+      "'10XB'",
+      'invalid value for option "retention_bytes": "10XB"',
+    ],
+    [
+      'create stream s (a int) with (retention_bytes = 100)',
+      '22023',
+      '100',
+      'invalid value for option "retention_bytes": "100"',
+    ],
+    ['create stream s (a int) with (partitions = 0)', '22023', '0', 'invalid value for option "partitions": "0"'],
+    [
+      'create stream s (a int) with (partitions = 1025)',
+      '22023',
+      '1025',
+      'invalid value for option "partitions": "1025"',
+    ],
+    [
+      "create stream s (a int) with (partition_by = 'b')",
+      '42703',
+      "'b'",
+      'column "b" named in partition_by does not exist',
+    ],
+    [
+      "create stream s (a int) with (partition_by = 'a, a')",
+      '22023',
+      "'a",
+      'invalid value for option "partition_by": "a, a"',
+    ],
+    [
+      "create stream s (a int) with (durability = 'always')",
+      '22023',
+      "'always'",
+      'invalid value for option "durability": "always"',
+    ],
+    [
+      'alter stream swipes set (partitions = 4)',
+      '0A000',
+      'partitions',
+      'option "partitions" of a stream cannot be changed',
+    ],
+    ['alter stream swipes set ()', '42601', 'alter', 'SET needs at least one option'],
+    ["alter stream t1 set (retention = '1 day')", '42809', 't1', '"t1" is not a stream'],
+    ["alter table t9 set (retain = '1 day')", '42P01', 't9', 'table "t9" does not exist'],
+  ])('%s', (sql, code, at, message) => expect(mistake(sql)).toMatchObject({ code, at, message }))
+
+  test('a slip in an option is guessed', () => {
+    expect(mistake("create stream s (a int) with (retenton = '7 days')").hint).toBe('Perhaps you meant "retention".')
+    expect(mistake('create table t (a int primary key) with (colour = 1)').hint).toBe(
+      'The options are retain, durability.',
+    )
+  })
 })

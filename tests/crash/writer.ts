@@ -1,22 +1,25 @@
 /**
- * A process that is going to be killed: inserts numbered rows into a stream and a table of the database in argv[2],
- * and prints each number once its commit is acknowledged. Several inserts are in flight, so that groups form.
+ * A process that is going to be killed. It loads the engine, says so, and waits for a line with a database's path and the
+ * first step of each writer; then all writers commit step after step, and tell each one that is acknowledged.
  */
 import { writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { open } from '../../src/index.js'
+import { JOURNAL_FILE_BYTES, step } from './history.js'
 
-const [path, from] = [process.argv[2]!, Number(process.argv[3])]
-const db = await open(path)
-const IN_FLIGHT = 4
-let next = from
+writeSync(1, 'loaded\n')
+const [line] = await new Promise<string[]>((resolve) =>
+  createInterface(process.stdin).once('line', (text) => resolve([text])),
+)
+const { path, from } = JSON.parse(line!) as { path: string; from: number[] }
+const db = await open(path, { journalFileBytes: JOURNAL_FILE_BYTES })
 
-async function insertForever(): Promise<void> {
-  for (;;) {
-    const n = next++
-    await db.execute(`INSERT INTO s VALUES (${n}, 'row ${n}')`)
-    await db.execute(`INSERT INTO t VALUES (${n % 50}, ${n}) ON CONFLICT (k) DO UPDATE SET n = excluded.n`)
-    writeSync(1, `${n}\n`)
+async function write(writer: number, first: number): Promise<never> {
+  for (let n = first; ; n++) {
+    const { statements } = step(writer, n)
+    for (const statement of statements) await db.query(statement)
+    writeSync(1, `${writer} ${n}\n`)
   }
 }
 
-await Promise.all(Array.from({ length: IN_FLIGHT }, insertForever))
+await Promise.all(from.map((first, writer) => write(writer, first)))

@@ -1,10 +1,10 @@
 /** A catalog made by running DDL through the planner itself, as a session does, without an engine. */
 import { readFileSync } from 'node:fs'
 import type { Literal } from '../../sql/contract/plan.generated.js'
-import { type Catalog, type Compiled, catalogOf, compile, parseScript } from '../../sql/index.js'
+import { type Catalog, type Compiled, compile, createCatalog, parseScript } from '../../sql/index.js'
 
 /** `features` is what the engine would have found in each model's file. */
-export function catalogFrom(script: string, start: Catalog = catalogOf([]), features = 3): Catalog {
+export function catalogFrom(script: string, start: Catalog = createCatalog([]), features = 3): Catalog {
   let catalog = start
   let id = Math.max(0, ...catalog.all().map((d) => d.id))
   for (const statement of parseScript(script).statements) {

@@ -98,7 +98,9 @@ function normalCell(cell: string, type: string): string {
 export function rowByRow(sql: string): string[] {
   const match = /^(\s*INSERT\s+INTO\s+\w+\s*(?:\([^)]*\))?\s*VALUES)(.*)$/is.exec(sql)
   if (match === null) return [sql]
-  const [, head = '', rest = ''] = match
+  const [, head = '', all = ''] = match
+  const conflict = /\sON\s+CONFLICT\b/i.exec(all)?.index ?? all.length
+  const [rest, tail] = [all.slice(0, conflict), all.slice(conflict)]
   const rows: string[] = []
   let depth = 0
   let quoted = false
@@ -108,7 +110,7 @@ export function rowByRow(sql: string): string[] {
     if (char === "'") quoted = !quoted
     if (quoted) continue
     if (char === '(' && depth++ === 0) start = at
-    if (char === ')' && --depth === 0) rows.push(`${head} ${rest.slice(start, at + 1)}`)
+    if (char === ')' && --depth === 0) rows.push(`${head} ${rest.slice(start, at + 1)}${tail}`)
   }
   return rows
 }

@@ -1,6 +1,6 @@
 /** What two trees are compared by: everything but where it stood. */
 
-const PLACES = new Set(['span', 'operatorSpan', 'valueSpan', 'pathSpan'])
+const PLACES = new Set(['span', 'operatorSpan', 'valueSpan', 'pathSpan', 'groupSpan'])
 
 export function withoutSpans(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSpans)

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { cargoEnv } from '../../setup.mjs'
 import { Code } from '../../sql/diag/codes.js'
 import { read, root } from './sources.js'
 
@@ -23,7 +24,8 @@ beforeAll(() => {
     'generate',
     folder,
   ]
-  execFileSync('cargo', args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  // As every other build: in the same target folder, for the same named target.
+  execFileSync('cargo', args, { env: cargoEnv, stdio: ['ignore', 'inherit', 'inherit'] })
 }, 1_200_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

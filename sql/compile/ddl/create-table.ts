@@ -1,13 +1,13 @@
 /** CREATE TABLE and CREATE STREAM. */
 
-import { fail, unsupported } from '../../bind/fail.js'
+import { fail } from '../../bind/fail.js'
 import { newName } from '../../bind/object-name.js'
 import type { DefinitionKind } from '../../contract/plan.generated.js'
 import type { CreateStream, CreateTable } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
 import { whenTaken } from './existing.js'
-import { Options } from './options.js'
+import { definedOptions, noticesOf, readOptions } from './relation-options.js'
 
 export function createTable(statement: CreateTable, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -15,13 +15,14 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   if (taken !== undefined) return taken
   const notices: string[] = []
   const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
-  const options = new Options(statement.options, [], 'table').all()
+  const read = readOptions(statement.options, 'table', columns)
+  notices.push(...noticesOf(read))
   const primary_key = primaryKey(statement, columns)
   const object: DefinitionKind = {
     kind: 'table',
     columns: columns.map((c, i) => (primary_key.includes(i) ? { ...c, nullable: false } : c)),
     primary_key,
-    options,
+    options: definedOptions(read),
   }
   return created(name, object, statement, 'CREATE TABLE', context, notices)
 }
@@ -39,17 +40,8 @@ function primaryKey(statement: CreateTable, columns: readonly { name: string }[]
   const twice = statement.primaryKey?.find((_, i) => key.indexOf(key[i]!) !== i)
   if (twice !== undefined)
     fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
-  if (key.length === 0) {
-    unsupported(
-      `table "${statement.name.parts.at(-1)!.name}" needs a primary key`,
-      statement.name.span,
-      'Add PRIMARY KEY to a column; for rows that are only ever added, use CREATE STREAM.',
-    )
-  }
   return key
 }
-
-const STREAM_OPTIONS = ['retention', 'partitions']
 
 export function createStream(statement: CreateStream, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -63,13 +55,13 @@ export function createStream(statement: CreateStream, context: CompileContext): 
       hint: 'Use CREATE TABLE for rows with a key.',
     })
   const columns = bindColumns(statement.columns, env, statement.span)
-  const options = new Options(statement.options, STREAM_OPTIONS, 'stream').all()
-  for (const key of Object.keys(options)) notices.push(`option "${key}" is kept but has no effect yet`)
+  const read = readOptions(statement.options, 'stream', columns)
+  notices.push(...noticesOf(read))
   const object: DefinitionKind = {
     kind: 'stream',
     columns,
     watermark: bindWatermark(statement.watermark, columns, env),
-    options,
+    options: definedOptions(read),
   }
   return created(name, object, statement, 'CREATE STREAM', context, notices)
 }

@@ -38,8 +38,4 @@ export class Options {
     }
     return found
   }
-
-  all(): Record<string, string> {
-    return Object.fromEntries([...this.#given].map(([key, option]) => [key, option.value]))
-  }
 }

@@ -2,6 +2,7 @@
 
 import { unsupported } from '../../bind/fail.js'
 import { bindQuery } from '../../bind/query.js'
+import type { Assignment, ConflictAction, Definition } from '../../contract/plan.generated.js'
 import { stateOf } from '../../incremental/state.js'
 import { printExpr, printRel } from '../../logical/print.js'
 import type { CreateView, Explain, Query } from '../../syntax/tree.js'
@@ -79,7 +80,7 @@ function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[]
   switch (command.command) {
     case 'insert': {
       const to = catalog.byId(command.relation)
-      const how = command.on_conflict === 'error' ? '' : ` on conflict ${command.on_conflict.replace('_', ' ')}`
+      const how = printConflict(command.on_conflict, to)
       return [`insert into ${to?.name ?? '?'}${how}`, ...printRel(command.source, catalog).map((line) => `  ${line}`)]
     }
     case 'update':
@@ -87,15 +88,25 @@ function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[]
       const to = catalog.byId(command.relation)
       const columns = to?.object.kind === 'table' ? to.object.columns.map((c) => c.name) : []
       const where = command.predicate === null ? '' : ` where ${printExpr(command.predicate, columns)}`
-      const set =
-        command.command === 'update'
-          ? ` set ${command.assignments.map((a) => `${columns[a.column]} = ${printExpr(a.value, columns)}`).join(', ')}`
-          : ''
+      const set = command.command === 'update' ? ` set ${printAssignments(command.assignments, columns, columns)}` : ''
       return [`${command.command === 'delete' ? 'delete from' : 'update'} ${to?.name ?? '?'}${set}${where}`]
     }
     default:
       return []
   }
+}
+
+function printConflict(conflict: ConflictAction, to: Definition | undefined): string {
+  if (conflict.action === 'error') return ''
+  if (conflict.action !== 'update') return ` on conflict ${conflict.action.replace('_', ' ')}`
+  const columns = to?.object.kind === 'table' ? to.object.columns.map((c) => c.name) : []
+  const both = [...columns, ...columns.map((name) => `excluded.${name}`)]
+  const where = conflict.predicate === null ? '' : ` where ${printExpr(conflict.predicate, both)}`
+  return ` on conflict do update set ${printAssignments(conflict.assignments, columns, both)}${where}`
+}
+
+function printAssignments(list: readonly Assignment[], columns: readonly string[], over: readonly string[]): string {
+  return list.map((a) => `${columns[a.column]} = ${printExpr(a.value, over)}`).join(', ')
 }
 
 function traced(fired: readonly string[]): string[] {

@@ -3,13 +3,14 @@
 import { fail } from '../../bind/fail.js'
 import { objectName } from '../../bind/object-name.js'
 import { columnsOf, hasRows, kindName, type ObjectKind, primaryKeyOf } from '../../catalog/catalog.js'
-import type { Definition } from '../../contract/plan.generated.js'
+import type { Definition, Inspection } from '../../contract/plan.generated.js'
 import { printExpr } from '../../logical/print.js'
 import type { Describe, Show } from '../../syntax/tree.js'
 import { typeName } from '../../types/data-type.js'
+import { inspect } from '../admin.js'
 import { type CompileContext, type Compiled, textFields } from '../context.js'
 
-const KINDS: Record<Exclude<Show['what'], 'all' | 'setting'>, readonly ObjectKind[]> = {
+const KINDS: Record<Exclude<Show['what'], 'all' | 'setting' | Inspection>, readonly ObjectKind[]> = {
   tables: ['table'],
   streams: ['stream'],
   sources: ['source'],
@@ -22,6 +23,7 @@ const KINDS: Record<Exclude<Show['what'], 'all' | 'setting'>, readonly ObjectKin
 export function show(statement: Show, context: CompileContext): Compiled {
   const tag = 'SHOW'
   if (statement.what === 'setting') return setting(statement, tag)
+  if (statement.what === 'consumer_groups' || statement.what === 'segments') return inspect(statement.what, tag)
   const kinds = statement.what === 'all' ? undefined : KINDS[statement.what]
   const shown = context.catalog.all().filter((d) => kinds?.includes(d.object.kind) ?? true)
   const sorted = [...shown].sort((a, b) => (a.name < b.name ? -1 : 1))

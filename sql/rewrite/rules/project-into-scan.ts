@@ -11,6 +11,6 @@ export const projectIntoScan: Rule = {
     const source = rel.input
     const columns = rel.exprs.map((expr) => (expr.op === 'column' ? source.columns[expr.index]! : -1))
     if (columns.includes(-1) || new Set(columns).size !== columns.length) return rel
-    return scan(source.relation, columns)
+    return scan(source.relation, columns, source.as_of)
   },
 }

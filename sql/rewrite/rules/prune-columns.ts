@@ -41,6 +41,7 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
             : scan(
                 rel.relation,
                 kept.map((i) => rel.columns[i]!),
+                rel.as_of,
               ),
         at: places(kept, rel.columns.length),
       }

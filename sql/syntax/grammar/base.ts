@@ -111,6 +111,11 @@ export abstract class BaseGrammar extends EmbeddedActionsParser {
     return tokenMatcher(this.LA(ahead), type)
   }
 
+  /** `AS OF EPOCH` and `AS OF TIMESTAMP`; "of" alone may be an alias. */
+  protected asOfAhead(): boolean {
+    return this.nextIs(AS) && this.nextIs(OF, 2) && (this.nextIs(EPOCH, 3) || this.nextIs(TIMESTAMP, 3))
+  }
+
   /** Whether the "(" ahead opens a query, and not an expression or a join that begins with a query in parentheses. */
   protected queryInParens(ahead = 1): boolean {
     return this.opensQuery(this.exportLexerState() + ahead)
@@ -131,7 +136,15 @@ export abstract class BaseGrammar extends EmbeddedActionsParser {
   }
 }
 
-const [EXISTS, IF, NOT] = [kw('exists'), kw('if'), kw('not')]
+const [AS, EPOCH, EXISTS, IF, NOT, OF, TIMESTAMP] = [
+  kw('as'),
+  kw('epoch'),
+  kw('exists'),
+  kw('if'),
+  kw('not'),
+  kw('of'),
+  kw('timestamp'),
+]
 
 export function toIdent(token: IToken): Ident {
   return { kind: 'ident', name: nameOf(token), span: spanOf(token) }

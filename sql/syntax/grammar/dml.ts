@@ -1,9 +1,26 @@
 /** INSERT with ON CONFLICT, UPDATE, DELETE. */
 import * as t from '../tokens.js'
-import type { Assignment, Delete, Expr, Ident, Insert, OnConflict, Query, Update } from '../tree.js'
+import type { Assignment, Delete, Expr, Ident, Insert, Name, OnConflict, Query, Truncate, Update } from '../tree.js'
 import { TableRefGrammar } from './table-ref.js'
 
-const [AS, CONFLICT, DEFAULT, DELETE, DO, FROM, INSERT, INTO, NOTHING, ON, SET, UPDATE, VALUES, WHERE] = [
+const [
+  AS,
+  CONFLICT,
+  DEFAULT,
+  DELETE,
+  DO,
+  FROM,
+  INSERT,
+  INTO,
+  NOTHING,
+  ON,
+  SET,
+  TABLE,
+  TRUNCATE,
+  UPDATE,
+  VALUES,
+  WHERE,
+] = [
   t.kw('as'),
   t.kw('conflict'),
   t.kw('default'),
@@ -15,6 +32,8 @@ const [AS, CONFLICT, DEFAULT, DELETE, DO, FROM, INSERT, INTO, NOTHING, ON, SET, 
   t.kw('nothing'),
   t.kw('on'),
   t.kw('set'),
+  t.kw('table'),
+  t.kw('truncate'),
   t.kw('update'),
   t.kw('values'),
   t.kw('where'),
@@ -140,6 +159,15 @@ export abstract class DmlGrammar extends TableRefGrammar {
       where = this.SUBRULE(this.expression)
     })
     return { kind: 'delete', table, ...(alias && { alias }), ...(where && { where }), span: this.since(start) }
+  })
+
+  readonly truncate = this.RULE('truncate', (): Truncate => {
+    const start = this.mark()
+    const names: Name[] = []
+    this.CONSUME(TRUNCATE)
+    this.OPTION(() => this.CONSUME(TABLE))
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
+    return { kind: 'truncate', names, span: this.since(start) }
   })
 
   readonly targetAlias = this.RULE('targetAlias', (): Ident | undefined => {

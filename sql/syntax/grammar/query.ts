@@ -1,24 +1,28 @@
 /** Queries around their SELECTs: WITH, set operations, VALUES, limits. */
 import type { ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
-import type { CommonTable, Expr, Ident, Query, QueryBody, SetOperation, SortItem, Values, With } from '../tree.js'
+import type { AsOf, CommonTable, Expr, Ident, Query, QueryBody, SetOperation, SortItem, Values, With } from '../tree.js'
+import { liftAsOf } from './as-of.js'
 import { SelectGrammar } from './select.js'
 
 const [
   ALL,
   AS,
   DISTINCT,
+  EPOCH,
   EXCEPT,
   FETCH,
   FIRST,
   INTERSECT,
   LIMIT,
   NEXT,
+  OF,
   OFFSET,
   ONLY,
   RECURSIVE,
   ROW,
   ROWS,
+  TIMESTAMP,
   UNION,
   VALUES,
   WITH,
@@ -26,17 +30,20 @@ const [
   t.kw('all'),
   t.kw('as'),
   t.kw('distinct'),
+  t.kw('epoch'),
   t.kw('except'),
   t.kw('fetch'),
   t.kw('first'),
   t.kw('intersect'),
   t.kw('limit'),
   t.kw('next'),
+  t.kw('of'),
   t.kw('offset'),
   t.kw('only'),
   t.kw('recursive'),
   t.kw('row'),
   t.kw('rows'),
+  t.kw('timestamp'),
   t.kw('union'),
   t.kw('values'),
   t.kw('with'),
@@ -88,15 +95,46 @@ export abstract class QueryGrammar extends SelectGrammar {
         },
       ])
     })
-    return {
+    let asOf: AsOf | undefined
+    this.OPTION3({
+      GATE: () => this.asOfAhead(),
+      DEF: () => {
+        asOf = this.SUBRULE(this.asOf)
+      },
+    })
+    const query: Query = {
       kind: 'query',
       ...(ctes && { with: ctes }),
       body,
       orderBy,
       ...(limit && { limit }),
       ...(offset && { offset }),
+      ...(asOf && { asOf }),
       span: this.since(start),
     }
+    return this.ACTION(() => (asOf === undefined ? liftAsOf(query) : query))
+  })
+
+  readonly asOf = this.RULE('asOf', (): AsOf => {
+    const start = this.mark()
+    this.CONSUME(AS)
+    this.CONSUME(OF)
+    const unit = this.OR<AsOf['unit']>([
+      {
+        ALT: () => {
+          this.CONSUME(EPOCH)
+          return 'epoch' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(TIMESTAMP)
+          return 'timestamp' as const
+        },
+      },
+    ])
+    const value = this.SUBRULE(this.value)
+    return { kind: 'as_of', unit, value, span: this.since(start) }
   })
 
   /** `FETCH FIRST 10 ROWS ONLY`; without a number, one row. */
@@ -234,7 +272,7 @@ export abstract class QueryGrammar extends SelectGrammar {
 
 /** A query in parentheses that adds nothing to its body needs no node of its own. */
 function isBare(query: Query): boolean {
-  return !query.with && query.orderBy.length === 0 && !query.limit && !query.offset
+  return !query.with && query.orderBy.length === 0 && !query.limit && !query.offset && !query.asOf
 }
 
 function setOperation(

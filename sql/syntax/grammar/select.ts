@@ -141,16 +141,19 @@ export abstract class SelectGrammar extends CallGrammar {
     const start = this.mark()
     const expr = this.SUBRULE(this.expression)
     let alias: Ident | undefined
-    this.OPTION(() => {
-      alias = this.OR([
-        {
-          ALT: () => {
-            this.CONSUME(AS)
-            return this.SUBRULE(this.label)
+    this.OPTION({
+      GATE: () => !this.asOfAhead(),
+      DEF: () => {
+        alias = this.OR([
+          {
+            ALT: () => {
+              this.CONSUME(AS)
+              return this.SUBRULE(this.label)
+            },
           },
-        },
-        { ALT: () => this.SUBRULE(this.ident) },
-      ])
+          { ALT: () => this.SUBRULE(this.ident) },
+        ])
+      },
     })
     return { kind: 'select_expr', expr, ...(alias && { alias }), span: this.since(start) }
   })

@@ -4,6 +4,7 @@ import { SqlError } from '../../diag/error.js'
 import type { ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
+  AsOf,
   DerivedTable,
   Expr,
   Ident,
@@ -178,10 +179,23 @@ export abstract class TableRefGrammar extends QueryGrammar {
         args = this.SUBRULE(this.tableArguments)
       },
     })
-    const alias = this.SUBRULE(this.tableAlias)
+    let alias = this.SUBRULE(this.tableAlias)
+    let asOf: AsOf | undefined
+    this.OPTION1({
+      GATE: () => args === undefined && this.asOfAhead(),
+      DEF: () => {
+        asOf = this.SUBRULE(this.asOf)
+        this.OPTION2({
+          GATE: () => alias === undefined,
+          DEF: () => {
+            alias = this.SUBRULE1(this.tableAlias)
+          },
+        })
+      },
+    })
     const base = { ...(alias && { alias }), span: this.since(start) }
     return this.ACTION((): TableName | TableFunction | TimeWindow => {
-      if (args === undefined) return { kind: 'table_name', name, ...base }
+      if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
       const window = name.parts.length === 1 ? name.parts[0]!.name : ''
       if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
       return { kind: 'table_function', name, args, lateral, ...base }
@@ -208,7 +222,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
     let name: Ident | undefined
     let columns: Ident[] = []
     this.OPTION({
-      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType),
+      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         name = this.SUBRULE(this.ident)

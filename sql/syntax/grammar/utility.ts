@@ -1,7 +1,8 @@
-/** Statements about the database rather than its rows: EXPLAIN, SHOW, SET, SUBSCRIBE, VERIFY, transactions. */
+/** Statements about the database rather than its rows: EXPLAIN, SHOW, SET, SUBSCRIBE, VERIFY. */
 import type { ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
+  AsOf,
   Describe,
   Explain,
   Ident,
@@ -11,79 +12,42 @@ import type {
   Show,
   Statement,
   Subscribe,
-  Transaction,
   Verify,
 } from '../tree.js'
-import { DdlGrammar } from './ddl.js'
+import { AdminGrammar } from './admin.js'
 
-const [
-  ABORT,
-  ALL,
-  ANALYZE,
-  BEGIN,
-  COMMIT,
-  DEFAULT,
-  DESCRIBE,
-  END,
-  EXPLAIN,
-  MATERIALIZED,
-  MODELS,
-  RESET,
-  ROLLBACK,
-  SET,
-] = [
-  t.kw('abort'),
+const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED, MODELS, RESET, SEGMENTS, SET] = [
   t.kw('all'),
   t.kw('analyze'),
-  t.kw('begin'),
-  t.kw('commit'),
+  t.kw('consumer'),
   t.kw('default'),
   t.kw('describe'),
-  t.kw('end'),
   t.kw('explain'),
+  t.kw('groups'),
   t.kw('materialized'),
   t.kw('models'),
   t.kw('reset'),
-  t.kw('rollback'),
+  t.kw('segments'),
   t.kw('set'),
 ]
-const [
-  SHOW,
-  SINKS,
-  SNAPSHOT,
-  SOURCES,
-  START,
-  STREAMS,
-  SUBSCRIBE,
-  TABLES,
-  TO,
-  TRANSACTION,
-  VERIFY,
-  VIEW,
-  VIEWS,
-  WITH,
-  WORK,
-] = [
+const [SHOW, SINKS, SNAPSHOT, SOURCES, STREAMS, SUBSCRIBE, TABLES, TO, VERIFY, VIEW, VIEWS, WITH] = [
   t.kw('show'),
   t.kw('sinks'),
   t.kw('snapshot'),
   t.kw('sources'),
-  t.kw('start'),
   t.kw('streams'),
   t.kw('subscribe'),
   t.kw('tables'),
   t.kw('to'),
-  t.kw('transaction'),
   t.kw('verify'),
   t.kw('view'),
   t.kw('views'),
   t.kw('with'),
-  t.kw('work'),
 ]
 
 type Explainable = Exclude<Statement, Explain>
 
-export abstract class UtilityGrammar extends DdlGrammar {
+export abstract class UtilityGrammar extends AdminGrammar {
   readonly statement: ParserMethod<[], Statement> = this.RULE(
     'statement',
     (): Statement =>
@@ -106,6 +70,11 @@ export abstract class UtilityGrammar extends DdlGrammar {
         { ALT: () => this.SUBRULE(this.subscribe) },
         { ALT: () => this.SUBRULE(this.verify) },
         { ALT: () => this.SUBRULE(this.transaction) },
+        { ALT: () => this.SUBRULE(this.truncate) },
+        { ALT: () => this.SUBRULE(this.alter) as Explainable },
+        { ALT: () => this.SUBRULE(this.backup) },
+        { ALT: () => this.SUBRULE(this.checkpoint) },
+        { ALT: () => this.SUBRULE(this.checkDatabase) },
       ]),
   )
 
@@ -204,6 +173,20 @@ export abstract class UtilityGrammar extends DdlGrammar {
           },
         },
         {
+          GATE: () => this.nextIs(GROUPS, 2),
+          ALT: () => {
+            this.CONSUME(CONSUMER)
+            this.CONSUME(GROUPS)
+            return 'consumer_groups' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SEGMENTS)
+            return 'segments' as const
+          },
+        },
+        {
           ALT: () => {
             this.CONSUME(ALL)
             return 'all' as const
@@ -277,8 +260,16 @@ export abstract class UtilityGrammar extends DdlGrammar {
 
   /** A name where a query is meant: all of its rows. */
   readonly wholeRelation = this.RULE('wholeRelation', (): Query => {
+    const start = this.mark()
+    let asOf: AsOf | undefined
     const name = this.SUBRULE(this.name)
     const { span } = name
+    this.OPTION({
+      GATE: () => this.asOfAhead(),
+      DEF: () => {
+        asOf = this.SUBRULE(this.asOf)
+      },
+    })
     return {
       kind: 'query',
       body: {
@@ -291,7 +282,8 @@ export abstract class UtilityGrammar extends DdlGrammar {
         span,
       },
       orderBy: [],
-      span,
+      ...(asOf && { asOf }),
+      span: this.since(start),
     }
   })
 
@@ -302,49 +294,5 @@ export abstract class UtilityGrammar extends DdlGrammar {
     this.CONSUME(VIEW)
     const name = this.SUBRULE(this.name)
     return { kind: 'verify', name, span: this.since(start) }
-  })
-
-  readonly transaction = this.RULE('transaction', (): Transaction => {
-    const start = this.mark()
-    const action = this.OR<Transaction['action']>([
-      {
-        ALT: () => {
-          this.CONSUME(BEGIN)
-          return 'begin' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(START)
-          return 'begin' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(COMMIT)
-          return 'commit' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(END)
-          return 'commit' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(ROLLBACK)
-          return 'rollback' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(ABORT)
-          return 'rollback' as const
-        },
-      },
-    ])
-    this.OPTION(() => this.OR1([{ ALT: () => this.CONSUME(TRANSACTION) }, { ALT: () => this.CONSUME(WORK) }]))
-    return { kind: 'transaction', action, span: this.since(start) }
   })
 }

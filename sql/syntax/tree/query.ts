@@ -11,6 +11,17 @@ export interface Query {
   /** Absent also for `LIMIT ALL`. `FETCH FIRST n ROWS ONLY` is a limit. */
   readonly limit?: Expr
   readonly offset?: Expr
+  /** Of all that the query reads, apart from what says its own. */
+  readonly asOf?: AsOf
+  readonly span: Span
+}
+
+/** `AS OF EPOCH n` or `AS OF TIMESTAMP t`. At the end of a query it is the query's; a FROM item has its own where an alias
+ *  or another clause follows. */
+export interface AsOf {
+  readonly kind: 'as_of'
+  readonly unit: 'epoch' | 'timestamp'
+  readonly value: Expr
   readonly span: Span
 }
 
@@ -102,6 +113,7 @@ export interface TableAlias {
 export interface TableName {
   readonly kind: 'table_name'
   readonly name: Name
+  readonly asOf?: AsOf
   readonly alias?: TableAlias
   readonly span: Span
 }

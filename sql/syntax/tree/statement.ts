@@ -23,6 +23,12 @@ export type Statement =
   | Subscribe
   | Verify
   | Transaction
+  | Truncate
+  | SetOptions
+  | SeekGroup
+  | Backup
+  | Checkpoint
+  | CheckDatabase
 
 /** `key = value` of a WITH list. Dotted keys are one string (`properties.acks`); every value is its text, without quotes. */
 export interface Option {
@@ -212,6 +218,8 @@ export interface Show {
     | 'materialized_views'
     | 'sinks'
     | 'models'
+    | 'consumer_groups'
+    | 'segments'
     | 'all'
     | 'setting'
   readonly name?: Ident
@@ -250,5 +258,57 @@ export interface Verify {
 export interface Transaction {
   readonly kind: 'transaction'
   readonly action: 'begin' | 'commit' | 'rollback'
+  /** What BEGIN says, the last of each kind; absent where it says nothing. */
+  readonly isolation?: IsolationLevel
+  readonly access?: 'read only' | 'read write'
+  readonly span: Span
+}
+
+export type IsolationLevel = 'serializable' | 'repeatable read' | 'read committed' | 'read uncommitted' | 'snapshot'
+
+/** `TRUNCATE [TABLE] a, b`. */
+export interface Truncate {
+  readonly kind: 'truncate'
+  readonly names: readonly Name[]
+  readonly span: Span
+}
+
+/** `ALTER STREAM s SET (retention = '7 days')`. */
+export interface SetOptions {
+  readonly kind: 'set_options'
+  readonly object: 'stream' | 'table'
+  readonly name: Name
+  readonly options: readonly Option[]
+  readonly span: Span
+}
+
+/** `ALTER CONSUMER GROUP g ON s [PARTITION n] SEEK TO …`. */
+export interface SeekGroup {
+  readonly kind: 'seek_group'
+  readonly group: string
+  readonly groupSpan: Span
+  readonly stream: Name
+  readonly partition?: Expr
+  readonly to: 'beginning' | 'end' | 'offset' | 'timestamp'
+  /** Of OFFSET and TIMESTAMP. */
+  readonly value?: Expr
+  readonly span: Span
+}
+
+/** `BACKUP TO 'path'`. */
+export interface Backup {
+  readonly kind: 'backup'
+  readonly path: string
+  readonly pathSpan: Span
+  readonly span: Span
+}
+
+export interface Checkpoint {
+  readonly kind: 'checkpoint'
+  readonly span: Span
+}
+
+export interface CheckDatabase {
+  readonly kind: 'check_database'
   readonly span: Span
 }

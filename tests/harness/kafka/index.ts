@@ -1,5 +1,5 @@
 /** What tests need of Kafka: the real broker of `examples/kafka-broker`, and a client that is not ours (kafkajs). */
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { type Admin, Kafka, logLevel, Partitioners } from 'kafkajs'
 
 export { type Broker, type BrokerOptions, startBroker } from '../../../examples/kafka-broker/broker.js'
 
@@ -89,6 +89,40 @@ export async function readTopic(brokers: string, topic: string): Promise<Message
 
 let nextGroup = 0
 
+/** The end of each partition, in their order. */
+export async function endsOf(brokers: string, topic: string): Promise<number[]> {
+  return await administer(brokers, async (admin) => {
+    const offsets = await admin.fetchTopicOffsets(topic)
+    return offsets.sort((a, b) => a.partition - b.partition).map((end) => Number(end.high))
+  })
+}
+
+/** Gives a topic more partitions. */
+export async function growTopic(brokers: string, topic: string, partitions: number): Promise<void> {
+  await administer(brokers, (admin) =>
+    admin.createPartitions({ topicPartitions: [{ topic, count: partitions }], validateOnly: false }),
+  )
+}
+
+/** Takes away what lies before `offset`, as retention would. */
+export async function forgetBefore(brokers: string, topic: string, partition: number, offset: number): Promise<void> {
+  await administer(brokers, async (admin) => {
+    // The client finds the leader only of topics that it was asked for before.
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
+  })
+}
+
+async function administer<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = client(brokers).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
 /** What an upsert topic says now: the last value of each key that is not deleted. */
 export function latest(messages: readonly Message[]): Map<string, string> {
   const values = new Map<string, string>()
@@ -100,20 +134,26 @@ export function latest(messages: readonly Message[]): Map<string, string> {
   return values
 }
 
-/** Asks again and again until the answer is right; the last wrong answer is the error. */
+/**
+ * Asks again and again until the answer is right; the last wrong answer is the error. `explain` tells what else is known
+ * then: a wait that ends without a reason cannot be looked into later.
+ */
 export async function eventually<T>(
   ask: () => Promise<T>,
   right: (answer: T) => boolean,
-  timeoutMs = 20_000,
+  { timeoutMs = 20_000, explain }: { timeoutMs?: number; explain?: () => Promise<unknown> } = {},
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()
     if (right(answer)) return answer
     if (Date.now() > deadline) {
-      const shown = JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
-      throw new Error(`still not right after ${timeoutMs / 1000} s: ${shown?.slice(0, 2000)}`)
+      const known = explain === undefined ? '' : `\n${text(await explain().catch(String))}`
+      throw new Error(`still not right after ${timeoutMs / 1000} s: ${text(answer)}${known}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
+
+const text = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? one.toString() : one))?.slice(0, 4000)

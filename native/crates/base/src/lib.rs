@@ -6,11 +6,13 @@ mod clock;
 mod error;
 mod ids;
 pub mod limits;
+pub mod plant;
 mod rng;
 mod storage;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Code, Error, Result};
 pub use ids::{Epoch, RelationId};
+pub use plant::planted;
 pub use rng::{Rng, SystemRng};
 pub use storage::{File, FileKind, RealStorage, Storage};

@@ -10,5 +10,9 @@ pub const FRAME_BYTES_MAX: usize = 256 << 20;
 pub const COMMIT_QUEUE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one value (a text or a byte string).
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
+/// Partitions of one stream.
+pub const PARTITIONS_MAX: u32 = 1024;
+/// Bytes of a consumer group's name.
+pub const GROUP_NAME_BYTES_MAX: usize = 255;
 /// Columns of one relation (PostgreSQL's limit).
 pub const COLUMNS_MAX: usize = 1600;

@@ -17,6 +17,8 @@ use crate::subscription::SubscribeResult;
 pub struct NativeOptions {
     /// `commit` (acknowledged after fsync), `interval` or `interval:<milliseconds>`, `none`.
     pub durability: Option<String>,
+    /// For tests: the size at which a journal file is ended and sealed.
+    pub journal_file_bytes: Option<u32>,
 }
 
 #[napi]
@@ -44,7 +46,10 @@ impl Engine {
     /// Opens a database in a folder, or one in memory for `null`.
     #[napi(catch_unwind, ts_return_type = "Promise<Opened>")]
     pub fn open<'e>(env: &'e Env, path: Option<String>, options: Option<NativeOptions>) -> napi::Result<Object<'e>> {
-        let options = EngineOptions { durability: options.and_then(|o| o.durability) };
+        let options = options.map_or_else(EngineOptions::default, |o| EngineOptions {
+            durability: o.durability,
+            journal_file_bytes: o.journal_file_bytes.map(u64::from),
+        });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }
 

@@ -16,6 +16,10 @@ pub struct Partition {
     pub at_end: bool,
     /// New partitions of a topic begin at their beginning, or what was written before we saw them would be lost.
     pub from_beginning: bool,
+    /// Where the partition stood when it was last looked at.
+    seen: Option<i64>,
+    /// The end that the broker told when it was last asked.
+    pub asked_end: Option<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +44,14 @@ impl Partitions {
 
     pub fn grow(&mut self, count: usize, from_beginning: bool) {
         while self.0.len() < count {
-            self.0.push(Partition { position: Position::Unknown, moved: false, at_end: false, from_beginning });
+            self.0.push(Partition {
+                position: Position::Unknown,
+                moved: false,
+                at_end: false,
+                from_beginning,
+                seen: None,
+                asked_end: None,
+            });
         }
     }
 
@@ -84,6 +95,31 @@ impl Partitions {
         }
     }
 
+    /// The partitions that stand where they stood at the last look.
+    pub fn look(&mut self) -> Vec<i32> {
+        (0..)
+            .zip(&mut self.0)
+            .filter_map(|(id, partition)| {
+                let Position::Next(next) = partition.position else { return None };
+                (partition.seen.replace(next) == Some(next)).then_some(id)
+            })
+            .collect()
+    }
+
+    /// Whether a partition that does not move has messages before `end`. The marks of transactions take offsets too,
+    /// and are no messages: a partition that was started again for the same end, and came to it, has none.
+    pub fn is_behind(&mut self, id: i32, end: i64) -> bool {
+        let Some(partition) = self.get_mut(id) else { return false };
+        let Position::Next(next) = partition.position else { return false };
+        let known = partition.at_end && partition.asked_end == Some(end);
+        partition.asked_end = Some(end);
+        let behind = end > next && !known;
+        if behind {
+            partition.at_end = false;
+        }
+        behind
+    }
+
     /// The positions that moved since the last call.
     pub fn take_moved(&mut self) -> Vec<(i32, i64)> {
         (0..)
@@ -113,5 +149,21 @@ mod tests {
         assert_eq!(partitions.take_moved(), [(0, 10), (1, 3)]);
         assert_eq!(partitions.take_moved(), []);
         assert_eq!(partitions.first_unknown(), None);
+    }
+
+    #[test]
+    fn a_partition_that_stands_is_behind_until_its_end_was_reached() {
+        let mut partitions = Partitions::resume(&[(0, 5), (1, 5)]);
+        assert!(partitions.look().is_empty(), "the first look has nothing to compare with");
+        assert!(partitions.advance(1, 5));
+        assert_eq!(partitions.look(), [0]);
+        partitions.set_at_end(0);
+        assert!(!partitions.is_behind(0, 5));
+        assert!(partitions.is_behind(0, 7), "the end that was reached was another");
+        assert!(partitions.is_behind(0, 7), "started again, and still not there");
+        partitions.set_at_end(0);
+        assert!(!partitions.is_behind(0, 7), "only marks of transactions");
+        assert!(partitions.is_behind(0, 8));
+        assert!(!partitions.is_behind(9, 1), "a partition that is not known");
     }
 }

@@ -2,14 +2,17 @@
 //! group decides or remembers anything. Whatever the broker does, `poll` comes back in time with rows, with a
 //! status to show, or with an error that only a person can mend.
 
+mod broker;
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use millrace_base::{Code, Error, Result};
+use millrace_base::{Error, Result};
 use millrace_plan::{ColumnDef, KafkaSource, StartupMode};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
 
 use crate::batch_queue::{BatchQueue, Received, known_end};
 use crate::client::{Context, Status, client_config, creation_error};
@@ -48,8 +51,6 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// away answers late, and a poll that connects may take this long.
 const PATIENCE_MIN: Duration = Duration::from_millis(50);
 const PATIENCE_MAX: Duration = Duration::from_millis(800);
-/// How long an offset may lie beyond the end of its partition before it counts as gone.
-const DOUBT_MAX: Duration = Duration::from_secs(5);
 /// Messages of one batch call: small enough that `max_bytes` is not overshot by much.
 const CHUNK_MAX: usize = 4096;
 
@@ -72,7 +73,7 @@ pub struct Polled {
 pub struct Lag {
     pub partition: i32,
     pub next_offset: i64,
-    /// Messages at the broker that are not read yet, as far as the last fetch knows.
+    /// Messages at the broker that are not read yet, as far as the last fetch or question knows.
     pub messages: i64,
 }
 
@@ -88,12 +89,16 @@ pub struct KafkaReader {
     partitions: Partitions,
     /// No offset was ever committed: the first partitions start where the source says.
     fresh: bool,
-    assigned: bool,
+    /// How many partitions librdkafka was told to read: those before.
+    assigned: usize,
     status: Status,
     backoff: Duration,
     patience: Duration,
     next_attempt: Instant,
     next_refresh: Instant,
+    /// When to look next for partitions that were left behind, and how long after the look before.
+    next_look: Instant,
+    look_wait: Duration,
     /// Since when a partition's offset may be gone.
     doubted: Option<Instant>,
     failed: Option<Error>,
@@ -117,12 +122,14 @@ impl KafkaReader {
             consumer,
             partitions: Partitions::resume(offsets),
             fresh: offsets.is_empty(),
-            assigned: false,
+            assigned: 0,
             status: Status::Connecting { message: format!("connecting to kafka at {}", source.brokers) },
             backoff: BACKOFF_MIN,
             patience: PATIENCE_MIN,
             next_attempt: now,
             next_refresh: now + REFRESH,
+            next_look: now + REFRESH,
+            look_wait: REFRESH,
             doubted: None,
             failed: None,
         })
@@ -151,7 +158,7 @@ impl KafkaReader {
         Ok(Polled {
             rows: self.decoder.finish(),
             dead_letters: self.letters.finish(),
-            next_offsets: if self.assigned { self.partitions.take_moved() } else { Vec::new() },
+            next_offsets: if self.assigned > 0 { self.partitions.take_moved() } else { Vec::new() },
             bytes,
             status: self.status.clone(),
         })
@@ -161,93 +168,13 @@ impl KafkaReader {
     pub fn lag(&self) -> Vec<Lag> {
         let lags = self.partitions.iter().filter_map(|(partition, state)| {
             let Position::Next(next_offset) = state.position else { return None };
-            let end = known_end(&self.consumer, &self.topic, partition).unwrap_or(next_offset);
+            let fetched = known_end(&self.consumer, &self.topic, partition);
+            let end = fetched.max(state.asked_end).unwrap_or(next_offset);
             // At the end there may still be offsets beyond: the marks of transactions.
             let messages = if state.at_end { 0 } else { (end - next_offset).max(0) };
             Some(Lag { partition, next_offset, messages })
         });
         lags.collect()
-    }
-
-    /// Talks to the broker where that is due: at the start, after an error, and now and then for new partitions.
-    fn attend(&mut self, deadline: Instant) {
-        let now = Instant::now();
-        let due = match (&self.status, self.assigned) {
-            (Status::Running, true) => now >= self.next_refresh,
-            _ => now >= self.next_attempt,
-        };
-        if !due {
-            return;
-        }
-        match self.discover(deadline) {
-            Ok(()) => {
-                (self.backoff, self.patience) = (BACKOFF_MIN, PATIENCE_MIN);
-                self.next_refresh = Instant::now() + REFRESH;
-                self.status = Status::Running;
-            }
-            Err(trouble) => {
-                self.next_attempt = Instant::now() + self.backoff;
-                self.next_refresh = self.next_attempt;
-                self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
-                if trouble.timed_out {
-                    self.patience = (self.patience * 2).min(PATIENCE_MAX);
-                }
-                // A late answer alone does not mean that rows have stopped; a lost connection is told by the client.
-                if !(trouble.timed_out && self.assigned && self.status == Status::Running) {
-                    self.status = Status::Connecting { message: trouble.message };
-                }
-            }
-        }
-    }
-
-    fn discover(&mut self, deadline: Instant) -> std::result::Result<(), Trouble> {
-        let metadata = self
-            .consumer
-            .fetch_metadata(Some(&self.topic), self.request_time(deadline))
-            .map_err(|error| self.trouble(&error))?;
-        let topic = metadata.topics().first().ok_or_else(|| Trouble::from(self.missing()))?;
-        match topic.error().map(RDKafkaErrorCode::from) {
-            None => {}
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                // When it comes, everything in it is new.
-                self.fresh = false;
-                return Err(self.missing().into());
-            }
-            Some(error) => return Err(format!("kafka at {}, topic \"{}\": {error}", self.brokers, self.topic).into()),
-        }
-        let (known, count) = (self.partitions.len(), topic.partitions().len());
-        if count == 0 {
-            return Err(self.missing().into());
-        }
-        self.partitions.grow(count, !self.fresh || self.startup == StartupMode::Earliest);
-        self.fresh = false;
-        while let Some((id, from_beginning)) = self.partitions.first_unknown() {
-            let (low, high) = self
-                .consumer
-                .fetch_watermarks(&self.topic, id, self.request_time(deadline))
-                .map_err(|error| self.trouble(&error))?;
-            self.partitions.set_next(id, if from_beginning { low } else { high });
-        }
-        if let Some(since) = self.doubted {
-            return self.check_offsets(since, deadline);
-        }
-        if !self.assigned || self.partitions.len() > known {
-            self.assign().map_err(|error| self.trouble(&error))?;
-        }
-        Ok(())
-    }
-
-    /// The whole list each time, each partition where we stand; what is queued from before is dropped by librdkafka.
-    fn assign(&mut self) -> std::result::Result<(), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(self.partitions.len());
-        for (id, partition) in self.partitions.iter() {
-            if let Position::Next(next) = partition.position {
-                list.add_partition_offset(&self.topic, id, Offset::Offset(next))?;
-            }
-        }
-        self.consumer.assign(&list)?;
-        self.assigned = true;
-        Ok(())
     }
 
     /// Waits for the first message only; then takes what is there.
@@ -262,12 +189,15 @@ impl KafkaReader {
                     intake.take(Received::of(&message));
                     break;
                 }
+                // Behind it there can be messages: those that are here are taken, even when there is no time to wait.
                 Some(Err(KafkaError::PartitionEOF(id))) => intake.partitions.set_at_end(id),
-                Some(Err(failure)) => error = Some(weightier(error, failure)),
+                Some(Err(failure)) => {
+                    error = Some(weightier(error, failure));
+                    if rest.is_zero() {
+                        break;
+                    }
+                }
                 None => break,
-            }
-            if rest.is_zero() {
-                break;
             }
         }
         while intake.taken > 0 && intake.taken < max_rows && intake.bytes < max_bytes && intake.error.is_none() {
@@ -302,86 +232,13 @@ impl KafkaReader {
                 self.next_attempt = Instant::now();
             }
             _ => {
-                self.status = Status::Connecting { message: self.unreachable(error) };
-                self.next_attempt = Instant::now() + self.backoff;
-            }
-        }
-    }
-
-    fn trouble(&self, error: &KafkaError) -> Trouble {
-        let timed_out = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
-        Trouble { message: self.unreachable(error), timed_out }
-    }
-
-    fn request_time(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(Instant::now()).clamp(self.patience, PATIENCE_MAX)
-    }
-
-    /// What the client said last is nearer to the cause than the error of a call, which is mostly a timeout. The queue
-    /// is not polled for it here: a message or a partition's error that comes along would be lost.
-    fn unreachable(&self, error: &KafkaError) -> String {
-        let cause = match self.consumer.context().take_error() {
-            Some(cause) => cause,
-            None => match (error.rdkafka_error_code(), &self.status) {
-                (Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {
-                    return self.missing();
+                // An attempt that is due soon stays so: errors that keep coming must not put it off for ever.
+                if self.status == Status::Running {
+                    self.next_attempt = Instant::now() + self.backoff;
                 }
-                // Still the same trouble: its cause was told before.
-                (
-                    Some(
-                        RDKafkaErrorCode::OperationTimedOut
-                        | RDKafkaErrorCode::AllBrokersDown
-                        | RDKafkaErrorCode::BrokerTransportFailure,
-                    ),
-                    Status::Connecting { message },
-                ) => return message.clone(),
-                (Some(code), _) => code.to_string(),
-                (None, _) => error.to_string(),
-            },
-        };
-        format!("cannot reach kafka at {}: {cause}", self.brokers)
-    }
-
-    fn missing(&self) -> String {
-        format!("topic \"{}\" does not exist in kafka at {}", self.topic, self.brokers)
-    }
-
-    /// Goes on where we stand if the broker has all offsets. One before the beginning is gone for good; one beyond the
-    /// end can be a broker that still recovers from a crash, and is gone only when that lasts.
-    fn check_offsets(&mut self, since: Instant, deadline: Instant) -> std::result::Result<(), Trouble> {
-        let (mut gone, mut lasting) = (Vec::new(), since.elapsed() >= DOUBT_MAX);
-        for (id, partition) in self.partitions.iter() {
-            let Position::Next(next) = partition.position else { continue };
-            let (low, high) = self
-                .consumer
-                .fetch_watermarks(&self.topic, id, self.request_time(deadline))
-                .map_err(|error| self.trouble(&error))?;
-            if !(low..=high).contains(&next) {
-                gone.push(format!("partition {id}: next is {next}, kafka has {low} to {high}"));
-                lasting |= next < low;
+                self.status = Status::Connecting { message: self.unreachable(error) };
             }
         }
-        if !gone.is_empty() && !lasting {
-            return Err(format!("topic \"{}\" ends before the next offset; {}", self.topic, gone.join("; ")).into());
-        }
-        if gone.is_empty() {
-            self.assign().map_err(|error| self.trouble(&error))?;
-        } else {
-            self.failed = Some(self.offset_gone(&gone));
-        }
-        self.doubted = None;
-        Ok(())
-    }
-
-    fn offset_gone(&self, gone: &[String]) -> Error {
-        Error::new(
-            Code::ObjectNotInPrerequisiteState,
-            format!("the next offset of topic \"{}\" is not in kafka any more", self.topic),
-        )
-        .with_detail(format!("{}.", gone.join("; ")))
-        .with_hint(
-            "The topic's retention removed messages before they were read, or the topic was made anew. Nothing was skipped: drop the source and create it again to start over.",
-        )
     }
 }
 
@@ -390,17 +247,5 @@ fn weightier(known: Option<KafkaError>, new: KafkaError) -> KafkaError {
     match known {
         Some(known) if known.rdkafka_error_code().is_some_and(is_reset) => known,
         _ => new,
-    }
-}
-
-/// Why the broker could not be asked, for people.
-struct Trouble {
-    message: String,
-    timed_out: bool,
-}
-
-impl From<String> for Trouble {
-    fn from(message: String) -> Self {
-        Self { message, timed_out: false }
     }
 }

@@ -7,15 +7,17 @@ use arrow_schema::SchemaRef;
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::Projection;
-use millrace_kernels::{Accumulator, AggregateKind, DistinctSet, GroupTable};
-use millrace_plan::{AggregateCall, AggregateFunction, CaseBranch, DataType, Expr, Rel};
+use millrace_expr::lower::{Aggregation, lower_aggregate};
+use millrace_kernels::{Accumulator, DistinctSet, GroupTable};
+use millrace_plan::{AggregateCall, DataType, Expr, Rel};
 
 use crate::operator::{Input, Operator, Query, anonymous_schema, batch_of, build};
+use crate::project::Project;
 
 pub(crate) struct Aggregate<'a> {
     query: &'a Query<'a>,
     input: Option<Input<'a>>,
-    /// The group columns, then the calls' arguments and filters.
+    /// The group columns, then the calls' arguments and masks.
     inputs: Projection,
     group_columns: usize,
     groups: GroupTable,
@@ -29,75 +31,58 @@ struct Call {
     accumulator: Accumulator,
     distinct: Option<DistinctSet>,
     argument: Option<usize>,
-    /// Of COUNT(*): the filter. Other calls have it in their argument.
     mask: Option<usize>,
 }
 
-pub(crate) fn aggregate_kind(function: AggregateFunction) -> AggregateKind {
-    match function {
-        AggregateFunction::CountStar => AggregateKind::CountStar,
-        AggregateFunction::Count => AggregateKind::Count,
-        AggregateFunction::Sum => AggregateKind::Sum,
-        AggregateFunction::Min => AggregateKind::Min,
-        AggregateFunction::Max => AggregateKind::Max,
-        AggregateFunction::Avg => AggregateKind::Avg,
-        AggregateFunction::BoolAnd => AggregateKind::BoolAnd,
-        AggregateFunction::BoolOr => AggregateKind::BoolOr,
-    }
-}
-
-/// NULL, which no aggregate counts, where the filter is not true: the argument is not even computed there.
-pub(crate) fn filtered(argument: &Expr, filter: Option<&Expr>, data_type: DataType) -> Expr {
-    match filter {
-        None => argument.clone(),
-        Some(when) => {
-            let branch = CaseBranch { when: when.clone(), then: argument.clone() };
-            Expr::Case { branches: vec![branch], otherwise: None, data_type }
-        }
-    }
+/// The operator, with a projection where its columns are not the node's.
+pub(crate) fn aggregate<'a>(
+    query: &'a Query<'a>,
+    input: &'a Rel,
+    group: &[Expr],
+    calls: &[AggregateCall],
+) -> Result<Input<'a>> {
+    let types = query.types(input)?;
+    let lowered = lower_aggregate(group, calls, &types, query.context.relations)?;
+    let operator = Box::new(Aggregate::new(query, input, group, &types, &lowered)?);
+    Ok(match &lowered.output {
+        Some(output) => Box::new(Project::new(query, operator, output, &lowered.types())?),
+        None => operator,
+    })
 }
 
 impl<'a> Aggregate<'a> {
-    pub fn new(query: &'a Query<'a>, input: &'a Rel, group: &[Expr], calls: &[AggregateCall]) -> Result<Self> {
-        let types = query.types(input)?;
+    fn new(
+        query: &'a Query<'a>,
+        input: &'a Rel,
+        group: &[Expr],
+        types: &[DataType],
+        lowered: &Aggregation,
+    ) -> Result<Self> {
         let mut exprs = group.to_vec();
-        let mut built = Vec::with_capacity(calls.len());
-        let mut output: Vec<DataType> = query.projection(group, &types)?.data_types().collect();
-        let group_types: Vec<_> = output.iter().map(|t| t.to_arrow()).collect();
-        for call in calls {
-            let mut add = |expr: Expr| {
+        let mut add = |expr: &Option<Expr>| {
+            expr.clone().map(|expr| {
                 exprs.push(expr);
                 exprs.len() - 1
-            };
-            let (mut argument, mut mask, mut argument_type) = (None, None, None);
-            match &call.arg {
-                Some(arg) => {
-                    let kind = query.evaluator(arg, &types)?.data_type();
-                    argument = Some(add(filtered(arg, call.filter.as_ref(), kind)));
-                    argument_type = Some(kind.to_arrow());
-                }
-                None => mask = call.filter.clone().map(add),
-            }
-            let kind = aggregate_kind(call.function);
-            // MIN and MAX are the same over the distinct values, and need no set of them.
-            let extreme = matches!(kind, AggregateKind::Min | AggregateKind::Max);
-            let distinct = match &argument_type {
-                Some(kind) if call.distinct && !extreme => Some(DistinctSet::new(kind)?),
-                _ => None,
-            };
-            let result = call.data_type.to_arrow();
-            let accumulator = Accumulator::new(kind, argument_type.as_ref(), &result, false)?;
-            built.push(Call { accumulator, distinct, argument, mask });
-            output.push(call.data_type);
+            })
+        };
+        let mut calls = Vec::with_capacity(lowered.calls.len());
+        for call in &lowered.calls {
+            calls.push(Call {
+                accumulator: call.accumulator(false)?,
+                distinct: call.distinct_set()?,
+                argument: add(&call.argument),
+                mask: add(&call.mask),
+            });
         }
+        let group_types: Vec<_> = lowered.group_types.iter().map(|t| t.to_arrow()).collect();
         Ok(Self {
             query,
             input: Some(build(input, query)?),
-            inputs: query.projection(&exprs, &types)?,
+            inputs: query.projection(&exprs, types)?,
             group_columns: group.len(),
             groups: GroupTable::new(&group_types)?,
-            calls: built,
-            schema: anonymous_schema(&output),
+            calls,
+            schema: anonymous_schema(&lowered.types()),
             done: 0,
         })
     }
@@ -115,7 +100,7 @@ impl<'a> Aggregate<'a> {
             let mask = call.mask.map(|i| columns[i].as_boolean());
             match (&mut call.distinct, values) {
                 (Some(distinct), Some(values)) => {
-                    let weights = distinct.update(&ids, values, None, None)?;
+                    let weights = distinct.update(&ids, values, mask, None)?;
                     call.accumulator.update(&ids, Some(values), None, Some(&weights))?;
                 }
                 (_, values) => call.accumulator.update(&ids, values, mask, None)?,

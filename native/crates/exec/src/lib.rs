@@ -24,9 +24,9 @@ mod window;
 use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
-use millrace_base::{RelationId, Result};
+use millrace_base::{Code, Error, RelationId, Result};
 use millrace_expr::Models;
-use millrace_plan::{Rel, Relations, validate_rel};
+use millrace_plan::{AsOf, Rel, Relations, validate_rel};
 
 /// The relations as they are at one epoch.
 pub trait Snapshot {
@@ -36,6 +36,16 @@ pub trait Snapshot {
         relation: RelationId,
         columns: &[u32],
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>>;
+
+    /// The same as `as_of` says, whatever the epoch of the others.
+    fn scan_as_of(
+        &self,
+        _relation: RelationId,
+        _columns: &[u32],
+        _as_of: &AsOf,
+    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
+        Err(Error::new(Code::FeatureNotSupported, "AS OF is not supported yet"))
+    }
 }
 
 /// What a query needs beside the rows.

@@ -93,7 +93,7 @@ pub(crate) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) 
 
 pub(crate) fn build<'a>(rel: &'a Rel, query: &'a Query<'a>) -> Result<Input<'a>> {
     Ok(match rel {
-        Rel::Scan { relation, columns } => Box::new(crate::scan::Scan::new(query, *relation, columns)?),
+        Rel::Scan { .. } => Box::new(crate::scan::Scan::new(query, rel)?),
         Rel::Values { types, rows } => Box::new(crate::values::Values::new(query, types, rows)),
         Rel::Filter { input, predicate } => {
             let types = query.types(input)?;
@@ -106,9 +106,7 @@ pub(crate) fn build<'a>(rel: &'a Rel, query: &'a Query<'a>) -> Result<Input<'a>>
         Rel::Join { kind, left, right, keys, residual } => {
             Box::new(crate::join::Join::new(query, *kind, (left, right), keys, residual.as_ref())?)
         }
-        Rel::Aggregate { input, group, aggregates } => {
-            Box::new(crate::aggregate::Aggregate::new(query, input, group, aggregates)?)
-        }
+        Rel::Aggregate { input, group, aggregates } => crate::aggregate::aggregate(query, input, group, aggregates)?,
         Rel::Window { input, partition, order, calls } => {
             Box::new(crate::window::Window::new(query, input, partition, order, calls)?)
         }

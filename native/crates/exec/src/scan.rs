@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use millrace_base::{Error, RelationId, Result};
+use millrace_base::{Error, Result};
 use millrace_plan::Rel;
 
 use crate::operator::{Operator, Query, anonymous_schema, batch_of};
@@ -13,9 +13,16 @@ pub(crate) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub fn new(query: &'a Query<'a>, relation: RelationId, columns: &[u32]) -> Result<Self> {
-        let types = query.types(&Rel::Scan { relation, columns: columns.to_vec() })?;
-        Ok(Self { batches: query.snapshot.scan(relation, columns)?, schema: anonymous_schema(&types) })
+    /// `rel` is a scan.
+    pub fn new(query: &'a Query<'a>, rel: &Rel) -> Result<Self> {
+        let Rel::Scan { relation, columns, as_of } = rel else {
+            return Err(Error::internal("a scan of what is none"));
+        };
+        let batches = match as_of {
+            None => query.snapshot.scan(*relation, columns)?,
+            Some(as_of) => query.snapshot.scan_as_of(*relation, columns, as_of)?,
+        };
+        Ok(Self { batches, schema: anonymous_schema(&query.types(rel)?) })
     }
 }
 

@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::Projection;
+use millrace_expr::lower::sort_fields;
 use millrace_kernels::{SortField, top_n};
 use millrace_plan::{Expr, Rel, SortKey};
 
@@ -21,10 +22,6 @@ pub(crate) struct Sort<'a> {
     offset: usize,
     schema: SchemaRef,
     output: Slices,
-}
-
-pub(crate) fn sort_fields(keys: &[SortKey]) -> Vec<SortField> {
-    keys.iter().map(|k| SortField { descending: k.descending, nulls_first: k.nulls_first }).collect()
 }
 
 impl<'a> Sort<'a> {

@@ -1,5 +1,5 @@
 //! Comparisons. Arrow's kernels where their order is PostgreSQL's; our own for floats (Arrow's total order parts 0.0
-//! from -0.0), NUMERICs of different scales, and intervals (PostgreSQL compares 1 month with 30 days as equal).
+//! from -0.0), NUMERICs of different scales, and intervals, of which `kernels` says when they are equal.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float32Type, Float6
 use arrow_array::{Array, BooleanArray, Decimal128Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use millrace_base::{Error, Result};
+use millrace_kernels::interval_span;
 use millrace_plan::{BinaryOp, DataType};
 
 use crate::decimal::{power_of_ten, scale_of};
-use crate::interval::comparable;
 use crate::value::{Value, shape, strict_nulls};
 
 /// Of two values of one type (NUMERICs: of any precision and scale).
@@ -101,6 +101,6 @@ fn aligned(value: &Value, scale: i8) -> Result<Value> {
 
 fn spans(value: &Value) -> Result<Value> {
     let array = value.inner().as_primitive::<IntervalMonthDayNanoType>();
-    let spans: Decimal128Array = array.unary(comparable);
+    let spans: Decimal128Array = array.unary(interval_span);
     Ok(value.with(Arc::new(spans.with_precision_and_scale(38, 0).map_err(|e| Error::internal(e.to_string()))?)))
 }

@@ -24,12 +24,6 @@ pub(crate) fn microseconds(interval: IntervalMonthDayNano) -> i64 {
     interval.nanoseconds / 1000
 }
 
-/// The span by which PostgreSQL orders intervals: a month is 30 days, a day is 24 hours.
-pub(crate) fn comparable(interval: IntervalMonthDayNano) -> i128 {
-    (i128::from(interval.months) * 30 + i128::from(interval.days)) * i128::from(DAY)
-        + i128::from(microseconds(interval))
-}
-
 pub(crate) fn negated(interval: IntervalMonthDayNano) -> Result<IntervalMonthDayNano> {
     let parts = (interval.months.checked_neg(), interval.days.checked_neg(), interval.nanoseconds.checked_neg());
     match parts {

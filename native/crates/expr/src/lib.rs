@@ -11,6 +11,7 @@ mod fault;
 mod format;
 mod functions;
 mod interval;
+pub mod lower;
 mod model;
 mod node;
 mod parse;

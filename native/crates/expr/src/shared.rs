@@ -66,7 +66,8 @@ fn walk<'a>(expr: &'a Expr, always: bool, seen: &mut HashMap<String, (Occurrence
     *order += 1;
 }
 
-fn is_volatile(expr: &Expr) -> bool {
+/// Whether each evaluation gives a value of its own.
+pub(crate) fn is_volatile(expr: &Expr) -> bool {
     matches!(expr, Expr::Call { function, .. } if function == "random") || all_children(expr).any(is_volatile)
 }
 

@@ -154,7 +154,7 @@ fn coalesce_double(input: Expr) -> Expr {
 }
 
 fn scan(relation: RelationId, columns: u32) -> Rel {
-    Rel::Scan { relation, columns: (0..columns).collect() }
+    Rel::Scan { relation, columns: (0..columns).collect(), as_of: None }
 }
 
 fn join(kind: JoinKind, left: Rel, key: u32, right: Rel) -> Rel {
@@ -256,7 +256,7 @@ fn main() -> Result<()> {
     graph.add_view(SCORED, &scored(), &env)?;
     let score = 4 + FEATURES as u32;
     let high = binary(BinaryOp::Greater, column(4), double(0.9), DataType::Boolean);
-    let flagged = Rel::Scan { relation: SCORED, columns: vec![0, 1, 2, 3, score] };
+    let flagged = Rel::Scan { relation: SCORED, columns: vec![0, 1, 2, 3, score], as_of: None };
     graph.add_view(FLAGGED, &Rel::Filter { input: flagged.into(), predicate: high }, &env)?;
 
     let count = CARD_COUNT as usize;

@@ -4,12 +4,10 @@
 use arrow_array::ArrayRef;
 use arrow_schema::DataType as Arrow;
 use millrace_base::{Code, Error, RelationId, Result};
-use millrace_expr::{Evaluator, Models};
-use millrace_kernels::{
-    Accumulator, AggregateKind, BytesKey, DistinctSet, Frame, FrameBound, FrameUnit, IntKey, SortField, WindowCall,
-    WindowKind, WindowPlan,
-};
-use millrace_plan::{self as plan, DataType, Expr, JoinKind, Literal, Rel, Relations, validate_rel};
+use millrace_expr::Models;
+use millrace_expr::lower::{lower_aggregate, lower_window};
+use millrace_kernels::{BytesKey, IntKey};
+use millrace_plan::{self as plan, DataType, Expr, JoinKind, Rel, Relations, validate_rel};
 
 use crate::aggregate::{Aggregate, Call};
 use crate::change::{ChangeBatch, batch_of, schema_of};
@@ -21,7 +19,7 @@ use crate::project::Project;
 use crate::time_window::TimeWindow;
 use crate::union_all::UnionAll;
 use crate::values::Constant;
-use crate::window::{Input, Setup, Window};
+use crate::window::{Setup, Window};
 
 /// What a view's query is compiled against.
 pub struct FlowEnv<'a> {
@@ -60,7 +58,8 @@ impl Compiler<'_> {
         let types = validate_rel(rel, self.env.relations)?;
         let schema = schema_of(&arrow_types(&types));
         let (node, append_only) = match rel {
-            Rel::Scan { relation, columns } => {
+            Rel::Scan { as_of: Some(_), .. } => return Err(unsupported("AS OF")),
+            Rel::Scan { relation, columns, as_of: None } => {
                 let node = Node::Scan { relation: *relation, columns: columns.clone(), schema };
                 (node, (self.append_only)(*relation))
             }
@@ -116,11 +115,7 @@ impl Compiler<'_> {
             }
             Rel::Aggregate { input, group, aggregates } => {
                 let input = self.compile(input)?;
-                let group = Computed::all(group, &input.types, self.env)?;
-                let calls = aggregates.iter().map(|c| self.aggregate_call(c, &input)).collect::<Result<_>>()?;
-                // Groups without aggregates (DISTINCT) never change once they are there.
-                let append_only = input.append_only && aggregates.is_empty();
-                (Node::operator(Aggregate::new(group, calls, schema)?, vec![input.node]), append_only)
+                self.aggregate(input, group, aggregates)?
             }
             Rel::Window { input, partition, order, calls } => {
                 let input = self.compile(input)?;
@@ -160,20 +155,27 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn aggregate_call(&self, call: &plan::AggregateCall, input: &Compiled) -> Result<Call> {
-        let argument = call.arg.as_ref().map(|a| Computed::compile(a, &input.types, self.env)).transpose()?;
-        let filter = call.filter.as_ref().map(|f| compile_predicate(f, &input.types, self.env)).transpose()?;
-        let argument_type = argument.as_ref().map(|a| a.data_type().to_arrow());
-        let kind = aggregate_kind(call.function);
-        // The extremes of distinct values are those of all values.
-        let distinct = call.distinct && !matches!(kind, AggregateKind::Min | AggregateKind::Max);
-        let distinct = match &argument_type {
-            Some(argument) if distinct => Some(DistinctSet::new(argument)?),
-            _ => None,
-        };
-        let output = call.data_type.to_arrow();
-        let accumulator = Accumulator::new(kind, argument_type.as_ref(), &output, !input.append_only)?;
-        Ok(Call { argument, filter, distinct, accumulator })
+    fn aggregate(&self, input: Compiled, group: &[Expr], calls: &[plan::AggregateCall]) -> Result<(Node, bool)> {
+        let lowered = lower_aggregate(group, calls, &input.types, self.env.relations)?;
+        let calls = lowered.calls.iter().map(|call| {
+            let argument = call.argument.as_ref().map(|a| Computed::compile(a, &input.types, self.env)).transpose()?;
+            let filter = call.mask.as_ref().map(|m| compile_predicate(m, &input.types, self.env)).transpose()?;
+            let accumulator = call.accumulator(!input.append_only)?;
+            Ok(Call { argument, filter, distinct: call.distinct_set()?, accumulator })
+        });
+        let calls = calls.collect::<Result<_>>()?;
+        let types = lowered.types();
+        let group = Computed::all(group, &input.types, self.env)?;
+        // Groups without aggregates (DISTINCT) never change once they are there.
+        let append_only = input.append_only && lowered.calls.is_empty();
+        let node = Aggregate::new(group, calls, schema_of(&arrow_types(&types)))?;
+        let mut node = Node::operator(node, vec![input.node]);
+        if let Some(output) = &lowered.output {
+            let exprs = compile_projection(output, &types, self.env)?;
+            let schema: Vec<DataType> = exprs.data_types().collect();
+            node = Node::operator(Project { exprs, schema: schema_of(&arrow_types(&schema)) }, vec![node]);
+        }
+        Ok((node, append_only))
     }
 
     /// The window operator's parts, and whether its order key is one integer.
@@ -186,157 +188,13 @@ impl Compiler<'_> {
         schema: arrow_schema::SchemaRef,
     ) -> Result<(Setup, bool)> {
         let types = &input.types;
-        let fields = order.iter().map(|k| SortField { descending: k.descending, nulls_first: k.nulls_first }).collect();
+        let lowered = lower_window(order, calls, types, self.env.relations)?;
         let partition = Computed::all(partition, types, self.env)?;
-        let order: Vec<Computed> =
-            order.iter().map(|k| Computed::compile(&k.expr, types, self.env)).collect::<Result<_>>()?;
-        let single = match order.as_slice() {
-            [] => true,
-            [one] => !matches!(
-                one.data_type(),
-                DataType::Numeric { .. } | DataType::Text | DataType::Bytea | DataType::Interval
-            ),
-            _ => false,
-        };
-        let key_type = order.first().map(Computed::data_type);
-        let mut arguments: Vec<(Expr, Option<Expr>)> = Vec::new();
-        let mut planned = Vec::new();
-        for call in calls {
-            planned.push(self.window_call(call, key_type, &mut arguments)?);
-        }
-        let inputs: Vec<Input> = arguments
-            .iter()
-            .map(|(value, filter)| {
-                let value = Computed::compile(value, types, self.env)?;
-                let filter = filter.as_ref().map(|f| compile_predicate(f, types, self.env)).transpose()?;
-                Ok(Input { value, filter })
-            })
-            .collect::<Result<_>>()?;
-        let plan = WindowPlan::new(planned, inputs.iter().map(|i| i.value.data_type().to_arrow()).collect())?;
-        let input_types = input.arrow_types();
-        Ok((Setup { partition, order, fields, inputs, plan, input_types, schema }, single))
+        let order = order.iter().map(|k| Computed::compile(&k.expr, types, self.env)).collect::<Result<_>>()?;
+        let inputs = Computed::all(&lowered.inputs, types, self.env)?;
+        let (fields, plan, input_types) = (lowered.fields, lowered.plan, input.arrow_types());
+        Ok((Setup { partition, order, fields, inputs, plan, input_types, schema }, lowered.integer_key))
     }
-
-    fn window_call(
-        &self,
-        call: &plan::WindowCall,
-        key: Option<DataType>,
-        arguments: &mut Vec<(Expr, Option<Expr>)>,
-    ) -> Result<WindowCall> {
-        use plan::WindowFunction as F;
-        let mut argument = |value: &Expr, filter: Option<&Expr>| {
-            let wanted = (value.clone(), filter.cloned());
-            arguments.iter().position(|a| *a == wanted).unwrap_or_else(|| {
-                arguments.push(wanted);
-                arguments.len() - 1
-            })
-        };
-        let mut first = || match call.args.first() {
-            Some(value) => Ok(argument(value, None)),
-            None => Err(Error::internal("a window function without its argument")),
-        };
-        let mut default = None;
-        let kind = match &call.function {
-            F::RowNumber => WindowKind::RowNumber,
-            F::Rank => WindowKind::Rank,
-            F::DenseRank => WindowKind::DenseRank,
-            F::Lag { offset, default: value } => {
-                default = self.default(value)?;
-                WindowKind::Lag { input: first()?, offset: *offset }
-            }
-            F::Lead { offset, default: value } => {
-                default = self.default(value)?;
-                WindowKind::Lead { input: first()?, offset: *offset }
-            }
-            F::FirstValue => WindowKind::FirstValue { input: first()? },
-            F::LastValue => WindowKind::LastValue { input: first()? },
-            F::Aggregate { aggregate } => {
-                let (function, input) = match (aggregate_kind(*aggregate), call.args.first(), &call.filter) {
-                    (AggregateKind::CountStar, _, None) => (AggregateKind::CountStar, None),
-                    // The rows for which the filter is true are those where it is not NULL after filtering itself.
-                    (AggregateKind::CountStar, _, Some(filter)) => {
-                        (AggregateKind::Count, Some(argument(filter, Some(filter))))
-                    }
-                    (kind, Some(value), filter) => (kind, Some(argument(value, filter.as_ref()))),
-                    (_, None, _) => return Err(Error::internal("an aggregate without its argument")),
-                };
-                WindowKind::Aggregate { function, input }
-            }
-        };
-        let frame = Frame {
-            unit: match call.frame.unit {
-                plan::FrameUnit::Rows => FrameUnit::Rows,
-                plan::FrameUnit::Range => FrameUnit::Range,
-            },
-            start: frame_bound(&call.frame.start, call.frame.unit, key)?,
-            end: frame_bound(&call.frame.end, call.frame.unit, key)?,
-        };
-        Ok(WindowCall { kind, frame, output: call.data_type.to_arrow(), default })
-    }
-
-    fn default(&self, value: &Option<Literal>) -> Result<Option<ArrayRef>> {
-        let Some(literal) = value else { return Ok(None) };
-        let one = batch_of(&schema_of(&[]), Vec::new(), 1)?;
-        let literal = Expr::Literal { literal: literal.clone() };
-        Evaluator::compile(&literal, &[], self.env.models)?.evaluate(&one, 0).map(Some)
-    }
-}
-
-fn aggregate_kind(function: plan::AggregateFunction) -> AggregateKind {
-    use plan::AggregateFunction as F;
-    match function {
-        F::CountStar => AggregateKind::CountStar,
-        F::Count => AggregateKind::Count,
-        F::Sum => AggregateKind::Sum,
-        F::Min => AggregateKind::Min,
-        F::Max => AggregateKind::Max,
-        F::Avg => AggregateKind::Avg,
-        F::BoolAnd => AggregateKind::BoolAnd,
-        F::BoolOr => AggregateKind::BoolOr,
-    }
-}
-
-fn frame_bound(bound: &plan::FrameBound, unit: plan::FrameUnit, key: Option<DataType>) -> Result<FrameBound> {
-    let distance = |offset: &Literal| match unit {
-        plan::FrameUnit::Rows => rows_offset(offset),
-        plan::FrameUnit::Range => range_offset(offset, key),
-    };
-    Ok(match bound {
-        plan::FrameBound::UnboundedPreceding => FrameBound::UnboundedPreceding,
-        plan::FrameBound::Preceding { offset } => FrameBound::Preceding(distance(offset)?),
-        plan::FrameBound::CurrentRow => FrameBound::CurrentRow,
-        plan::FrameBound::Following { offset } => FrameBound::Following(distance(offset)?),
-        plan::FrameBound::UnboundedFollowing => FrameBound::UnboundedFollowing,
-    })
-}
-
-fn rows_offset(offset: &Literal) -> Result<i64> {
-    match offset {
-        Literal::Bigint { value } if *value >= 0 => Ok(*value),
-        _ => Err(negative_offset()),
-    }
-}
-
-fn negative_offset() -> Error {
-    Error::new(Code::InvalidParameterValue, "the offset of a window frame must not be negative")
-}
-
-/// The offset as a difference of keys: whole days for dates, microseconds for times.
-fn range_offset(offset: &Literal, key: Option<DataType>) -> Result<i64> {
-    const DAY_US: i64 = 86_400_000_000;
-    let value = match (offset, key) {
-        (Literal::Smallint { value }, _) => i64::from(*value),
-        (Literal::Integer { value }, _) => i64::from(*value),
-        (Literal::Bigint { value }, _) => *value,
-        (Literal::Interval { days, microseconds, .. }, Some(DataType::Date)) => {
-            i64::from(*days) + microseconds.div_euclid(DAY_US)
-        }
-        (Literal::Interval { days, microseconds, .. }, Some(_)) => {
-            i64::from(*days).saturating_mul(DAY_US).saturating_add(*microseconds)
-        }
-        _ => return Err(unsupported("a RANGE offset on keys that are not integers or times")),
-    };
-    if value < 0 { Err(negative_offset()) } else { Ok(value) }
 }
 
 fn series(start: i64, stop: i64, step: i64) -> Result<Vec<i64>> {

@@ -25,6 +25,8 @@ struct Place {
     row: u32,
 }
 
+const NOWHERE: Place = Place { batch: NO_ROW, row: 0 };
+
 #[derive(Debug)]
 struct Stored {
     columns: Vec<ArrayRef>,
@@ -97,6 +99,8 @@ impl BatchStore {
         let by_row = match chosen {
             None => slots.clone(),
             Some(listed) => {
+                // Listed in any order, the fresh slots may come to their rows in any order too.
+                self.places.fill_to(self.places.len().max(slots.last().map_or(0, |&s| s as usize + 1)), NOWHERE);
                 let mut by_row = vec![NO_ROW; rows];
                 listed.iter().zip(&slots).for_each(|(&row, &slot)| by_row[row as usize] = slot);
                 by_row
@@ -117,7 +121,6 @@ impl BatchStore {
         let mut live = 0;
         for (row, &slot) in slots.iter().enumerate().filter(|(_, s)| **s != NO_ROW) {
             let place = Place { batch: id, row: row as u32 };
-            // Fresh slots come in their order.
             self.places.set(slot, place);
             live += 1;
         }
@@ -224,8 +227,7 @@ impl BatchStore {
         let places = slots
             .iter()
             .map(|&slot| {
-                let missing = Place { batch: NO_ROW, row: 0 };
-                let place = if slot == NO_ROW { missing } else { self.places.get(slot) };
+                let place = if slot == NO_ROW { NOWHERE } else { self.places.get(slot) };
                 let at = if table.is_empty() {
                     used.iter().position(|&b| b == place.batch).unwrap_or(used.len())
                 } else {
@@ -328,7 +330,7 @@ impl BatchStore {
         batch.raw[column].bytes(row)
     }
 
-    /// A numeric's unscaled value, or an interval's raw bits.
+    /// A numeric's unscaled value, or an interval's parts side by side.
     #[inline]
     pub fn wide(&self, column: usize, slot: u32) -> i128 {
         let (batch, row) = self.place(slot);

@@ -9,13 +9,15 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
-use crate::raw::{RawColumn, Words, array_of_bytes, array_of_i128, array_of_sortable, interval_length, sortable_i64};
+use crate::interval::{interval_span, is_interval, unpack_interval};
+use crate::raw::{RawColumn, Words, array_of_bytes, array_of_i128, array_of_sortable, sortable_i64};
 
-/// Value, and what orders it: decimals by themselves, intervals by their length.
+/// What orders a value, and the value: decimals by themselves, intervals by their span. Among intervals of one span, the
+/// raw value decides, so that the best one is a function of the values alone.
 pub(crate) type WideKey = (i128, i128);
 
 pub(crate) fn wide_key(data_type: &DataType, value: i128) -> WideKey {
-    if matches!(data_type, DataType::Interval(_)) { (interval_length(value), value) } else { (value, value) }
+    if is_interval(data_type) { (interval_span(unpack_interval(value)), value) } else { (value, value) }
 }
 
 #[derive(Debug)]

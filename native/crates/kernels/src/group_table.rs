@@ -1,6 +1,6 @@
-//! Rows of key columns → dense group ids. NULLs are one group; -0 and 0 are one, as are all NaNs. One table serves
-//! GROUP BY, DISTINCT, PARTITION BY and joins. A single key of up to eight bytes is looked up by value; other keys by
-//! hash and then compared with the stored key.
+//! Rows of key columns → dense group ids. NULLs are one group; -0 and 0 are one, as are all NaNs and all intervals of
+//! one span. One table serves GROUP BY, DISTINCT, PARTITION BY and joins. A single key of up to eight bytes is looked up
+//! by value; other keys by hash and then compared with the stored key.
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use millrace_base::Result;
 
 use crate::hash::{hash_columns, mix};
-use crate::raw::{RawColumn, array_of_sortable, normalized, sortable_i64};
+use crate::raw::{RawColumn, array_of_sortable, is_sortable, normalized, sortable_i64};
 use crate::row_store::RowStore;
 use crate::{NO_ROW, too_many_rows};
 
@@ -53,12 +53,9 @@ fn word_hash(key: i64) -> u64 {
 
 impl GroupTable {
     pub fn new(types: &[DataType]) -> Result<Self> {
-        let wide = |t: &DataType| {
-            matches!(t, DataType::Utf8 | DataType::Binary | DataType::Decimal128(..) | DataType::Interval(_))
-        };
         let keys = match types {
             [] => Keys::Unit { used: false },
-            [one] if !wide(one) => {
+            [one] if is_sortable(one) => {
                 Keys::Word(WordKeys { table: HashTable::new(), keys: Vec::new(), null: NO_ROW, free: Vec::new() })
             }
             _ => {
@@ -134,7 +131,7 @@ impl GroupTable {
         }
     }
 
-    /// The key columns of the listed groups.
+    /// The key columns of the listed groups, in the canonical form of their values.
     pub fn keys(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         match &self.keys {
             Keys::Unit { .. } => Ok(Vec::new()),

@@ -3,15 +3,15 @@
 //! whole row, so that a view and its query number them alike.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Decimal128Array};
+use arrow_array::{Array, ArrayRef};
 use arrow_row::{RowConverter, Rows, SortField as ArrowSortField};
-use arrow_schema::{DataType, SortOptions};
+use arrow_schema::SortOptions;
 use millrace_base::Result;
 
 use crate::arrow_error;
-use crate::raw::{RawColumn, Words, interval_length, normalized, sortable_i64};
+use crate::interval::{interval_spans, is_interval};
+use crate::raw::{normalized, sortable_i64};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SortField {
@@ -19,13 +19,9 @@ pub struct SortField {
     pub nulls_first: bool,
 }
 
-/// A key column as Arrow's row format must see it: floats canonical, intervals by length.
+/// A key column as Arrow's row format must see it: floats canonical, intervals by span.
 fn comparable(array: &ArrayRef) -> Result<ArrayRef> {
-    if let (DataType::Interval(_), Words::W16(v)) = (array.data_type(), RawColumn::of(array.as_ref())?.words) {
-        let lengths: Vec<i128> = v.iter().map(|&v| interval_length(v)).collect();
-        return Ok(Arc::new(Decimal128Array::new(lengths.into(), array.nulls().cloned())));
-    }
-    normalized(array)
+    if is_interval(array.data_type()) { Ok(interval_spans(array)) } else { normalized(array) }
 }
 
 /// Bytes whose order is that of the keys.
@@ -135,6 +131,8 @@ pub fn tied_sort_order(keys: &[ArrayRef], fields: &[SortField], columns: &[Array
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow_array::{Float64Array, Int64Array, StringArray};
 
     use super::*;

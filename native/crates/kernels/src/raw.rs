@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, StringArray, cast::AsArray, make_array, types::IntervalMonthDayNanoType,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, IntervalMonthDayNano, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
+use crate::interval::{canonical_intervals, is_interval, pack_interval, unpack_interval};
 use crate::{arrow_error, out_of_range};
 
 /// Values without their logical type. What lies under a NULL is arbitrary.
@@ -100,20 +101,6 @@ fn scalars<T: arrow_buffer::ArrowNativeType>(array: &dyn Array) -> ScalarBuffer<
     ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), data.len())
 }
 
-fn pack_interval(v: IntervalMonthDayNano) -> i128 {
-    (i128::from(v.nanoseconds) << 64) | (i128::from(v.days as u32) << 32) | i128::from(v.months as u32)
-}
-
-fn unpack_interval(v: i128) -> IntervalMonthDayNano {
-    IntervalMonthDayNano { months: v as i32, days: (v >> 32) as i32, nanoseconds: (v >> 64) as i64 }
-}
-
-/// PostgreSQL compares intervals by their length with months of 30 days; the raw value breaks ties.
-pub(crate) fn interval_length(packed: i128) -> i128 {
-    let v = unpack_interval(packed);
-    (i128::from(v.months) * 30 + i128::from(v.days)) * 86_400_000_000_000 + i128::from(v.nanoseconds)
-}
-
 fn rebuild(data_type: &DataType, len: usize, buffer: Buffer, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     let data = arrow::array::ArrayData::builder(data_type.clone())
         .len(len)
@@ -140,7 +127,7 @@ pub(crate) fn array_of_words<T: arrow_buffer::ArrowNativeType>(
 pub fn array_of_i128(data_type: &DataType, values: Vec<i128>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     match data_type {
         DataType::Interval(_) => {
-            let values: Vec<IntervalMonthDayNano> = values.into_iter().map(unpack_interval).collect();
+            let values: Vec<_> = values.into_iter().map(unpack_interval).collect();
             Ok(Arc::new(arrow_array::PrimitiveArray::<IntervalMonthDayNanoType>::new(values.into(), nulls)))
         }
         _ => array_of_words(data_type, values, nulls),
@@ -189,13 +176,19 @@ fn canonical32(bits: i32) -> i32 {
     if value.is_nan() { f32::NAN.to_bits() as i32 & i32::MAX } else { (value + 0.0).to_bits() as i32 }
 }
 
-/// The values as integers in SQL's order, equal exactly when SQL holds the values equal. `None` for types that do
-/// not fit (numeric, text, bytea, interval). Without a copy for bigint and times.
+/// Whether one integer of eight bytes can stand for each value, as `sortable_i64` gives it: all types but numeric, text,
+/// bytea and interval.
+pub fn is_sortable(data_type: &DataType) -> bool {
+    !matches!(data_type, DataType::Decimal128(..) | DataType::Utf8 | DataType::Binary | DataType::Interval(_))
+}
+
+/// The values as integers in SQL's order, equal exactly when SQL holds the values equal. `None` for types that are not
+/// sortable so. Without a copy for bigint and times.
 pub fn sortable_i64(array: &dyn Array) -> Result<Option<ScalarBuffer<i64>>> {
-    let raw = match array.data_type() {
-        DataType::Decimal128(..) | DataType::Utf8 | DataType::Binary | DataType::Interval(_) => return Ok(None),
-        _ => RawColumn::of(array)?,
-    };
+    if !is_sortable(array.data_type()) {
+        return Ok(None);
+    }
+    let raw = RawColumn::of(array)?;
     let float = array.data_type().is_floating();
     Ok(Some(match raw.words {
         Words::Bits(bits) => bits.iter().map(i64::from).collect(),
@@ -234,8 +227,11 @@ pub fn array_of_sortable(data_type: &DataType, values: Vec<i64>, nulls: Option<N
     }
 }
 
-/// The column with floats made canonical, so that equal values have equal bits; other types as they are.
+/// The column with floats and intervals made canonical, so that equal values have equal bits; other types as they are.
 pub fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
+    if is_interval(array.data_type()) {
+        return Ok(canonical_intervals(array));
+    }
     let nulls = array.nulls().cloned();
     match (RawColumn::of(array.as_ref())?.words, array.data_type()) {
         (Words::W4(v), DataType::Float32) => {

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, StringArray, cast::AsArray, types::Int64Type};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, Int64Array, IntervalMonthDayNanoArray, StringArray, cast::AsArray, types::Int64Type,
+};
+use arrow_buffer::IntervalMonthDayNano;
 use arrow_schema::DataType;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::row_store::RowStore;
-use crate::{BatchStore, GroupTable, JoinIndex, NO_ROW, RawColumn, RowFinder, consolidate};
+use crate::{
+    Accumulator, AggregateKind, BatchStore, DistinctSet, GroupTable, JoinIndex, NO_ROW, RawColumn, RowFinder,
+    SortField, byte_keys, consolidate, sort_order,
+};
 
 fn rng() -> StdRng {
     let seed: u64 = rand::rng().random();
@@ -69,6 +75,58 @@ fn zeros_and_nans_are_one_group_each() {
     for columns in [vec![keys.clone()], vec![keys.clone(), keys]] {
         let types: Vec<DataType> = columns.iter().map(|c| c.data_type().clone()).collect();
         assert_eq!(GroupTable::new(&types).unwrap().intern(&columns, 5).unwrap(), [0, 0, 1, 1, 2]);
+    }
+}
+
+/// 1 month, 30 days, 720 hours; 29 days; NULL; 31 days less 24 hours; a month and a microsecond.
+fn intervals() -> ArrayRef {
+    let hour = 3_600_000_000_000;
+    let of = |months, days, ns| Some(IntervalMonthDayNano::new(months, days, ns));
+    Arc::new(IntervalMonthDayNanoArray::from(vec![
+        of(1, 0, 0),
+        of(0, 30, 0),
+        of(0, 0, 720 * hour),
+        of(0, 29, 0),
+        None,
+        of(0, 31, -24 * hour),
+        of(1, 0, 1000),
+    ]))
+}
+
+#[test]
+fn intervals_of_one_span_are_one_key_everywhere() {
+    let keys = intervals();
+    let kind = keys.data_type().clone();
+    let groups = [0, 0, 0, 1, 2, 0, 3];
+    for columns in [vec![keys.clone()], vec![keys.clone(), keys.clone()]] {
+        let types: Vec<DataType> = columns.iter().map(|c| c.data_type().clone()).collect();
+        let mut table = GroupTable::new(&types).unwrap();
+        assert_eq!(table.intern(&columns, 7).unwrap(), groups);
+        assert_eq!(table.find(&[columns[0].slice(2, 1), columns[0].slice(5, 1)][..types.len()], 1).unwrap(), [0]);
+        assert_eq!(table.keys(&[0]).unwrap()[0].as_ref(), keys.slice(0, 1).as_ref(), "the canonical form");
+    }
+    let mut index = JoinIndex::new(std::slice::from_ref(&kind)).unwrap();
+    index.insert(&[keys.slice(0, 4)], &[0, 1, 2, 3]).unwrap();
+    assert_eq!(index.probe(&[keys.slice(4, 3)], 3).unwrap().stored, [2, 1, 0]);
+
+    let field = SortField { descending: false, nulls_first: false };
+    assert_eq!(sort_order(std::slice::from_ref(&keys), &[field], 7).unwrap(), [3, 0, 1, 2, 5, 6, 4]);
+    let bytes = byte_keys(std::slice::from_ref(&keys), &[field]).unwrap();
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2] && bytes[2] == bytes[5] && bytes[5] < bytes[6]);
+
+    let mut distinct = DistinctSet::new(&kind).unwrap();
+    assert_eq!(distinct.update(&[0; 7], &keys, None, None).unwrap(), [1, 0, 0, 1, 0, 0, 1]);
+    assert_eq!(distinct.update(&[0; 7], &keys, None, Some(&[-1; 7])).unwrap(), [0, 0, 0, -1, 0, -1, -1]);
+
+    // Among equal ones MIN takes the same one in whatever order they come.
+    let reversed = arrow_select::take::take(&keys, &arrow_array::UInt32Array::from(vec![6, 5, 2, 1, 0]), None).unwrap();
+    for (values, retractable) in [(keys.slice(0, 3), false), (reversed, true)] {
+        let mut least = Accumulator::new(AggregateKind::Min, Some(&kind), &kind, retractable).unwrap();
+        least.resize(1);
+        let others = vec![0; values.len()];
+        let weights: Vec<i64> = (0..values.len()).map(|row| i64::from(values.len() == 3 || row > 1)).collect();
+        least.update(&others, Some(&values), None, Some(&weights)).unwrap();
+        assert_eq!(least.finish(&[0]).unwrap().as_ref(), keys.slice(0, 1).as_ref());
     }
 }
 
@@ -179,6 +237,25 @@ fn batches_keep_their_rows() {
         }
     }
     assert!(store.slots() <= 9000, "freed slots are used again");
+}
+
+#[test]
+fn rows_may_be_listed_in_any_order() {
+    let mut store = BatchStore::new(&[DataType::Int64]);
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..6));
+    let mut listed = vec![5, 0, 3, 1, 4, 2];
+    for _ in 0..3 {
+        let slots = store.insert(std::slice::from_ref(&values), 6, Some(&listed)).unwrap();
+        let rows = store.gather(0, &slots).unwrap();
+        assert_eq!(
+            rows.as_primitive::<Int64Type>().values(),
+            &listed.iter().map(|&r| i64::from(r)).collect::<Vec<_>>()
+        );
+        // Slots that come back, and fresh ones beside them.
+        slots[..3].iter().for_each(|&slot| store.remove(slot).unwrap());
+        listed.rotate_left(1);
+    }
+    assert_eq!((store.len(), store.slots()), (9, 12));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub struct RelationRows {
     pub relation: RelationId,
+    /// Of a stream: the partition that the rows go to. 0 for tables.
+    pub partition: u32,
     pub batch: RecordBatch,
     pub weights: Option<Arc<[i64]>>,
 }
@@ -30,6 +32,16 @@ pub struct SinkProgress {
     pub epoch: Epoch,
 }
 
+/// The offset that a consumer group reads next from a partition of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupOffset {
+    pub group: String,
+    pub stream: RelationId,
+    pub partition: u32,
+    /// `None` forgets the group's place.
+    pub next_offset: Option<u64>,
+}
+
 /// One commit: in the journal whole, or not at all. Catalog changes apply before the rows.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
@@ -37,6 +49,9 @@ pub struct Commit {
     pub catalog: Vec<CatalogChange>,
     pub offsets: Vec<SourceOffset>,
     pub progress: Vec<SinkProgress>,
+    pub groups: Vec<GroupOffset>,
+    /// Streams whose rows up to this commit go; a commit that truncates a stream adds no rows to it.
+    pub truncated: Vec<RelationId>,
 }
 
 /// A commit with its place in the order of all commits.

@@ -1,22 +1,37 @@
-//! The durable log: one journal into which every commit goes whole, and what is rebuilt from it on open (the
-//! catalog, the tables' current rows, source offsets, sink progress, and where each stream's rows lie).
-//! The file format is in FORMAT.md. Start at `log.rs`.
+//! The durable log: one journal into which every commit goes whole, columnar segments into which it is sealed, a
+//! manifest that says what is live, and what is kept in memory beside them (the catalog, the tables' indexes, where each
+//! stream's rows lie, how far everybody has come). The formats are in FORMAT.md and SEGMENT_FORMAT.md. Start at
+//! `log.rs`.
 //! Never here: SQL, evaluation, Kafka; views (they belong to `flow` and are rebuilt from this log).
 
-mod body;
+mod backup;
+mod check;
 mod commit;
-mod frame;
+mod compact;
 mod journal;
+mod ledger;
 mod lock;
 mod log;
+mod manifest;
 mod memory;
-mod recovered;
+mod offset_read;
+mod options;
+mod recovery;
 mod scan;
+mod seal;
+pub mod segment;
+mod state;
+mod stream;
 mod table;
-mod writer;
 
-pub use commit::{Commit, Committed, RelationRows, SinkProgress, SourceOffset};
-pub use log::{Durability, Log, LogOptions, LogStats, RelationStats, Ticket};
+pub use check::{CheckReport, Finding};
+pub use commit::{Commit, Committed, GroupOffset, RelationRows, SinkProgress, SourceOffset};
+pub use compact::Retention;
+pub use ledger::Extent;
+pub use log::{Log, LogStats, RelationStats, Ticket};
+pub use manifest::SegmentEntry;
 pub use memory::MemoryStorage;
+pub use offset_read::{OffsetBatch, OffsetRead};
+pub use options::{Durability, LogOptions};
 pub use scan::LogScan;
 pub use table::TableState;

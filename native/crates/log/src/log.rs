@@ -1,56 +1,40 @@
-//! The log's face: open, commit, scan. One lock orders commits (the sequencer); one thread writes them.
+//! The log's face: open, commit, scan. One lock orders commits (the sequencer); one thread writes them, one seals.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow_schema::{Schema, SchemaRef};
-use crossbeam_channel::{Receiver, bounded};
-use millrace_base::{Clock, Code, Epoch, Error, RealStorage, RelationId, Result, Rng, Storage, SystemClock, SystemRng};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result};
 use millrace_plan::Definition;
 use parking_lot::{Mutex, RwLock};
 
-use crate::body::{decode_head, encode_body};
+use crate::backup::backup;
+use crate::check::{CheckReport, check};
 use crate::commit::{Commit, Committed};
+use crate::compact::Retention;
 use crate::journal::Journal;
+use crate::journal::body::encode_body;
+use crate::journal::writer::{Done, OnDurable, Pending, Queue, Writer};
+use crate::ledger::{Delta, Extent};
 use crate::lock::FolderLock;
-use crate::memory::MemoryStorage;
-use crate::recovered::{RelationData, State};
-use crate::scan::{LogScan, ScanSource};
+use crate::manifest::SegmentEntry;
+use crate::offset_read::OffsetRead;
+use crate::options::LogOptions;
+use crate::recovery::{Recovered, recover};
+use crate::scan::{LogScan, StreamRead, StreamScan};
+use crate::seal::{Sealed, Sealer};
+use crate::segment::{Bound, FilePool, SegmentId, SegmentKey, SegmentKind};
+use crate::state::{Relation, RelationData, State};
+use crate::stream::StreamSegment;
 use crate::table::TableState;
-use crate::writer::{self, Done, OnDurable, Pending, Queue};
 
-/// When a commit is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// After its fsync.
-    #[default]
-    Commit,
-    /// After it was written; an fsync follows within this time.
-    Interval(Duration),
-    /// After it was written; the operating system decides when it reaches the disk.
-    None,
-}
-
-pub struct LogOptions {
-    pub storage: Arc<dyn Storage>,
-    pub clock: Arc<dyn Clock>,
-    pub rng: Arc<dyn Rng>,
-    pub durability: Durability,
-}
-
-impl LogOptions {
-    /// The operating system's files, clock and chance.
-    pub fn real(durability: Durability) -> Self {
-        Self { storage: Arc::new(RealStorage), clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), durability }
-    }
-
-    /// Files in memory.
-    pub fn memory() -> Self {
-        Self { storage: Arc::new(MemoryStorage::default()), ..Self::real(Durability::None) }
-    }
-}
+/// How long the sealing thread waits before it tries again after an error.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A commit that has its epoch and waits for the journal.
 pub struct Ticket {
@@ -67,31 +51,57 @@ impl Ticket {
     pub fn wait(self) -> Result<Epoch> {
         self.result.recv().unwrap_or_else(|_| Err(Error::new(Code::AdminShutdown, "the database was closed")))
     }
+
+    /// The outcome, if there is one yet.
+    pub fn poll(&self) -> Option<Result<Epoch>> {
+        self.result.try_recv().ok()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelationStats {
     pub relation: RelationId,
     pub rows: u64,
-    /// Of a stream: bytes in the journal. Of a table: bytes in memory.
+    /// Of a stream: bytes on disk. Of a table: bytes in memory.
     pub bytes: u64,
 }
 
 #[derive(Debug, Clone)]
 pub struct LogStats {
     pub durable_epoch: Epoch,
+    /// Everything up to here lies in segments.
+    pub sealed_epoch: Epoch,
     pub journal_bytes: u64,
+    pub segment_bytes: u64,
     pub relations: Vec<RelationStats>,
+    /// Why sealing does not get on, if it does not.
+    pub maintenance_error: Option<Error>,
 }
 
-pub struct Log {
+/// What the threads share.
+struct Inner {
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
     queue: Arc<Queue>,
     state: RwLock<State>,
+    sealer: Mutex<Sealer>,
+    pool: Arc<FilePool>,
     /// Held from the check of a commit to its place in the queue, so that epochs, tables and the queue agree.
     sequencer: Mutex<()>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    sealed: AtomicU64,
+    segment_bytes: AtomicU64,
+    maintenance_error: Mutex<Option<Error>>,
+    /// Streams that do not keep their rows for ever.
+    retention: Mutex<BTreeMap<RelationId, Retention>>,
+}
+
+pub struct Log {
+    inner: Arc<Inner>,
+    /// Without background threads: what they would do.
+    writer: Mutex<Option<Writer>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Dropped to end the sealing thread.
+    poke: Mutex<Option<Sender<()>>>,
     lock: Mutex<Option<FolderLock>>,
 }
 
@@ -99,33 +109,70 @@ impl Log {
     /// Opens or makes the database in `path`; `None` is a database in memory. `on_durable` is called by the journal
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
-        let LogOptions { storage, clock, rng, durability } = options;
+        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes } = options;
         let mut lock = None;
         if let Some(path) = path {
             storage.create_dir_all(path).map_err(|e| Error::io(path, "create", &e))?;
             lock = Some(FolderLock::take(path)?);
         }
-        let folder = path.unwrap_or(Path::new("/memory")).join("journal");
-        let mut state = State::default();
-        let journal = Journal::open(storage, rng, &folder, |header, frame, body| state.replay(header, frame, body))?;
+        let root = path.unwrap_or(Path::new("/memory"));
+        let Recovered { state, journal, sealer, pool } = recover(&storage, rng, root, journal_file_bytes)?;
         let journal = Arc::new(journal);
-        let queue = Arc::new(Queue::new(state.last_epoch));
-        let thread = {
-            let (journal, queue) = (journal.clone(), queue.clone());
-            std::thread::Builder::new()
-                .name("millrace-journal".into())
-                .spawn(move || writer::run(&journal, &queue, durability, &on_durable))
-                .map_err(|e| Error::new(Code::InsufficientResources, format!("could not start a thread: {e}")))?
-        };
-        Ok(Self {
+        let queue = Arc::new(Queue::new(state.ledger.epoch));
+        let inner = Arc::new(Inner {
             clock,
-            journal,
-            queue,
+            journal: journal.clone(),
+            queue: queue.clone(),
+            sealed: AtomicU64::new(sealer.sealed_epoch().0),
+            segment_bytes: AtomicU64::new(sealer.bytes()),
             state: RwLock::new(state),
+            sealer: Mutex::new(sealer),
+            pool,
             sequencer: Mutex::new(()),
-            thread: Mutex::new(Some(thread)),
+            maintenance_error: Mutex::default(),
+            retention: Mutex::default(),
+        });
+        let (poke, poked) = bounded::<()>(1);
+        let on_closed = {
+            let poke = poke.clone();
+            Box::new(move || {
+                let _ = poke.try_send(()); // one that waits is enough
+            })
+        };
+        let mut writer = Writer { journal, queue, durability, on_durable, on_closed, unsynced_since: None };
+        let log = Self {
+            inner: inner.clone(),
+            writer: Mutex::default(),
+            threads: Mutex::default(),
+            poke: Mutex::new(Some(poke)),
             lock: Mutex::new(lock),
-        })
+        };
+        if background {
+            log.spawn("millrace-journal", move || {
+                writer.run();
+                drop(writer); // and with it its end of the channel to the sealing thread
+            })?;
+            log.spawn("millrace-seal", move || inner.maintain_when_poked(&poked))?;
+            log.poke();
+        } else {
+            *log.writer.lock() = Some(writer);
+        }
+        Ok(log)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(|e| Error::new(Code::InsufficientResources, format!("could not start a thread: {e}")))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    fn poke(&self) {
+        if let Some(poke) = &*self.poke.lock() {
+            let _ = poke.try_send(()); // one that waits is enough
+        }
     }
 
     /// Puts a commit in the order of all commits. Tables and catalog show it at once to `table` and `definitions`;
@@ -141,60 +188,85 @@ impl Log {
 
     /// As `commit`; `done` is called on the journal thread and must not wait.
     pub fn commit_then(&self, commit: Commit, done: Done) -> Result<Epoch> {
-        let body = encode_body(&commit)?;
+        self.commit_checked(commit, |_| Ok(()), done)
+    }
+
+    /// As `commit_then`; `check` sees the newest state of all that was committed before, and can refuse.
+    pub fn commit_checked(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
+        let (body, head) = encode_body(&commit)?;
         let body_crc = crc32c::crc32c(&body);
-        let places = decode_head(&body)?.rows;
-        self.queue.admit()?;
-        let _sequencer = self.sequencer.lock();
-        let mut state = self.state.write();
-        state.apply_catalog(&commit.catalog)?;
-        commit.rows.iter().try_for_each(|part| state.check_rows(part))?;
-        let epoch = state.last_epoch.next();
+        let delta = Delta::of(&head);
+        self.inner.queue.admit()?;
+        let _sequencer = self.inner.sequencer.lock();
+        check(self)?;
+        let mut state = self.inner.state.write();
+        state.check(&commit)?;
+        state.make_relations(&commit.catalog)?;
+        let epoch = state.ledger.epoch.next();
         let mut entries = Vec::new();
-        for (part, at) in commit.rows.iter().zip(places) {
+        for (part, at) in commit.rows.iter().zip(head.rows) {
             match &state.relations[&part.relation].data {
-                RelationData::Stream(stream) => entries.push((stream.clone(), at)),
-                RelationData::Table(table) => table.write().apply(epoch, &part.batch, part.weights.as_deref())?,
+                RelationData::Stream(stream) => {
+                    let taken = entries.iter().filter(|(_, other, _): &&(_, crate::journal::body::RowsAt, u64)| {
+                        other.relation == at.relation && other.partition == at.partition
+                    });
+                    let ahead: u64 = taken.map(|(_, other, _)| u64::from(other.rows)).sum();
+                    let first = state.end_of(part.relation, part.partition) + ahead;
+                    entries.push((stream.clone(), at, first));
+                }
+                RelationData::Table(table) => table.apply(epoch, &part.batch, part.weights.as_deref())?,
             }
         }
-        state.apply_positions(&commit.offsets, &commit.progress);
-        state.last_epoch = epoch;
-        state.last_time_us = state.last_time_us.max(self.clock.now_us());
-        let committed = Committed { epoch, time_us: state.last_time_us, commit: Arc::new(commit) };
+        let now_us = self.inner.clock.now_us();
+        state.advance(epoch, now_us, &delta);
+        state.truncate(&commit.truncated);
+        let committed = Committed { epoch, time_us: state.ledger.time_us, commit: Arc::new(commit) };
         drop(state);
-        self.queue.push(Pending { committed, body, body_crc, entries, done });
+        self.inner.queue.push(Pending { committed, body, body_crc, entries, done });
         Ok(epoch)
     }
 
     /// The newest epoch that may be shown.
     pub fn durable_epoch(&self) -> Epoch {
-        self.queue.durable()
+        self.inner.queue.durable()
     }
 
     /// The time of the newest commit, microseconds since 1970-01-01 UTC.
     pub fn last_time_us(&self) -> i64 {
-        self.state.read().last_time_us
+        self.inner.state.read().ledger.time_us
     }
 
     /// All catalog objects, in the order of their making.
     pub fn definitions(&self) -> Vec<Definition> {
-        self.state.read().definitions.values().cloned().collect()
+        self.inner.state.read().ledger.definitions.values().cloned().collect()
     }
 
     /// An id that no object has had.
     pub fn next_relation_id(&self) -> RelationId {
-        RelationId(self.state.read().id_max + 1)
+        RelationId(self.inner.state.read().ledger.id_max + 1)
     }
 
     /// The partitions' next offsets of a source.
     pub fn offsets(&self, source: RelationId) -> Vec<(i32, i64)> {
-        let state = self.state.read();
-        state.offsets.range((source, i32::MIN)..=(source, i32::MAX)).map(|(&(_, p), &next)| (p, next)).collect()
+        let state = self.inner.state.read();
+        let range = state.ledger.offsets.range((source, i32::MIN)..=(source, i32::MAX));
+        range.map(|(&(_, p), &next)| (p, next)).collect()
     }
 
     /// The epoch up to which a sink has delivered; 0 when it has not.
     pub fn progress(&self, sink: RelationId) -> Epoch {
-        self.state.read().progress.get(&sink).copied().unwrap_or_default()
+        self.inner.state.read().ledger.progress.get(&sink).copied().unwrap_or_default()
+    }
+
+    /// The offset that a consumer group reads next.
+    pub fn group_offset(&self, group: &str, stream: RelationId, partition: u32) -> Option<u64> {
+        self.inner.state.read().ledger.groups.get(&(group.to_string(), stream, partition)).copied()
+    }
+
+    /// Each partition's offsets, newest commits included.
+    pub fn extents(&self, stream: RelationId) -> Vec<(u32, Extent)> {
+        let state = self.inner.state.read();
+        state.ledger.extents.range((stream, 0)..=(stream, u32::MAX)).map(|(&(_, p), &e)| (p, e)).collect()
     }
 
     /// The stored columns of a stream, source or table; all are nullable here.
@@ -202,8 +274,8 @@ impl Log {
         self.relation(relation).map(|r| r.schema)
     }
 
-    fn relation(&self, id: RelationId) -> Result<crate::recovered::Relation> {
-        let found = self.state.read().relations.get(&id).cloned();
+    fn relation(&self, id: RelationId) -> Result<Relation> {
+        let found = self.inner.state.read().relations.get(&id).cloned();
         found.ok_or_else(|| Error::new(Code::UndefinedTable, format!("relation {} does not exist", id.0)))
     }
 
@@ -214,36 +286,48 @@ impl Log {
 
     /// As `scan`, of a stream without the rows up to `after`.
     pub fn scan_after(&self, relation: RelationId, columns: &[u32], after: Epoch, as_of: Epoch) -> Result<LogScan> {
+        self.scan_pruned(relation, columns, &[], after, as_of)
+    }
+
+    /// As `scan_after`; blocks for which statistics show that no row satisfies all of `prune` may be left out.
+    pub fn scan_pruned(
+        &self,
+        relation: RelationId,
+        columns: &[u32],
+        prune: &[Bound],
+        after: Epoch,
+        as_of: Epoch,
+    ) -> Result<LogScan> {
         let stored = self.relation(relation)?;
         let projection: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
         let schema: Schema =
             stored.schema.project(&projection).map_err(|e| Error::internal(format!("projection: {e}")))?;
-        let source = match &stored.data {
+        let schema = Arc::new(schema);
+        match &stored.data {
             RelationData::Table(table) => {
-                let batches = table.read().scan(as_of, &projection)?;
-                ScanSource::Table { epoch: as_of, batches: batches.into_iter() }
+                if as_of < table.horizon() {
+                    return Err(too_old(as_of));
+                }
+                let rows = table.scan_pruned(as_of, &projection, prune)?;
+                Ok(LogScan::new(schema, Box::new(rows)))
             }
-            RelationData::Stream(entries) => {
-                let entries = entries.read();
-                let start = entries.partition_point(|entry| entry.frame.epoch <= after);
-                let end = entries.partition_point(|entry| entry.frame.epoch <= as_of).max(start);
-                ScanSource::Stream {
-                    journal: self.journal.clone(),
-                    #[expect(
-                        clippy::unnecessary_to_owned,
-                        reason = "the scan outlives the lock that guards the entries"
-                    )]
-                    entries: entries[start..end].to_vec().into_iter(),
+            RelationData::Stream(stream) => {
+                let read = StreamRead {
+                    pool: self.inner.pool.clone(),
                     schema: stored.schema.clone(),
                     projection,
-                }
+                    prune: prune.to_vec(),
+                    after,
+                    upto: as_of,
+                };
+                let scan = StreamScan::new(read, stream.read().partitions.values());
+                Ok(LogScan::new(schema, Box::new(scan)))
             }
-        };
-        Ok(LogScan::new(source, Arc::new(schema)))
+        }
     }
 
-    /// A table's rows, the newest version included: hold the lock no longer than needed.
-    pub fn table(&self, relation: RelationId) -> Result<Arc<RwLock<TableState>>> {
+    /// A table's rows, the newest version included.
+    pub fn table(&self, relation: RelationId) -> Result<Arc<TableState>> {
         match self.relation(relation)?.data {
             RelationData::Table(table) => Ok(table),
             RelationData::Stream(_) => {
@@ -252,41 +336,160 @@ impl Log {
         }
     }
 
-    /// Tells the tables that no reader will ask for an epoch before `horizon`.
-    pub fn set_horizon(&self, horizon: Epoch) {
-        for relation in self.state.read().relations.values() {
+    /// Tells the tables that no reader will ask for an epoch before `horizon`, or before the older one that is held for a
+    /// table.
+    pub fn set_horizon(&self, horizon: Epoch, held: &[(RelationId, Epoch)]) {
+        for (id, relation) in &self.inner.state.read().relations {
             if let RelationData::Table(table) = &relation.data {
-                table.write().set_horizon(horizon);
+                let kept = held.iter().find(|(held, _)| held == id).map_or(horizon, |(_, epoch)| horizon.min(*epoch));
+                table.set_horizon(kept);
             }
         }
     }
 
+    /// How long a stream keeps its rows; `None` is for ever.
+    pub fn set_retention(&self, stream: RelationId, retention: Option<Retention>) {
+        let mut wanted = self.inner.retention.lock();
+        match retention {
+            Some(retention) => wanted.insert(stream, retention),
+            None => wanted.remove(&stream),
+        };
+    }
+
+    /// Reads everything on disk and says what is not as it must be. Sealing waits for it.
+    pub fn check(&self) -> CheckReport {
+        let sealer = self.inner.sealer.lock();
+        check(&sealer, &self.inner.journal, &self.inner.pool, self.durable_epoch())
+    }
+
+    /// Copies the database as of the newest durable epoch into a folder of its own. Sealing waits for it.
+    pub fn backup(&self, target: &Path) -> Result<Epoch> {
+        let sealer = self.inner.sealer.lock();
+        let epoch = self.durable_epoch();
+        backup(&sealer, &self.inner.journal, epoch, target)?;
+        Ok(epoch)
+    }
+
+    /// The live segments that hold rows, as the manifest names them.
+    pub fn segments(&self) -> Vec<SegmentEntry> {
+        let sealer = self.inner.sealer.lock();
+        sealer.manifest.live().segments.values().filter(|s| s.key.is_rows()).cloned().collect()
+    }
+
+    /// All consumer groups: name, stream, partition, and the offset that is read next.
+    pub fn groups(&self) -> Vec<(String, RelationId, u32, u64)> {
+        let state = self.inner.state.read();
+        let groups = state.ledger.groups.iter();
+        groups.map(|((group, stream, partition), &next)| (group.clone(), *stream, *partition, next)).collect()
+    }
+
+    /// Rows of one partition from an offset on, as far as `upto`, in offset order: with each batch its first offset and
+    /// the commits that its rows come from.
+    pub fn read_from(
+        &self,
+        stream: RelationId,
+        partition: u32,
+        columns: &[u32],
+        offset: u64,
+        upto: Epoch,
+    ) -> Result<OffsetRead> {
+        let stored = self.relation(stream)?;
+        let RelationData::Stream(state) = &stored.data else {
+            return Err(Error::new(Code::WrongObjectType, format!("relation {} is not a stream", stream.0)));
+        };
+        let read = StreamRead {
+            pool: self.inner.pool.clone(),
+            schema: stored.schema.clone(),
+            projection: columns.iter().map(|&c| c as usize).collect(),
+            prune: Vec::new(),
+            after: Epoch::ZERO,
+            upto,
+        };
+        let state = state.read();
+        Ok(OffsetRead::new(read, state.partitions.get(&partition), offset))
+    }
+
+    /// The newest epoch whose commit is not later than `time_us`; 0 when all are.
+    pub fn epoch_at(&self, time_us: i64) -> Result<Epoch> {
+        let state = self.inner.state.read();
+        let at = state.commits.partition_point(|&(_, time)| time <= time_us);
+        if at > 0 {
+            return Ok(state.commits[at - 1].0);
+        }
+        drop(state);
+        self.inner.sealed_epoch_at(time_us)
+    }
+
     pub fn stats(&self) -> LogStats {
-        let state = self.state.read();
+        let state = self.inner.state.read();
         let mut relations: Vec<RelationStats> = state
             .relations
             .iter()
             .map(|(&relation, stored)| {
                 let (rows, bytes) = match &stored.data {
-                    RelationData::Table(table) => {
-                        let table = table.read();
-                        (table.len() as u64, table.bytes() as u64)
-                    }
-                    RelationData::Stream(entries) => entries.read().iter().fold((0, 0), |(rows, bytes), entry| {
-                        (rows + u64::from(entry.at.rows), bytes + entry.at.bytes())
-                    }),
+                    RelationData::Table(table) => (table.len() as u64, table.bytes() as u64),
+                    RelationData::Stream(stream) => stream
+                        .read()
+                        .partitions
+                        .values()
+                        .fold((0, 0), |(rows, bytes), p| (rows + p.rows(), bytes + p.bytes())),
                 };
                 RelationStats { relation, rows, bytes }
             })
             .collect();
         relations.sort_by_key(|r| r.relation);
-        LogStats { durable_epoch: self.durable_epoch(), journal_bytes: self.journal.bytes(), relations }
+        LogStats {
+            durable_epoch: self.durable_epoch(),
+            sealed_epoch: Epoch(self.inner.sealed.load(Ordering::Acquire)),
+            journal_bytes: self.inner.journal.bytes(),
+            segment_bytes: self.inner.segment_bytes.load(Ordering::Relaxed),
+            relations,
+            maintenance_error: self.inner.maintenance_error.lock().clone(),
+        }
     }
 
-    /// Waits for what is queued, then ends the journal thread. Later commits fail with 57P01.
+    /// Without background threads: writes and acknowledges what waits; false when nothing does.
+    pub fn run_pending(&self) -> bool {
+        self.writer.lock().as_mut().is_some_and(Writer::run_pending)
+    }
+
+    /// One unit of sealing or compaction; false when there is nothing to do.
+    pub fn maintain(&self) -> Result<bool> {
+        self.inner.maintain()
+    }
+
+    /// Ends the journal's current file, so that what it holds can be sealed.
+    pub fn request_rotation(&self) {
+        self.inner.queue.request_rotation();
+    }
+
+    /// Seals everything that is durable now.
+    pub fn checkpoint(&self) -> Result<()> {
+        let target = self.durable_epoch();
+        self.request_rotation();
+        let deadline = std::time::Instant::now() + Duration::from_secs(600);
+        loop {
+            self.run_pending();
+            while self.maintain()? {}
+            if self.inner.sealed.load(Ordering::Acquire) >= target.0 {
+                return Ok(());
+            }
+            if std::time::Instant::now() > deadline {
+                return Err(Error::new(Code::IoError, "the checkpoint did not finish in time"));
+            }
+            self.inner.queue.check()?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits for what is queued, then ends the threads. Later commits fail with 57P01.
     pub fn close(&self) {
-        self.queue.close();
-        if let Some(thread) = self.thread.lock().take() {
+        self.inner.queue.close();
+        self.poke.lock().take();
+        if let Some(mut writer) = self.writer.lock().take() {
+            writer.run();
+        }
+        for thread in self.threads.lock().drain(..) {
             let _ = thread.join(); // a panic there has failed its tickets already
         }
         self.lock.lock().take();
@@ -297,4 +500,164 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+impl Inner {
+    /// Runs until every sender is gone.
+    fn maintain_when_poked(&self, poked: &Receiver<()>) {
+        let mut failed = false;
+        loop {
+            let woken = if failed { poked.recv_timeout(RETRY_AFTER) } else { poked.recv().map_err(Into::into) };
+            if matches!(woken, Err(RecvTimeoutError::Disconnected)) {
+                return;
+            }
+            let outcome = loop {
+                match self.maintain() {
+                    Ok(true) => {}
+                    other => break other,
+                }
+            };
+            failed = outcome.is_err();
+            *self.maintenance_error.lock() = outcome.err();
+        }
+    }
+
+    fn maintain(&self) -> Result<bool> {
+        let mut sealer = self.sealer.lock();
+        let done = self.seal(&mut sealer)? || self.compact(&mut sealer)? || self.expire(&mut sealer)?;
+        self.segment_bytes.store(sealer.bytes(), Ordering::Relaxed);
+        Ok(done)
+    }
+
+    fn seal(&self, sealer: &mut Sealer) -> Result<bool> {
+        let Some(sealed) = sealer.seal(&self.journal, self.queue.durable(), &self.state)? else { return Ok(false) };
+        self.install(&sealed)?;
+        self.sealed.store(sealed.upto.0, Ordering::Release);
+        // Readers have the segments now: nobody new will look into the file.
+        self.journal.drop_sealed(sealed.upto)?;
+        Ok(true)
+    }
+
+    fn compact(&self, sealer: &mut Sealer) -> Result<bool> {
+        let relations: Vec<(RelationId, Relation)> =
+            self.state.read().relations.iter().map(|(&id, relation)| (id, relation.clone())).collect();
+        for (id, relation) in &relations {
+            let RelationData::Table(table) = &relation.data else { continue };
+            let Some(plan) = table.plan_compaction()? else { continue };
+            let written = sealer.rewrite(*id, &relation.schema, &plan)?;
+            let segment = written.new.map(|id| self.pool.segment(id)).transpose()?;
+            table.install_compacted(&plan, segment)?;
+            sealer.retire(&self.pool, &written.old);
+            return Ok(true);
+        }
+        let tables: HashSet<RelationId> = relations
+            .iter()
+            .filter(|(_, relation)| matches!(relation.data, RelationData::Table(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        let movable = |key: &SegmentKey| !key.is_rows() || !tables.contains(&key.relation);
+        let Some(done) = sealer.compact(&self.pool, movable)? else { return Ok(false) };
+        if let Some(RelationData::Stream(stream)) = self.data(done.key.relation)
+            && done.key.is_rows()
+            && let Some(partition) = stream.write().partitions.get_mut(&done.key.partition)
+        {
+            partition.replace(&done.old, self.held(&done.new)?);
+        }
+        sealer.retire(&self.pool, &done.old);
+        Ok(true)
+    }
+
+    fn expire(&self, sealer: &mut Sealer) -> Result<bool> {
+        let wanted: Vec<(RelationId, Retention)> = self.retention.lock().iter().map(|(&id, &r)| (id, r)).collect();
+        let now_us = self.clock.now_us();
+        for (relation, retention) in wanted {
+            let Some(RelationData::Stream(stream)) = self.data(relation) else { continue };
+            let expired = sealer.expire(relation, retention, now_us)?;
+            if expired.is_empty() {
+                continue;
+            }
+            let mut state = self.state.write();
+            for gone in &expired {
+                state.ledger.set_start(relation, gone.partition, gone.start);
+                if let Some(partition) = stream.write().partitions.get_mut(&gone.partition) {
+                    partition.set_start(gone.start);
+                }
+            }
+            drop(state);
+            let old: Vec<SegmentId> = expired.into_iter().flat_map(|gone| gone.old).collect();
+            sealer.retire(&self.pool, &old);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn data(&self, relation: RelationId) -> Option<RelationData> {
+        self.state.read().relations.get(&relation).map(|r| r.data.clone())
+    }
+
+    /// A segment that stays on disk as long as the stream names it.
+    fn held(&self, entry: &SegmentEntry) -> Result<StreamSegment> {
+        Ok(StreamSegment { entry: entry.clone(), _file: self.pool.file(entry.id.file)? })
+    }
+
+    fn install(&self, sealed: &Sealed) -> Result<()> {
+        let mut state = self.state.write();
+        for entry in &sealed.segments {
+            let Some(relation) = state.relations.get(&entry.key.relation) else { continue };
+            match (&relation.data, &entry.key.kind) {
+                (RelationData::Stream(stream), SegmentKind::Rows) => {
+                    let mut stream = stream.write();
+                    let partition = stream.partitions.entry(entry.key.partition).or_default();
+                    partition.install(self.held(entry)?, sealed.upto);
+                }
+                (RelationData::Table(table), SegmentKind::Rows) => {
+                    let segment = self.pool.segment(entry.id)?;
+                    table.install(segment)?;
+                }
+                _ => {}
+            }
+        }
+        for relation in state.relations.values() {
+            if let RelationData::Table(table) = &relation.data {
+                table.mark_deaths_sealed(sealed.upto)?;
+            }
+        }
+        let done = state.commits.partition_point(|&(epoch, _)| epoch <= sealed.upto);
+        state.commits.drain(..done);
+        Ok(())
+    }
+
+    /// As `Log::epoch_at`, among the commits that are sealed.
+    fn sealed_epoch_at(&self, time_us: i64) -> Result<Epoch> {
+        // The last index that begins at that time or earlier holds the answer.
+        let index = {
+            let sealer = self.sealer.lock();
+            let commits = sealer.manifest.live().segments.values().filter(|s| s.key.kind == SegmentKind::Commits);
+            let begun = commits.filter(|s| s.times_us.0 <= time_us);
+            begun.max_by_key(|s| s.epochs).map(|s| (s.id, s.rows))
+        };
+        let mut newest = Epoch::ZERO;
+        if let Some((id, rows)) = index {
+            use arrow_array::cast::AsArray;
+            use arrow_array::types::{Int64Type, UInt64Type};
+            for found in self.pool.segment(id)?.scan(&[0, 1], &[], 0..rows) {
+                let (_, batch) = found?;
+                let epochs = batch.column(0).as_primitive_opt::<UInt64Type>();
+                let times = batch.column(1).as_primitive_opt::<Int64Type>();
+                let (Some(epochs), Some(times)) = (epochs, times) else {
+                    return Err(crate::segment::damaged_segment(id, "holds other columns than a commit index has"));
+                };
+                let at = times.values().partition_point(|&time| time <= time_us);
+                if at > 0 {
+                    newest = newest.max(Epoch(epochs.value(at - 1)));
+                }
+            }
+        }
+        Ok(newest)
+    }
+}
+
+fn too_old(epoch: Epoch) -> Error {
+    Error::new(Code::ObjectNotInPrerequisiteState, format!("epoch {} is no longer kept", epoch.0))
+        .with_hint("Versions of a table's rows are kept as long as its option retain says.")
 }

@@ -54,6 +54,10 @@ impl File for MemoryFile {
         Ok(())
     }
 
+    fn allocate(&self, _offset: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -40,14 +40,17 @@ fn rows(values: &[(i64, &str)]) -> RecordBatch {
 }
 
 fn append(values: &[(i64, &str)]) -> Commit {
-    Commit { rows: vec![RelationRows { relation: STREAM, batch: rows(values), weights: None }], ..Commit::default() }
+    Commit {
+        rows: vec![RelationRows { relation: STREAM, partition: 0, batch: rows(values), weights: None }],
+        ..Commit::default()
+    }
 }
 
 fn change(changes: &[(i64, &str, i64)]) -> Commit {
     let values: Vec<(i64, &str)> = changes.iter().map(|c| (c.0, c.1)).collect();
     let weights = changes.iter().map(|c| c.2).collect();
     Commit {
-        rows: vec![RelationRows { relation: TABLE, batch: rows(&values), weights: Some(weights) }],
+        rows: vec![RelationRows { relation: TABLE, partition: 0, batch: rows(&values), weights: Some(weights) }],
         ..Commit::default()
     }
 }

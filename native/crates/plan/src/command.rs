@@ -4,18 +4,28 @@ use millrace_base::RelationId;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::consumer::{PartitionOffset, Position, Seek};
 use crate::definition::CatalogChange;
 use crate::expr::Expr;
+use crate::inspection::Inspection;
 use crate::rel::Rel;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
+/// What becomes of a new row whose primary key is there already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConflictAction {
     /// SQLSTATE 23505.
     Error,
     DoNothing,
-    /// The new row replaces the one with its key.
+    /// The new row replaces the one with its key; of several new rows with one key the last wins.
     Replace,
+    /// The row that is there gets the assigned columns where `predicate` is true and stays as it is elsewhere. Expressions
+    /// are over all columns of the row that is there, followed by all columns of the new row (`excluded`). A key that comes
+    /// twice in one statement is SQLSTATE 21000. Only updated and added rows are counted.
+    Update {
+        assignments: Vec<Assignment>,
+        predicate: Option<Expr>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -26,14 +36,18 @@ pub struct Assignment {
 }
 
 /// The head of an append of Arrow IPC rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Append {
     pub relation: RelationId,
     pub on_conflict: ConflictAction,
+    /// As in `Command`.
+    pub transaction: Option<u64>,
 }
 
-/// One request. `version` is `PLAN_VERSION` of the writer.
+/// One request. `version` is `PLAN_VERSION` of the writer. `transaction` is the number that `Begin` gave: the statement
+/// reads that transaction's snapshot and its own writes, and what it writes waits for `Commit`; without it a statement is
+/// a transaction of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
@@ -42,6 +56,7 @@ pub enum Command {
         version: u32,
         root: Rel,
         names: Vec<String>,
+        transaction: Option<u64>,
     },
     /// As a query, then its changes. Batches carry `epoch` and `weight` beside the rows.
     Subscribe {
@@ -56,6 +71,7 @@ pub enum Command {
         relation: RelationId,
         source: Rel,
         on_conflict: ConflictAction,
+        transaction: Option<u64>,
     },
     /// Expressions are over all columns of the table.
     Update {
@@ -63,15 +79,113 @@ pub enum Command {
         relation: RelationId,
         assignments: Vec<Assignment>,
         predicate: Option<Expr>,
+        transaction: Option<u64>,
     },
     Delete {
         version: u32,
         relation: RelationId,
         predicate: Option<Expr>,
+        transaction: Option<u64>,
+    },
+    /// All rows of these tables and streams go, in one commit. A stream's offsets go on where they were.
+    Truncate {
+        version: u32,
+        relations: Vec<RelationId>,
+        transaction: Option<u64>,
+    },
+    /// Takes the snapshot. Answered with the transaction's number.
+    Begin {
+        version: u32,
+        read_only: bool,
+    },
+    /// One commit with all that the transaction wrote; SQLSTATE 40001 if another one was first. The number ends either way.
+    Commit {
+        version: u32,
+        transaction: u64,
+    },
+    Rollback {
+        version: u32,
+        transaction: u64,
     },
     /// All or nothing, in one commit.
     Ddl {
         version: u32,
         changes: Vec<CatalogChange>,
     },
+    /// Seals what is in the journal now; answered when its segments are durable.
+    Checkpoint {
+        version: u32,
+    },
+    /// A consistent copy in a folder that must be empty or not exist.
+    Backup {
+        version: u32,
+        path: String,
+    },
+    /// What the engine knows of itself, as rows: run and cancelled as a query is.
+    Inspect {
+        version: u32,
+        what: Inspection,
+    },
+    /// A new member of a consumer group, which gets a share of the stream's partitions. It reads the listed columns.
+    ConsumerOpen {
+        version: u32,
+        group: String,
+        stream: RelationId,
+        columns: Vec<u32>,
+        /// Where partitions are read from for which the group has committed nothing.
+        from: Position,
+    },
+    /// Keeps the offsets that the group reads next, durably. `member` is who commits, and must still own the partitions.
+    ConsumerCommit {
+        version: u32,
+        group: String,
+        stream: RelationId,
+        member: u64,
+        offsets: Vec<PartitionOffset>,
+        transaction: Option<u64>,
+    },
+    /// Moves a group that has no members now, durably; SQLSTATE 55006 if it has some.
+    ConsumerSeek {
+        version: u32,
+        group: String,
+        stream: RelationId,
+        seek: Seek,
+    },
+}
+
+impl Command {
+    pub fn version(&self) -> u32 {
+        match self {
+            Self::Query { version, .. }
+            | Self::Subscribe { version, .. }
+            | Self::Insert { version, .. }
+            | Self::Update { version, .. }
+            | Self::Delete { version, .. }
+            | Self::Truncate { version, .. }
+            | Self::Begin { version, .. }
+            | Self::Commit { version, .. }
+            | Self::Rollback { version, .. }
+            | Self::Ddl { version, .. }
+            | Self::Checkpoint { version }
+            | Self::Backup { version, .. }
+            | Self::Inspect { version, .. }
+            | Self::ConsumerOpen { version, .. }
+            | Self::ConsumerCommit { version, .. }
+            | Self::ConsumerSeek { version, .. } => *version,
+        }
+    }
+
+    /// The transaction that the command is a part of.
+    pub fn transaction(&self) -> Option<u64> {
+        match self {
+            Self::Query { transaction, .. }
+            | Self::Insert { transaction, .. }
+            | Self::Update { transaction, .. }
+            | Self::Delete { transaction, .. }
+            | Self::Truncate { transaction, .. }
+            | Self::ConsumerCommit { transaction, .. } => *transaction,
+            Self::Commit { transaction, .. } | Self::Rollback { transaction, .. } => Some(*transaction),
+            _ => None,
+        }
+    }
 }

@@ -107,6 +107,17 @@ pub enum DefinitionKind {
     },
 }
 
+impl DefinitionKind {
+    /// Puts other options in the place of a stream's or a table's; false for what has none.
+    pub fn set_options(&mut self, new: BTreeMap<String, String>) -> bool {
+        match self {
+            Self::Stream { options, .. } | Self::Table { options, .. } => *options = new,
+            _ => return false,
+        }
+        true
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
@@ -121,8 +132,16 @@ pub struct Definition {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(clippy::large_enum_variant, reason = "a statement has a few of them: a box would only be in the way")]
 pub enum CatalogChange {
-    Create { definition: Definition },
-    Drop { id: RelationId },
+    Create {
+        definition: Definition,
+    },
+    Drop {
+        id: RelationId,
+    },
+    /// The options of a stream or a table from now on, those that stay the same included.
+    SetOptions {
+        id: RelationId,
+        options: BTreeMap<String, String>,
+    },
 }

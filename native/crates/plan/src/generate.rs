@@ -37,10 +37,15 @@ pub fn typescript_plan() -> String {
         FrameBound,
         Frame,
         WindowCall,
+        AsOf,
         Rel,
         ConflictAction,
         Assignment,
         Append,
+        Position,
+        Seek,
+        PartitionOffset,
+        Inspection,
         Command,
         ColumnDef,
         Watermark,
@@ -56,6 +61,13 @@ pub fn typescript_plan() -> String {
         ReturnRule,
         FunctionSignature,
     );
+    out.push_str("/** The columns of each answer. */\nexport const INSPECTION_FIELDS: Readonly<Record<Inspection, readonly Field[]>> = {\n");
+    for what in Inspection::ALL {
+        let name = serde_json::to_string(&what).expect("a name is plain data");
+        let fields = serde_json::to_string(&what.fields()).expect("fields are plain data");
+        out.push_str(&format!("  {name}: {fields},\n"));
+    }
+    out.push_str("}\n\n");
     out.push_str(&format!("export const PLAN_VERSION = {PLAN_VERSION}\n"));
     out
 }

@@ -5,16 +5,21 @@
 //! Start at `rel.rs` (operators) and `command.rs` (what can be asked). Never here: evaluation, storage, Arrow data.
 
 mod command;
+mod consumer;
 mod decode;
 mod definition;
 mod expr;
 mod function;
 mod generate;
+mod inspection;
+mod options;
 mod rel;
 mod types;
 mod validate;
+mod validate_command;
 
 pub use command::{Append, Assignment, Command, ConflictAction};
+pub use consumer::{PartitionOffset, Position, Seek};
 pub use decode::{decode_command, decode_definition, encode};
 pub use definition::{
     CatalogChange, ColumnDef, Definition, DefinitionKind, KafkaSink, KafkaSource, StartupMode, Watermark,
@@ -22,12 +27,15 @@ pub use definition::{
 pub use expr::{BinaryOp, CaseBranch, Expr, Literal};
 pub use function::{FunctionKind, FunctionSignature, ParameterType, ReturnRule, Volatility};
 pub use generate::{typescript_functions, typescript_plan};
+pub use inspection::Inspection;
+pub use options::{RelationDurability, RelationOptions};
 pub use rel::{
-    AggregateCall, AggregateFunction, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
+    AggregateCall, AggregateFunction, AsOf, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
     WindowFunction,
 };
 pub use types::{DataType, Field, arrow_field, arrow_schema};
-pub use validate::{Relations, expr_type, validate_command, validate_rel};
+pub use validate::{Relations, expr_type, reads_past, validate_rel};
+pub use validate_command::{validate_command, validate_conflict, validate_position};
 
 /// Bumped whenever a plan of the previous version would be read wrongly.
 pub const PLAN_VERSION: u32 = 1;

@@ -124,14 +124,26 @@ pub struct WindowCall {
     pub data_type: DataType,
 }
 
+/// A state of the past that a scan reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "as_of", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AsOf {
+    /// As that commit left it. One that is not yet durable is SQLSTATE 22023, one before what is retained is 55000.
+    Epoch { epoch: u64 },
+    /// As the last commit at that time or before it left it. A timestamptz without columns.
+    Timestamp { time: Expr },
+}
+
 /// A relational operator. Multiset semantics throughout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rel {
-    /// The listed columns, in this order, of a stream, table, source or materialized view.
+    /// The listed columns, in this order, of a stream, table, source or materialized view. `as_of` is of tables, streams and
+    /// sources in queries only; without it the query's own epoch is read.
     Scan {
         relation: RelationId,
         columns: Vec<u32>,
+        as_of: Option<AsOf>,
     },
     /// Constant rows; each row has one expression without columns per type.
     Values {

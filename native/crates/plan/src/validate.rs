@@ -1,7 +1,8 @@
-//! Re-derives every type of a plan and refuses what does not fit, so that no operator meets a column or a type that
+//! Re-derives every type of an operator tree and refuses what does not fit, so that no operator meets a column or a type that
 //! it does not expect. It trusts nobody: a failure is SQLSTATE 08P01, a bug of the planner or a forged plan.
 
-use millrace_base::{Code, Error, RelationId, Result, limits::PLAN_DEPTH_MAX};
+use millrace_base::limits::PLAN_DEPTH_MAX;
+use millrace_base::{Code, Error, RelationId, Result};
 
 use crate::*;
 
@@ -17,66 +18,8 @@ pub trait Relations {
     }
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T> {
+pub(crate) fn refuse<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::new(Code::ProtocolViolation, format!("invalid plan: {}", message.into())))
-}
-
-pub fn validate_command(command: &Command, relations: &dyn Relations) -> Result<()> {
-    let version = match command {
-        Command::Query { version, .. }
-        | Command::Subscribe { version, .. }
-        | Command::Insert { version, .. }
-        | Command::Update { version, .. }
-        | Command::Delete { version, .. }
-        | Command::Ddl { version, .. } => *version,
-    };
-    if version != PLAN_VERSION {
-        return refuse(format!("version {version}, expected {PLAN_VERSION}"));
-    }
-    match command {
-        Command::Query { root, names, .. } | Command::Subscribe { root, names, .. } => {
-            let types = validate_rel(root, relations)?;
-            if types.len() != names.len() {
-                return refuse(format!("{} names for {} columns", names.len(), types.len()));
-            }
-            Ok(())
-        }
-        Command::Insert { relation, source, .. } => {
-            let target = columns_of(*relation, relations)?;
-            let types = validate_rel(source, relations)?;
-            if types == target { Ok(()) } else { refuse("the inserted columns do not have the relation's types") }
-        }
-        Command::Update { relation, assignments, predicate, .. } => {
-            let target = columns_of(*relation, relations)?;
-            for assignment in assignments {
-                let Some(wanted) = target.get(assignment.column as usize) else {
-                    return refuse(format!("assignment to column {}", assignment.column));
-                };
-                if expr_type(&assignment.value, &target, relations)? != *wanted {
-                    return refuse(format!("assignment to column {} has another type", assignment.column));
-                }
-            }
-            predicate.iter().try_for_each(|p| boolean(p, &target, relations))
-        }
-        Command::Delete { relation, predicate, .. } => {
-            let target = columns_of(*relation, relations)?;
-            predicate.iter().try_for_each(|p| boolean(p, &target, relations))
-        }
-        Command::Ddl { changes, .. } => changes.iter().try_for_each(validate_change),
-    }
-}
-
-fn validate_change(change: &CatalogChange) -> Result<()> {
-    let CatalogChange::Create { definition } = change else { return Ok(()) };
-    let (columns, indexes): (usize, &[u32]) = match &definition.object {
-        DefinitionKind::Table { columns, primary_key, .. } => (columns.len(), primary_key),
-        DefinitionKind::Stream { columns, .. } | DefinitionKind::Source { columns, .. } => (columns.len(), &[]),
-        _ => (usize::MAX, &[]),
-    };
-    if indexes.iter().any(|&i| i as usize >= columns) {
-        return refuse(format!("the primary key of \"{}\" names a column that is not there", definition.name));
-    }
-    Ok(())
 }
 
 /// The output types of an operator.
@@ -89,17 +32,41 @@ pub fn expr_type(expr: &Expr, input: &[DataType], relations: &dyn Relations) -> 
     type_of(expr, input, relations, 0)
 }
 
-fn columns_of(id: RelationId, relations: &dyn Relations) -> Result<Vec<DataType>> {
+pub(crate) fn columns_of(id: RelationId, relations: &dyn Relations) -> Result<Vec<DataType>> {
     relations.columns(id).ok_or_else(|| {
         Error::new(Code::UndefinedTable, format!("relation {} does not exist", id.0))
             .with_hint("It may have been dropped since the statement was planned.")
     })
 }
 
-fn boolean(expr: &Expr, input: &[DataType], relations: &dyn Relations) -> Result<()> {
+pub(crate) fn boolean(expr: &Expr, input: &[DataType], relations: &dyn Relations) -> Result<()> {
     match expr_type(expr, input, relations)? {
         DataType::Boolean => Ok(()),
         other => refuse(format!("a predicate of type {other}")),
+    }
+}
+
+/// Whether any scan has its own epoch.
+pub fn reads_past(rel: &Rel) -> bool {
+    match rel {
+        Rel::Scan { as_of, .. } => as_of.is_some(),
+        Rel::Values { .. } | Rel::GenerateSeries { .. } => false,
+        Rel::Filter { input, .. }
+        | Rel::Project { input, .. }
+        | Rel::Aggregate { input, .. }
+        | Rel::Window { input, .. }
+        | Rel::Sort { input, .. }
+        | Rel::Limit { input, .. }
+        | Rel::TimeWindow { input, .. } => reads_past(input),
+        Rel::Join { left, right, .. } => reads_past(left) || reads_past(right),
+        Rel::UnionAll { inputs } => inputs.iter().any(reads_past),
+    }
+}
+
+pub(crate) fn instant(time: &Expr, relations: &dyn Relations) -> Result<()> {
+    match expr_type(time, &[], relations)? {
+        DataType::Timestamptz => Ok(()),
+        other => refuse(format!("a place in time of type {other}")),
     }
 }
 
@@ -109,8 +76,11 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
     }
     let child = |rel: &Rel| rel_types(rel, relations, depth + 1);
     match rel {
-        Rel::Scan { relation, columns } => {
+        Rel::Scan { relation, columns, as_of } => {
             let types = columns_of(*relation, relations)?;
+            if let Some(AsOf::Timestamp { time }) = as_of {
+                instant(time, relations)?;
+            }
             columns
                 .iter()
                 .map(|&c| types.get(c as usize).copied().map_or_else(|| refuse(format!("scan of column {c}")), Ok))

@@ -3,11 +3,20 @@
 use millrace_base::{Code, RelationId};
 use millrace_plan::*;
 
+/// A table, and beside it a model (2) and a stream (3).
 struct OneTable;
 
 impl Relations for OneTable {
     fn columns(&self, id: RelationId) -> Option<Vec<DataType>> {
-        (id == RelationId(1)).then(|| vec![DataType::Bigint, DataType::Text, DataType::Timestamptz])
+        match id.0 {
+            1 => Some(vec![DataType::Bigint, DataType::Text, DataType::Timestamptz]),
+            3 => Some(vec![DataType::Bigint]),
+            _ => None,
+        }
+    }
+
+    fn append_only(&self, id: RelationId) -> bool {
+        id == RelationId(3)
     }
 
     fn model_inputs(&self, id: RelationId) -> Option<u32> {
@@ -16,7 +25,7 @@ impl Relations for OneTable {
 }
 
 fn scan() -> Box<Rel> {
-    Box::new(Rel::Scan { relation: RelationId(1), columns: vec![0, 1, 2] })
+    Box::new(Rel::Scan { relation: RelationId(1), columns: vec![0, 1, 2], as_of: None })
 }
 
 fn column(index: u32) -> Expr {
@@ -40,7 +49,7 @@ fn what_does_not_fit_is_refused() {
         aggregates: vec![AggregateCall { function, arg, distinct: false, filter: None, data_type }],
     };
     let refused = [
-        Rel::Scan { relation: RelationId(1), columns: vec![3] },
+        Rel::Scan { relation: RelationId(1), columns: vec![3], as_of: None },
         Rel::Filter { input: scan(), predicate: column(0) },
         Rel::Filter { input: scan(), predicate: column(9) },
         Rel::Project { input: scan(), exprs: vec![binary(BinaryOp::Add, column(0), column(1), DataType::Bigint)] },
@@ -69,7 +78,7 @@ fn what_does_not_fit_is_refused() {
         let shown = format!("{rel:?}");
         assert_eq!(code(rel), Code::ProtocolViolation, "{shown}");
     }
-    assert_eq!(code(Rel::Scan { relation: RelationId(7), columns: vec![] }), Code::UndefinedTable);
+    assert_eq!(code(Rel::Scan { relation: RelationId(7), columns: vec![], as_of: None }), Code::UndefinedTable);
     assert_eq!(code(Rel::GenerateSeries { start: 1, stop: 2, step: 0 }), Code::InvalidParameterValue);
 }
 
@@ -94,7 +103,7 @@ fn nesting_ends_at_the_limit_before_the_stack_does() {
             rel = Rel::Limit { input: Box::new(rel), limit: None, offset: 0 };
         }
         assert_eq!(code(rel.clone()), Code::StatementTooComplex);
-        encode(&Command::Query { version: PLAN_VERSION, root: rel, names: vec![] }).unwrap()
+        encode(&Command::Query { version: PLAN_VERSION, root: rel, names: vec![], transaction: None }).unwrap()
     };
     let bytes = on_stack(256 << 20, deep);
     // The smallest stack that a plan is decoded on: a thread's default of 2 MiB.
@@ -111,6 +120,7 @@ fn a_command_survives_the_crossing_and_any_damage_is_an_error() {
             predicate: binary(BinaryOp::Equal, column(1), column(1), DataType::Boolean),
         },
         names: vec!["a".into(), "b".into(), "c".into()],
+        transaction: None,
     };
     let bytes = encode(&command).unwrap();
     assert_eq!(decode_command(&bytes).unwrap(), command);
@@ -130,8 +140,91 @@ fn a_command_survives_the_crossing_and_any_damage_is_an_error() {
 
 #[test]
 fn another_version_is_refused() {
-    let command = Command::Query { version: PLAN_VERSION + 1, root: *scan(), names: vec![] };
+    let command = Command::Query { version: PLAN_VERSION + 1, root: *scan(), names: vec![], transaction: None };
     let error = validate_command(&command, &OneTable).unwrap_err();
     assert_eq!(error.code, Code::ProtocolViolation);
     assert!(error.message.contains("version"), "{}", error.message);
+}
+
+fn command_code(command: Command) -> Code {
+    validate_command(&command, &OneTable).expect_err("the command must be refused").code
+}
+
+#[test]
+fn the_update_of_a_conflict_sees_both_rows_and_no_more() {
+    let insert = |assignments, predicate| Command::Insert {
+        version: PLAN_VERSION,
+        relation: RelationId(1),
+        source: *scan(),
+        on_conflict: ConflictAction::Update { assignments, predicate },
+        transaction: None,
+    };
+    let set = |column, value| Assignment { column, value };
+    let fits = insert(vec![set(0, column(3)), set(1, column(1))], None);
+    validate_command(&fits, &OneTable).unwrap();
+    for refused in [
+        insert(vec![set(0, column(6))], None),
+        insert(vec![set(0, column(4))], None),
+        insert(vec![set(3, column(0))], None),
+        insert(vec![set(0, column(0)), set(0, column(3))], None),
+        insert(vec![], Some(column(0))),
+    ] {
+        assert_eq!(command_code(refused.clone()), Code::ProtocolViolation, "{refused:?}");
+    }
+}
+
+#[test]
+fn the_past_is_for_queries_and_its_time_is_one() {
+    let past = |as_of| Rel::Scan { relation: RelationId(1), columns: vec![0], as_of: Some(as_of) };
+    let names = || vec!["a".to_string()];
+    let query = |root| Command::Query { version: PLAN_VERSION, root, names: names(), transaction: None };
+    let at = |literal| AsOf::Timestamp { time: Expr::Literal { literal } };
+    validate_command(&query(past(AsOf::Epoch { epoch: 7 })), &OneTable).unwrap();
+    validate_command(&query(past(at(Literal::Timestamptz { value: 0 }))), &OneTable).unwrap();
+    assert_eq!(command_code(query(past(at(Literal::Bigint { value: 0 })))), Code::ProtocolViolation);
+    assert_eq!(command_code(query(past(AsOf::Timestamp { time: column(0) }))), Code::ProtocolViolation);
+    let root = Rel::Limit { input: Box::new(past(AsOf::Epoch { epoch: 7 })), limit: None, offset: 0 };
+    let subscribe = Command::Subscribe { version: PLAN_VERSION, root, names: names(), snapshot: true };
+    assert_eq!(command_code(subscribe), Code::ProtocolViolation);
+}
+
+#[test]
+fn what_is_said_of_groups_and_relations_is_checked() {
+    let open = |group: &str, columns, from| Command::ConsumerOpen {
+        version: PLAN_VERSION,
+        group: group.into(),
+        stream: RelationId(3),
+        columns,
+        from,
+    };
+    let time = Expr::Literal { literal: Literal::Timestamptz { value: 0 } };
+    validate_command(&open("g", vec![0], Position::Timestamp { time }), &OneTable).unwrap();
+    assert_eq!(command_code(open("", vec![0], Position::Latest)), Code::InvalidParameterValue);
+    assert_eq!(command_code(open(&"g".repeat(256), vec![0], Position::Latest)), Code::InvalidParameterValue);
+    assert_eq!(command_code(open("g\n", vec![0], Position::Latest)), Code::InvalidParameterValue);
+    assert_eq!(command_code(open("g", vec![1], Position::Latest)), Code::ProtocolViolation);
+    assert_eq!(command_code(open("g", vec![0], Position::Timestamp { time: column(0) })), Code::ProtocolViolation);
+    let commit = |stream, offsets| Command::ConsumerCommit {
+        version: PLAN_VERSION,
+        group: "g".into(),
+        stream,
+        member: 1,
+        offsets,
+        transaction: Some(4),
+    };
+    let offset = PartitionOffset { partition: 0, next_offset: 9 };
+    assert_eq!(commit(RelationId(3), vec![offset]).transaction(), Some(4));
+    validate_command(&commit(RelationId(3), vec![offset]), &OneTable).unwrap();
+    assert_eq!(command_code(commit(RelationId(3), vec![offset, offset])), Code::ProtocolViolation);
+    assert_eq!(command_code(commit(RelationId(1), vec![offset])), Code::WrongObjectType, "a table");
+    let seek = Seek { partition: Some(0), to: Position::Offset { offset: 1 } };
+    let seek = Command::ConsumerSeek { version: PLAN_VERSION, group: "g".into(), stream: RelationId(9), seek };
+    assert_eq!(command_code(seek), Code::UndefinedTable);
+    let truncate = |relations| Command::Truncate { version: PLAN_VERSION, relations, transaction: None };
+    validate_command(&truncate(vec![RelationId(1), RelationId(3)]), &OneTable).unwrap();
+    assert_eq!(command_code(truncate(vec![])), Code::ProtocolViolation);
+    assert_eq!(command_code(truncate(vec![RelationId(1), RelationId(1)])), Code::ProtocolViolation);
+    assert_eq!(command_code(truncate(vec![RelationId(8)])), Code::UndefinedTable);
+    let backup = Command::Backup { version: PLAN_VERSION, path: String::new() };
+    assert_eq!(command_code(backup), Code::InvalidParameterValue);
 }

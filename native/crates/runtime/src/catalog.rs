@@ -92,6 +92,11 @@ impl Catalog {
         self.objects.values()
     }
 
+    pub fn sinks(&self) -> impl Iterator<Item = RelationId> {
+        let sinks = self.objects().filter(|o| matches!(o.definition.object, DefinitionKind::Sink { .. }));
+        sinks.map(|o| o.definition.id)
+    }
+
     /// All definitions; models without their bytes.
     pub fn listing(&self) -> Vec<Definition> {
         let bare = |definition: &Definition| {
@@ -110,7 +115,7 @@ impl Catalog {
             .iter()
             .filter_map(|change| match change {
                 CatalogChange::Drop { id } => Some(*id),
-                CatalogChange::Create { .. } => None,
+                CatalogChange::Create { .. } | CatalogChange::SetOptions { .. } => None,
             })
             .collect();
         let mut catalog = self.clone();
@@ -124,9 +129,24 @@ impl Catalog {
                     catalog.drop_object(id, &dropped)?;
                     CatalogChange::Drop { id }
                 }
+                CatalogChange::SetOptions { id, options } => {
+                    catalog.set_options(id, options.clone())?;
+                    CatalogChange::SetOptions { id, options }
+                }
             });
         }
         Ok(Planned { catalog, changes: filled })
+    }
+
+    fn set_options(&mut self, id: RelationId, options: std::collections::BTreeMap<String, String>) -> Result<()> {
+        let mut definition = self.require(id)?.definition.clone();
+        if !definition.object.set_options(options) {
+            return Err(Error::new(Code::WrongObjectType, format!("\"{}\" has no options", definition.name)));
+        }
+        millrace_plan::RelationOptions::of(&definition.object)?;
+        let object = derive(&mut definition)?;
+        self.objects.insert(id, Arc::new(Object { definition, ..object }));
+        Ok(())
     }
 
     fn create(&mut self, mut definition: Definition, next_id: RelationId) -> Result<Definition> {
@@ -164,6 +184,9 @@ impl Catalog {
         match &definition.object {
             DefinitionKind::MaterializedView { columns, query } => {
                 let types = validate_rel(query, self)?;
+                if millrace_plan::reads_past(query) {
+                    return refuse("its query reads a state of the past".into());
+                }
                 if types.iter().ne(columns.iter().map(|c| &c.data_type)) {
                     return refuse("its query has other columns".into());
                 }

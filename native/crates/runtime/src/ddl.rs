@@ -11,6 +11,7 @@ use crate::catalog::Planned;
 use crate::connectors;
 use crate::engine::Executed;
 use crate::flow_thread::{NewView, Request};
+use crate::options;
 use crate::reply::{Reply, closed};
 use crate::shared::Shared;
 
@@ -47,6 +48,7 @@ fn commit(shared: &Shared, planned: Planned) -> Result<millrace_base::Epoch> {
     let _gate = shared.gate.write();
     let commit = Commit { catalog: planned.changes, ..Commit::default() };
     let epoch = shared.log.commit(commit)?.wait()?;
+    options::apply_retention(shared, &planned.catalog);
     shared.set_catalog(planned.catalog);
     Ok(epoch)
 }
@@ -55,7 +57,7 @@ fn commit(shared: &Shared, planned: Planned) -> Result<millrace_base::Epoch> {
 fn created(planned: &Planned) -> Vec<Definition> {
     let made = planned.changes.iter().filter_map(|change| match change {
         CatalogChange::Create { definition } => Some(definition),
-        CatalogChange::Drop { .. } => None,
+        CatalogChange::Drop { .. } | CatalogChange::SetOptions { .. } => None,
     });
     made.filter(|definition| planned.catalog.get(definition.id).is_some()).cloned().collect()
 }
@@ -63,7 +65,7 @@ fn created(planned: &Planned) -> Vec<Definition> {
 fn dropped(planned: &Planned) -> Vec<RelationId> {
     let drops = planned.changes.iter().filter_map(|change| match change {
         CatalogChange::Drop { id } => Some(*id),
-        CatalogChange::Create { .. } => None,
+        CatalogChange::Create { .. } | CatalogChange::SetOptions { .. } => None,
     });
     drops.collect()
 }

@@ -20,7 +20,7 @@ use crate::rebuild::Opened;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::subscription::{Subscription, subscribe};
-use crate::{ddl, flow_thread, read, stats, write};
+use crate::{admin, ddl, flow_thread, options, read, stats, write};
 
 /// Queries that wait for a thread.
 const QUERIES_WAITING_MAX: usize = 256;
@@ -36,6 +36,8 @@ const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
 pub struct EngineOptions {
     /// `commit` (the default), `interval`, `interval:<milliseconds>` or `none`.
     pub durability: Option<String>,
+    /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
+    pub journal_file_bytes: Option<u64>,
 }
 
 /// What a write or a change of the catalog did.
@@ -66,7 +68,8 @@ impl Engine {
             let mailbox = mailbox.clone();
             Box::new(move |committed| mailbox.push_commit(committed))
         };
-        let log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
+        let mut log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
+        log_options.journal_file_bytes = options.journal_file_bytes.unwrap_or(log_options.journal_file_bytes);
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;
@@ -87,6 +90,7 @@ impl Engine {
             flow: Mutex::new(Some(flow)),
             closing: Mutex::new(()),
         };
+        options::apply_retention(&engine.shared, &opened.catalog);
         for object in opened.catalog.objects() {
             engine.shared.connectors.start(&engine.shared, &object.definition)?;
         }
@@ -137,7 +141,13 @@ impl Engine {
                 });
             });
         }
-        self.writes.give(reply, move |reply| write::execute(&shared, command, reply));
+        match command {
+            // Long work that holds up no writer.
+            Command::Checkpoint { .. } | Command::Backup { .. } => {
+                self.queries.give(reply, move |reply| reply.answer(|| admin::run(&shared, command)));
+            }
+            _ => self.writes.give(reply, move |reply| write::execute(&shared, command, reply)),
+        }
     }
 
     /// Runs a query to an Arrow IPC stream. `ticket` is the caller's name for it, for `cancel`.

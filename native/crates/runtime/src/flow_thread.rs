@@ -12,6 +12,7 @@ use millrace_plan::Rel;
 
 use crate::catalog::Catalog;
 use crate::feed::{Feed, RelationState};
+use crate::options;
 use crate::published::{ViewState, Views, failed_view};
 use crate::rebuild::{self, Opened};
 use crate::reply::{Reply, caught};
@@ -322,6 +323,10 @@ impl Flow {
         }
         self.horizon_at = Instant::now();
         let horizon = self.shared.pins.horizon(|| self.frontier);
-        self.shared.log.set_horizon(horizon);
+        // After a restart a sink goes on from the state that it had delivered.
+        let sinks = self.shared.catalog().sinks().map(|sink| self.shared.log.progress(sink)).collect::<Vec<_>>();
+        let delivered = sinks.into_iter().filter(|&epoch| epoch > Epoch::ZERO).min();
+        let horizon = delivered.map_or(horizon, |epoch| epoch.min(horizon));
+        self.shared.log.set_horizon(horizon, &options::retained(&self.shared, &self.shared.catalog()));
     }
 }

@@ -2,17 +2,26 @@
 //! `write.rs` (a statement's way into the log), `flow_thread.rs` (from the log into views) and `read.rs` (a query).
 //! Never here: SQL text, operators, file formats, JavaScript.
 
+mod admin;
 mod catalog;
 mod connectors;
+mod consumer;
 mod ddl;
 mod difference;
+mod effect;
 mod engine;
 mod feed;
 mod flow_thread;
+mod groups;
 mod histogram;
+mod inspect;
 mod ipc;
 mod mailbox;
+mod options;
+mod overlay;
+mod partition;
 mod pins;
+mod point;
 mod pool;
 mod published;
 mod read;
@@ -21,9 +30,13 @@ mod reply;
 mod shared;
 mod sink_thread;
 mod source_thread;
+mod statement;
 mod stats;
 mod step_input;
 mod subscription;
+mod target_rows;
+mod transaction;
+mod upsert;
 mod view_rows;
 mod write;
 

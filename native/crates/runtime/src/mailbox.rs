@@ -136,7 +136,7 @@ mod tests {
     fn committed(epoch: u64, rows: usize) -> Committed {
         let column: arrow_array::ArrayRef = Arc::new(Int64Array::from(vec![0; rows]));
         let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
-        let rows = vec![RelationRows { relation: RelationId(1), batch, weights: None }];
+        let rows = vec![RelationRows { relation: RelationId(1), partition: 0, batch, weights: None }];
         Committed { epoch: Epoch(epoch), time_us: 0, commit: Arc::new(Commit { rows, ..Commit::default() }) }
     }
 

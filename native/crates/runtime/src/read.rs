@@ -4,16 +4,25 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::Schema;
 use millrace_base::{Code, Epoch, Error, RelationId, Result};
 use millrace_exec::{ExecContext, Snapshot, execute};
-use millrace_log::Log;
-use millrace_plan::{Command, Rel, validate_command, validate_rel};
+use millrace_expr::Evaluator;
+use millrace_plan::{AsOf, Command, Expr, Rel, validate_command, validate_rel};
+use parking_lot::Mutex;
 
 use crate::catalog::{Catalog, scans};
+use crate::inspect::inspect;
 use crate::ipc;
+use crate::pins::Pin;
 use crate::published::Views;
 use crate::shared::Shared;
+use crate::statement::failed;
+use crate::target_rows::Rows;
+use crate::transaction::Transaction;
 use crate::view_rows::view_rows;
 
 /// Runs a query command to an Arrow IPC stream.
@@ -22,16 +31,44 @@ pub fn query(shared: &Arc<Shared>, command: &[u8], cancel: &AtomicBool) -> Resul
     let command = millrace_plan::decode_command(command)?;
     let catalog = shared.catalog();
     validate_command(&command, &*catalog)?;
-    let Command::Query { root, names, .. } = command else {
-        return Err(Error::new(Code::ProtocolViolation, "the command is not a query"));
+    let slot;
+    let (root, names) = match command {
+        Command::Query { root, names, transaction, .. } => {
+            slot = transaction.map(|number| shared.transactions.get(number)).transpose()?;
+            (root, names)
+        }
+        Command::Inspect { what, .. } => return inspect(shared, &catalog, what),
+        _ => return Err(Error::new(Code::ProtocolViolation, "the command is not a query")),
     };
     let schema = ipc::result_schema(&names, &validate_rel(&root, &*catalog)?);
-    let batches = rows(shared, &catalog, &root, cancel)?;
+    // A transaction's statements run one after another.
+    let transaction = slot.as_ref().map(|slot| slot.lock());
+    let batches = rows(shared, &catalog, &root, transaction.as_deref(), cancel)?;
     ipc::encode(&schema, batches.iter().map(|batch| ipc::rename(batch, &schema)))
 }
 
 /// The rows of a plan that was validated against this catalog.
-pub fn rows(shared: &Arc<Shared>, catalog: &Arc<Catalog>, root: &Rel, cancel: &AtomicBool) -> Result<Vec<RecordBatch>> {
+pub fn rows(
+    shared: &Arc<Shared>,
+    catalog: &Arc<Catalog>,
+    root: &Rel,
+    transaction: Option<&Transaction>,
+    cancel: &AtomicBool,
+) -> Result<Vec<RecordBatch>> {
+    if let Some(transaction) = transaction {
+        let pin = shared.pins.pin(|| transaction.snapshot());
+        let views = Some(transaction.views.clone());
+        let snapshot = ReadSnapshot {
+            shared,
+            catalog,
+            views,
+            epoch: pin.epoch(),
+            transaction: Some(transaction),
+            pasts: Mutex::default(),
+        };
+        let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
+        return execute(root, &snapshot, &context);
+    }
     let mut read = Vec::new();
     scans(root, &mut read);
     let newest = shared.log.durable_epoch();
@@ -42,16 +79,80 @@ pub fn rows(shared: &Arc<Shared>, catalog: &Arc<Catalog>, root: &Rel, cancel: &A
     // The pin is taken together with the epoch: no version of a row that it shows can go in between.
     let mut views = None;
     let pin = shared.pins.pin(|| if reads_views { views.insert(shared.published.now()).frontier } else { newest });
-    let snapshot = ReadSnapshot { log: &shared.log, catalog, views, epoch: pin.epoch() };
+    let pasts = Mutex::default();
+    let snapshot = ReadSnapshot { shared, catalog, views, epoch: pin.epoch(), transaction: None, pasts };
     let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
     execute(root, &snapshot, &context)
 }
 
 struct ReadSnapshot<'a> {
-    log: &'a Log,
+    shared: &'a Arc<Shared>,
     catalog: &'a Catalog,
     views: Option<Arc<Views>>,
     epoch: Epoch,
+    /// Whose writes are seen as well.
+    transaction: Option<&'a Transaction>,
+    /// States of the past that the query reads as well.
+    pasts: Mutex<Vec<Pin>>,
+}
+
+impl ReadSnapshot<'_> {
+    fn epoch_of(&self, as_of: &AsOf) -> Result<Epoch> {
+        let durable = self.shared.log.durable_epoch();
+        match as_of {
+            AsOf::Epoch { epoch } if Epoch(*epoch) > durable => {
+                let message = format!("epoch {epoch} has not come yet");
+                Err(Error::new(Code::InvalidParameterValue, message)
+                    .with_detail(format!("The newest durable epoch is {}.", durable.0)))
+            }
+            AsOf::Epoch { epoch } => Ok(Epoch(*epoch)),
+            AsOf::Timestamp { time } => {
+                let time_us = instant(time, self.catalog, self.shared.now_us())?;
+                Ok(self.shared.log.epoch_at(time_us)?.min(durable))
+            }
+        }
+    }
+}
+
+impl ReadSnapshot<'_> {
+    /// A stream or table with what the transaction has done to it.
+    fn scan_in(&self, transaction: &Transaction, relation: RelationId, columns: &[u32]) -> Result<Rows<'_>> {
+        let wanted: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
+        if let Some(overlay) = transaction.overlay(relation) {
+            // The key is read too, to tell the rows that are gone.
+            let keys = overlay.key_columns();
+            let with_keys: Vec<u32> = columns.iter().copied().chain(keys.iter().map(|&c| c as u32)).collect();
+            let places = (wanted.len()..with_keys.len()).collect();
+            let base = Box::new(self.shared.log.scan(relation, &with_keys, self.epoch)?.batches());
+            let kept = overlay.filter(base, places)?;
+            let first: Vec<usize> = (0..wanted.len()).collect();
+            let kept = kept.map(move |batch| batch?.project(&first).map_err(failed));
+            return Ok(Box::new(kept.chain(overlay.added(&wanted)?)));
+        }
+        let own: Vec<RecordBatch> = transaction
+            .appended(relation)
+            .map(|batch| batch.project(&wanted).map_err(failed))
+            .collect::<Result<_>>()?;
+        let base: Rows<'_> = if transaction.truncates(relation) {
+            Box::new(std::iter::empty())
+        } else {
+            Box::new(self.shared.log.scan(relation, columns, self.epoch)?.batches())
+        };
+        Ok(Box::new(base.chain(own.into_iter().map(Ok))))
+    }
+}
+
+/// The value of a timestamptz without columns.
+pub fn instant(time: &Expr, catalog: &Catalog, now_us: i64) -> Result<i64> {
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
+        .map_err(|e| Error::internal(format!("a row without columns: {e}")))?;
+    let value = Evaluator::compile(time, &[], catalog)?.evaluate(&row, now_us)?;
+    let value = value.as_primitive_opt::<TimestampMicrosecondType>();
+    value
+        .filter(|v| v.len() == 1 && v.is_valid(0))
+        .map(|v| v.value(0))
+        .ok_or_else(|| Error::new(Code::InvalidParameterValue, "the time must not be NULL"))
 }
 
 impl Snapshot for ReadSnapshot<'_> {
@@ -63,7 +164,27 @@ impl Snapshot for ReadSnapshot<'_> {
         let object = self.catalog.require(relation)?;
         match &self.views {
             Some(views) if object.is_view() => view_rows(views.view(relation, &object.definition.name)?, columns),
-            _ => Ok(Box::new(self.log.scan(relation, columns, self.epoch)?.batches())),
+            _ => match self.transaction {
+                Some(transaction) => self.scan_in(transaction, relation, columns),
+                None => Ok(Box::new(self.shared.log.scan(relation, columns, self.epoch)?.batches())),
+            },
         }
+    }
+
+    fn scan_as_of(
+        &self,
+        relation: RelationId,
+        columns: &[u32],
+        as_of: &AsOf,
+    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
+        let object = self.catalog.require(relation)?;
+        if object.is_view() {
+            let message = format!("AS OF of view \"{}\" is not supported", object.definition.name);
+            return Err(Error::new(Code::FeatureNotSupported, message)
+                .with_hint("Ask its query of the tables and streams as of that epoch."));
+        }
+        let epoch = self.epoch_of(as_of)?;
+        self.pasts.lock().push(self.shared.pins.pin(|| epoch));
+        Ok(Box::new(self.shared.log.scan(relation, columns, epoch)?.batches()))
     }
 }

@@ -3,11 +3,9 @@
 //! since then are what a sink still has to send.
 
 use std::collections::BTreeMap;
-use std::iter::Peekable;
 
 use millrace_base::{Epoch, Error, RelationId, Result};
 use millrace_flow::{ChangeBatch, FlowEnv};
-use millrace_log::LogScan;
 use millrace_plan::DefinitionKind;
 
 use crate::catalog::{Catalog, Object};
@@ -68,9 +66,9 @@ fn sink_cuts(flow: &Flow, opened: &Opened) -> BTreeMap<Epoch, Vec<(RelationId, R
     cuts
 }
 
-/// The logged relations that views read, in epoch order.
+/// The logged relations that views read.
 struct History {
-    streams: Vec<(RelationId, Peekable<LogScan>)>,
+    streams: Vec<(RelationId, Vec<u32>)>,
     tables: Vec<(RelationId, arrow_schema::SchemaRef)>,
     time_us: i64,
 }
@@ -92,7 +90,7 @@ impl History {
                 history.tables.push((id, schema));
             } else {
                 let columns: Vec<u32> = (0..schema.fields().len() as u32).collect();
-                history.streams.push((id, log.scan(id, &columns, opened.epoch)?.peekable()));
+                history.streams.push((id, columns));
             }
         }
         Ok(history)
@@ -109,9 +107,11 @@ impl History {
                 self.step_when_full(flow, from, &mut input)?;
             }
         }
-        while let Some((id, change)) = self.next_of_streams(cut)? {
-            input.push(id, change);
-            self.step_when_full(flow, from, &mut input)?;
+        for (id, columns) in &self.streams {
+            for rows in shared.log.scan_after(*id, columns, from, cut)?.batches() {
+                input.push(*id, ChangeBatch { rows: rows?, weights: None });
+                self.step_when_full(flow, from, &mut input)?;
+            }
         }
         flow.step_graph(cut, self.time_us, input.into_changes()?)?;
         Ok(())
@@ -124,25 +124,6 @@ impl History {
             flow.step_graph(epoch, self.time_us, std::mem::take(input).into_changes()?)?;
         }
         Ok(())
-    }
-
-    /// The oldest rows that are not yet taken and not newer than `cut`.
-    fn next_of_streams(&mut self, cut: Epoch) -> Result<Option<(RelationId, ChangeBatch)>> {
-        let mut oldest: Option<(Epoch, usize)> = None;
-        for (at, (_, scan)) in self.streams.iter_mut().enumerate() {
-            let epoch = match scan.peek() {
-                None => continue,
-                Some(Ok((epoch, _))) => *epoch,
-                Some(Err(error)) => return Err(error.clone()),
-            };
-            if epoch <= cut && oldest.is_none_or(|(found, _)| epoch < found) {
-                oldest = Some((epoch, at));
-            }
-        }
-        let Some((_, at)) = oldest else { return Ok(None) };
-        let (id, scan) = &mut self.streams[at];
-        let (_, rows) = scan.next().expect("peeked")?;
-        Ok(Some((*id, ChangeBatch { rows, weights: None })))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use millrace_base::{Clock, Error, Result};
 use millrace_log::Log;
@@ -11,11 +11,13 @@ use parking_lot::{Mutex, RwLock};
 use crate::catalog::Catalog;
 use crate::connectors::Connectors;
 use crate::flow_thread::Request;
+use crate::groups::Groups;
 use crate::histogram::Histogram;
 use crate::mailbox::Mailbox;
 use crate::pins::Pins;
 use crate::published::Published;
 use crate::reply::closed;
+use crate::transaction::Transactions;
 
 pub struct Shared {
     pub log: Log,
@@ -23,8 +25,11 @@ pub struct Shared {
     catalog: RwLock<Arc<Catalog>>,
     /// Writers hold it while they check and commit; a change of the catalog takes it alone.
     pub gate: RwLock<()>,
-    /// One statement at a time changes rows of tables with keys.
-    pub table_writes: Mutex<()>,
+    /// Those of several statements that are open.
+    pub transactions: Transactions,
+    pub groups: Groups,
+    /// Counts writes to streams whose rows have no key: their partitions take turns.
+    pub writes_without_key: AtomicU64,
     /// One change of the catalog at a time.
     pub ddl: Mutex<()>,
     pub published: Arc<Published>,
@@ -53,7 +58,9 @@ impl Shared {
             clock,
             catalog: RwLock::new(Arc::new(catalog)),
             gate: RwLock::new(()),
-            table_writes: Mutex::new(()),
+            transactions: Transactions::default(),
+            groups: Groups::default(),
+            writes_without_key: AtomicU64::new(0),
             ddl: Mutex::new(()),
             published,
             mailbox,

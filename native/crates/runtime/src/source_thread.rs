@@ -89,7 +89,7 @@ fn read(
 /// `None` when the poll brought nothing to keep.
 fn to_commit(polled: Polled, target: Target) -> Option<Commit> {
     let mut commit = Commit::default();
-    let part = |relation, batch| RelationRows { relation, batch, weights: None };
+    let part = |relation, batch| RelationRows { relation, partition: 0, batch, weights: None };
     if polled.rows.num_rows() > 0 {
         commit.rows.push(part(target.source, polled.rows));
     }

@@ -94,7 +94,9 @@ pub fn subscribe(shared: &Arc<Shared>, pool: &Arc<Pool>, command: &[u8]) -> Resu
 /// Columns of one relation, if the plan is no more than that: such a subscription needs no state of its own.
 fn plain_columns(root: &Rel) -> Option<(RelationId, Vec<usize>)> {
     match root {
-        Rel::Scan { relation, columns } => Some((*relation, columns.iter().map(|&c| c as usize).collect())),
+        Rel::Scan { relation, columns, as_of: None } => {
+            Some((*relation, columns.iter().map(|&c| c as usize).collect()))
+        }
         Rel::Project { input, exprs } => {
             let (relation, columns) = plain_columns(input)?;
             let picked = exprs.iter().map(|expr| match expr {

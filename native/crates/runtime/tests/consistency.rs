@@ -61,7 +61,7 @@ fn random_statements_match_the_model() {
         let mut wanted: Vec<String> = model.iter().map(|(a, b)| format!("{a} {b}")).collect();
         wanted.sort();
         assert_eq!(query(&engine, scan(t), 2).unwrap(), wanted);
-        let all = |relation| Rel::Scan { relation, columns: vec![0, 1, 2] };
+        let all = |relation| Rel::Scan { relation, columns: vec![0, 1, 2], as_of: None };
         assert_eq!(query(&engine, all(totals), 3).unwrap(), query(&engine, sums(s), 3).unwrap());
         assert_eq!(query(&engine, all(joins), 3).unwrap(), query(&engine, joined(s, t), 3).unwrap());
         if random.random_range(0..20) == 0 {
@@ -124,7 +124,7 @@ fn readers_see_whole_commits() {
         })
     };
     while !done.load(Ordering::Acquire) {
-        let both = Rel::UnionAll { inputs: vec![total(t), Rel::Scan { relation: sum, columns: vec![0] }] };
+        let both = Rel::UnionAll { inputs: vec![total(t), Rel::Scan { relation: sum, columns: vec![0], as_of: None }] };
         assert_eq!(query(&engine, both, 1).unwrap(), ["800", "800"]);
     }
     writer.join().unwrap();
@@ -144,5 +144,9 @@ fn transfer(engine: &millrace_runtime::Engine, t: millrace_base::RelationId, fro
         data_type: DataType::Bigint,
     };
     let assignments = vec![Assignment { column: 1, value }];
-    execute(engine, &Command::Update { version: PLAN_VERSION, relation: t, assignments, predicate: None }).unwrap();
+    execute(
+        engine,
+        &Command::Update { version: PLAN_VERSION, relation: t, assignments, predicate: None, transaction: None },
+    )
+    .unwrap();
 }

@@ -62,6 +62,7 @@ fn updates_and_deletes_change_the_newest_rows() {
         relation: t,
         assignments: vec![Assignment { column: 0, value: binary(BinaryOp::Add, col(0), bigint(by), DataType::Bigint) }],
         predicate,
+        transaction: None,
     };
     assert_eq!(execute(&engine, &shift(1, None)).unwrap().rows, 2);
     assert_eq!(query(&engine, scan(t), 2).unwrap(), ["3 25", "4 30"]);
@@ -72,6 +73,7 @@ fn updates_and_deletes_change_the_newest_rows() {
         relation: t,
         assignments: vec![Assignment { column: 0, value: null() }],
         predicate: None,
+        transaction: None,
     };
     assert_eq!(code(execute(&engine, &clear)), Code::NotNullViolation);
     let s = stream(&engine, "s");
@@ -112,9 +114,9 @@ fn check(
     joins: millrace_base::RelationId,
     totals: millrace_base::RelationId,
 ) {
-    let all = Rel::Scan { relation: joins, columns: vec![0, 1, 2] };
+    let all = Rel::Scan { relation: joins, columns: vec![0, 1, 2], as_of: None };
     assert_eq!(query(engine, all, 3).unwrap(), query(engine, joined(s, t), 3).unwrap());
-    let all = Rel::Scan { relation: totals, columns: vec![0, 1, 2] };
+    let all = Rel::Scan { relation: totals, columns: vec![0, 1, 2], as_of: None };
     assert_eq!(query(engine, all, 3).unwrap(), query(engine, sums(joins), 3).unwrap());
 }
 
@@ -172,9 +174,14 @@ fn garbage_is_refused() {
         assert_eq!(code(wait(|reply| engine.append(bytes.clone(), bytes.clone(), reply))), Code::ProtocolViolation);
         assert!(wait(|reply| engine.subscribe(bytes.clone(), reply)).is_err());
     }
-    let wrong = Command::Query { version: PLAN_VERSION + 1, root: scan(millrace_base::RelationId(1)), names: vec![] };
+    let wrong = Command::Query {
+        version: PLAN_VERSION + 1,
+        root: scan(millrace_base::RelationId(1)),
+        names: vec![],
+        transaction: None,
+    };
     assert_eq!(code(wait(|reply| engine.query(encode(&wrong).unwrap(), 1, reply))), Code::ProtocolViolation);
-    let odd = EngineOptions { durability: Some("sometimes".into()) };
+    let odd = EngineOptions { durability: Some("sometimes".into()), ..EngineOptions::default() };
     assert_eq!(Engine::open(None, &odd).err().unwrap().code, Code::InvalidParameterValue);
 }
 

@@ -135,9 +135,9 @@ fn a_topic_becomes_a_view_becomes_a_topic_across_restarts() {
         let mut texts: Vec<String> = wanted.iter().map(|(a, (count, sum))| format!("{a} {count} {sum}")).collect();
         texts.sort();
         read_until(&brokers, "out", &texts);
-        let all = Rel::Scan { relation: totals, columns: vec![0, 1, 2] };
+        let all = Rel::Scan { relation: totals, columns: vec![0, 1, 2], as_of: None };
         assert_eq!(query(&engine, all, 3).unwrap(), texts);
-        let reason = Rel::Scan { relation: dead_letters, columns: vec![4] };
+        let reason = Rel::Scan { relation: dead_letters, columns: vec![4], as_of: None };
         wait_until("the dead letters", || query(&engine, reason.clone(), 1).unwrap().len() == round as usize + 1);
         if round % 2 == 0 {
             engine.close();

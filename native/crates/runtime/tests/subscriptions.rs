@@ -30,7 +30,7 @@ fn a_subscription_to_columns_of_a_stream_begins_now_or_with_history() {
     let engine = memory();
     let s = stream(&engine, "s");
     insert(&engine, s, &[(1, 10)]).unwrap();
-    let b = || Rel::Scan { relation: s, columns: vec![1] };
+    let b = || Rel::Scan { relation: s, columns: vec![1], as_of: None };
     let now = subscribe(&engine, b(), 1, false).unwrap();
     let all = subscribe(&engine, b(), 1, true).unwrap();
     insert(&engine, s, &[(2, 20), (3, 30)]).unwrap();
@@ -77,7 +77,7 @@ fn append_replacing(engine: &millrace_runtime::Engine, t: millrace_base::Relatio
     let batch = RecordBatch::try_from_iter([("a", a), ("b", b)]).unwrap();
     let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
-    let head = encode(&Append { relation: t, on_conflict: ConflictAction::Replace }).unwrap();
+    let head = encode(&Append { relation: t, on_conflict: ConflictAction::Replace, transaction: None }).unwrap();
     wait(|reply| engine.append(head, writer.into_inner().unwrap(), reply)).unwrap();
 }
 

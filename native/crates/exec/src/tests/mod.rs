@@ -107,7 +107,7 @@ pub(super) fn sorted(mut rows: Vec<Row>) -> Vec<Row> {
 }
 
 pub(super) fn scan(relation: u32, width: usize) -> Box<Rel> {
-    Box::new(Rel::Scan { relation: RelationId(relation), columns: (0..width as u32).collect() })
+    Box::new(Rel::Scan { relation: RelationId(relation), columns: (0..width as u32).collect(), as_of: None })
 }
 
 pub(super) fn column(index: u32) -> Expr {

@@ -20,7 +20,7 @@ fn scan_filter_project_and_union() {
     };
     let branch = || Rel::Project {
         input: Box::new(Rel::Filter {
-            input: Box::new(Rel::Scan { relation: RelationId(0), columns: vec![2, 0] }),
+            input: Box::new(Rel::Scan { relation: RelationId(0), columns: vec![2, 0], as_of: None }),
             predicate: compare(BinaryOp::Greater, column(0), column(1)),
         }),
         exprs: vec![column(0), double.clone()],
@@ -129,6 +129,6 @@ fn a_query_that_holds_too_much_is_refused() {
 fn an_invalid_plan_is_refused() {
     let rel = Rel::Filter { input: Box::new(Rel::GenerateSeries { start: 0, stop: 1, step: 1 }), predicate: column(0) };
     assert_eq!(run(&rel, &Tables(vec![], vec![])).unwrap_err().code, Code::ProtocolViolation);
-    let unknown = Rel::Scan { relation: RelationId(4), columns: vec![0] };
+    let unknown = Rel::Scan { relation: RelationId(4), columns: vec![0], as_of: None };
     assert_eq!(run(&unknown, &Tables(vec![], vec![])).unwrap_err().code, Code::UndefinedTable);
 }

@@ -18,7 +18,7 @@ fn views_on_views_move_together_and_fail_together() {
     let exprs = vec![column(0), inverse, column(2), column(1)];
     let below = Rel::Project { input: scan(TABLES[0]).into(), exprs };
     let above = Rel::Aggregate {
-        input: Rel::Scan { relation: RelationId(100), columns: vec![3, 0] }.into(),
+        input: Rel::Scan { relation: RelationId(100), columns: vec![3, 0], as_of: None }.into(),
         group: Vec::new(),
         aggregates: vec![
             call(AggregateFunction::CountStar, None, DataType::Bigint),

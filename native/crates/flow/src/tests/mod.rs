@@ -3,6 +3,7 @@
 //! multisets with multisets.
 
 mod graphs;
+mod intervals;
 mod properties;
 mod queries;
 

@@ -6,7 +6,7 @@ use millrace_plan::*;
 use super::NUMERIC;
 
 pub(super) fn scan(relation: RelationId) -> Rel {
-    Rel::Scan { relation, columns: (0..6).collect() }
+    Rel::Scan { relation, columns: (0..6).collect(), as_of: None }
 }
 
 pub(super) fn column(index: u32) -> Expr {

@@ -8,7 +8,6 @@ mod ties;
 use arrow_array::ArrayRef;
 use arrow_schema::{DataType, SchemaRef};
 use millrace_base::{Error, Result};
-use millrace_expr::Evaluator;
 use millrace_kernels::{
     BatchStore, BytesKey, GroupTable, IntKey, NO_ROW, OrderKey, Partition, RawColumn, SortField, WindowOutput,
     WindowPlan, WindowValues, byte_keys, int_keys,
@@ -36,17 +35,12 @@ impl KeysOf for BytesKey {
     }
 }
 
-/// An argument of calls. With a filter, it is NULL where the filter is not true.
-pub(crate) struct Input {
-    pub value: Computed,
-    pub filter: Option<Evaluator>,
-}
-
 pub(crate) struct Setup {
     pub partition: Vec<Computed>,
     pub order: Vec<Computed>,
     pub fields: Vec<SortField>,
-    pub inputs: Vec<Input>,
+    /// The calls' arguments.
+    pub inputs: Vec<Computed>,
     pub plan: WindowPlan,
     pub input_types: Vec<DataType>,
     pub schema: SchemaRef,
@@ -119,13 +113,10 @@ impl<K: KeysOf> Window<K> {
         let mut types = setup.input_types.clone();
         let mut places = Vec::new();
         for input in &setup.inputs {
-            places.push(match (input.value.column(), &input.filter) {
-                (Some(column), None) => column,
-                _ => {
-                    types.push(input.value.data_type().to_arrow());
-                    types.len() - 1
-                }
-            });
+            places.push(input.column().unwrap_or_else(|| {
+                types.push(input.data_type().to_arrow());
+                types.len() - 1
+            }));
         }
         Ok(Self {
             table: GroupTable::new(&Computed::arrow_types(&setup.partition))?,
@@ -142,13 +133,7 @@ impl<K: KeysOf> Window<K> {
         let width = self.setup.input_types.len();
         let mut columns = input.rows.columns().to_vec();
         for (argument, _) in self.setup.inputs.iter().zip(&self.places).filter(|(_, place)| **place >= width) {
-            let mut values = argument.value.evaluate(&input.rows, now_us)?;
-            if let Some(filter) = &argument.filter {
-                let drop =
-                    arrow::compute::not(&filter.select(&input.rows, now_us)?).map_err(millrace_kernels::arrow_error)?;
-                values = arrow_select::nullif::nullif(&values, &drop).map_err(millrace_kernels::arrow_error)?;
-            }
-            columns.push(values);
+            columns.push(argument.evaluate(&input.rows, now_us)?);
         }
         Ok(columns)
     }

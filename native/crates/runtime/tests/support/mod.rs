@@ -39,7 +39,7 @@ pub fn ddl(engine: &Engine, changes: Vec<CatalogChange>) -> Result<Executed> {
 
 pub fn query_command(root: Rel, columns: usize) -> Command {
     let names = (0..columns).map(|c| format!("c{c}")).collect();
-    Command::Query { version: PLAN_VERSION, root, names }
+    Command::Query { version: PLAN_VERSION, root, names, transaction: None }
 }
 
 /// The rows as text, sorted.
@@ -119,7 +119,7 @@ pub fn drop_object(engine: &Engine, id: RelationId) -> Result<Executed> {
 }
 
 pub fn scan(relation: RelationId) -> Rel {
-    Rel::Scan { relation, columns: vec![0, 1] }
+    Rel::Scan { relation, columns: vec![0, 1], as_of: None }
 }
 
 pub fn col(index: u32) -> Expr {
@@ -176,7 +176,7 @@ pub const JOINED: &[DataType] = &[DataType::Bigint; 3];
 pub fn insert_command(relation: RelationId, rows: &[(Option<i64>, i64)], on_conflict: ConflictAction) -> Command {
     let rows = rows.iter().map(|&(a, b)| vec![a.map_or_else(null, bigint), bigint(b)]).collect();
     let source = Rel::Values { types: vec![DataType::Bigint; 2], rows };
-    Command::Insert { version: PLAN_VERSION, relation, source, on_conflict }
+    Command::Insert { version: PLAN_VERSION, relation, source, on_conflict, transaction: None }
 }
 
 pub fn insert(engine: &Engine, relation: RelationId, rows: &[(i64, i64)]) -> Result<Executed> {
@@ -189,12 +189,12 @@ pub fn add(engine: &Engine, relation: RelationId, key: i64, by: i64) -> Result<E
     let value = binary(BinaryOp::Add, col(1), bigint(by), DataType::Bigint);
     let assignments = vec![Assignment { column: 1, value }];
     let predicate = Some(equal(col(0), bigint(key)));
-    execute(engine, &Command::Update { version: PLAN_VERSION, relation, assignments, predicate })
+    execute(engine, &Command::Update { version: PLAN_VERSION, relation, assignments, predicate, transaction: None })
 }
 
 pub fn delete(engine: &Engine, relation: RelationId, key: i64) -> Result<Executed> {
     let predicate = Some(equal(col(0), bigint(key)));
-    execute(engine, &Command::Delete { version: PLAN_VERSION, relation, predicate })
+    execute(engine, &Command::Delete { version: PLAN_VERSION, relation, predicate, transaction: None })
 }
 
 pub fn append(engine: &Engine, relation: RelationId, rows: &[(i64, i64)]) -> Result<Executed> {
@@ -204,7 +204,7 @@ pub fn append(engine: &Engine, relation: RelationId, rows: &[(i64, i64)]) -> Res
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     let ipc = writer.into_inner().unwrap();
-    let head = encode(&Append { relation, on_conflict: ConflictAction::Error }).unwrap();
+    let head = encode(&Append { relation, on_conflict: ConflictAction::Error, transaction: None }).unwrap();
     wait(|reply| engine.append(head, ipc, reply))
 }
 

@@ -1,0 +1,285 @@
+//! The journal thread: takes all waiting commits, writes them as one group, makes them durable with one fsync, then
+//! publishes and acknowledges them in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use millrace_base::{Code, Epoch, Error, Result, limits::COMMIT_QUEUE_BYTES_MAX};
+use parking_lot::{Condvar, Mutex};
+
+use super::body::RowsAt;
+use super::{FrameRef, Journal, NewFrame};
+use crate::commit::Committed;
+use crate::options::Durability;
+use crate::stream::{EntryRef, StreamState};
+
+/// Bytes that one group writes at most before its fsync.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+pub type Done = Box<dyn FnOnce(Result<Epoch>) + Send>;
+pub type OnDurable = Box<dyn Fn(Committed) + Send>;
+type Stream = Arc<parking_lot::RwLock<StreamState>>;
+
+/// A commit on its way to the journal.
+pub struct Pending {
+    pub committed: Committed,
+    pub body: Vec<u8>,
+    pub body_crc: u32,
+    /// The streams that will find their rows in this frame, from which offset on.
+    pub entries: Vec<(Stream, RowsAt, u64)>,
+    pub done: Done,
+}
+
+#[derive(Default)]
+struct Waiting {
+    commits: VecDeque<Pending>,
+    bytes: usize,
+    /// Set after a failed write or fsync: what the disk holds is unknown until the database is opened again.
+    poison: Option<Error>,
+    /// The current file is to be ended.
+    rotate: bool,
+    closing: bool,
+}
+
+/// What the committing threads and the journal thread share.
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    work: Condvar,
+    space: Condvar,
+    durable: AtomicU64,
+}
+
+impl Queue {
+    pub fn new(durable: Epoch) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            work: Condvar::new(),
+            space: Condvar::new(),
+            durable: AtomicU64::new(durable.0),
+        }
+    }
+
+    pub fn durable(&self) -> Epoch {
+        Epoch(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Waits for space; refuses when poisoned or closing.
+    pub fn admit(&self) -> Result<()> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if let Some(error) = &waiting.poison
+                && !millrace_base::planted("writes-after-poison")
+            {
+                return Err(error.clone());
+            }
+            if waiting.closing {
+                return Err(Error::new(Code::AdminShutdown, "the database is closed"));
+            }
+            if waiting.bytes < COMMIT_QUEUE_BYTES_MAX {
+                return Ok(());
+            }
+            self.space.wait(&mut waiting);
+        }
+    }
+
+    /// Called in epoch order, under the sequencer's lock.
+    pub fn push(&self, pending: Pending) {
+        let mut waiting = self.waiting.lock();
+        let poisoned = waiting.poison.is_some() && !millrace_base::planted("writes-after-poison");
+        if poisoned || waiting.closing {
+            let error = waiting.poison.clone();
+            drop(waiting);
+            (pending.done)(Err(error.unwrap_or_else(|| Error::new(Code::AdminShutdown, "the database is closed"))));
+            return;
+        }
+        waiting.bytes += pending.body.len();
+        waiting.commits.push_back(pending);
+        self.work.notify_one();
+    }
+
+    /// The error that ended writing, if one did.
+    pub fn check(&self) -> Result<()> {
+        self.waiting.lock().poison.clone().map_or(Ok(()), Err)
+    }
+
+    /// Asks the journal thread to end the current file, so that it can be sealed.
+    pub fn request_rotation(&self) {
+        self.waiting.lock().rotate = true;
+        self.work.notify_all();
+    }
+
+    fn take_rotation(&self) -> bool {
+        std::mem::take(&mut self.waiting.lock().rotate)
+    }
+
+    pub fn close(&self) {
+        self.waiting.lock().closing = true;
+        self.work.notify_all();
+        self.space.notify_all();
+    }
+
+    /// The next group; empty at a timeout, `None` when closed and drained.
+    fn take(&self, deadline: Option<Instant>) -> Option<Vec<Pending>> {
+        let mut waiting = self.waiting.lock();
+        while waiting.commits.is_empty() && !waiting.rotate {
+            if waiting.closing {
+                return None;
+            }
+            match deadline {
+                None => self.work.wait(&mut waiting),
+                Some(at) => {
+                    if self.work.wait_until(&mut waiting, at).timed_out() {
+                        return Some(Vec::new());
+                    }
+                }
+            }
+        }
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while bytes < GROUP_BYTES_MAX {
+            let Some(next) = waiting.commits.pop_front() else { break };
+            bytes += next.body.len();
+            group.push(next);
+        }
+        waiting.bytes -= bytes;
+        self.space.notify_all();
+        Some(group)
+    }
+
+    fn poison(&self, error: Error) -> Vec<Pending> {
+        let mut waiting = self.waiting.lock();
+        waiting.poison = Some(error);
+        waiting.bytes = 0;
+        self.space.notify_all();
+        waiting.commits.drain(..).collect()
+    }
+}
+
+/// What the journal thread works with.
+pub struct Writer {
+    pub journal: Arc<Journal>,
+    pub queue: Arc<Queue>,
+    pub durability: Durability,
+    pub on_durable: OnDurable,
+    /// Called when there may be a journal file to seal.
+    pub on_closed: Box<dyn Fn() + Send>,
+    pub unsynced_since: Option<Instant>,
+}
+
+impl Writer {
+    /// Runs until the queue is closed and drained.
+    pub fn run(&mut self) {
+        loop {
+            let deadline = match self.durability {
+                Durability::Interval(every) => self.unsynced_since.map(|since| since + every),
+                _ => None,
+            };
+            let Some(group) = self.queue.take(deadline) else { break };
+            self.step(group);
+        }
+        if self.unsynced_since.is_some() {
+            // Closing: what was acknowledged without an fsync gets one. A failure was never promised against.
+            let _ = self.journal.sync();
+        }
+    }
+
+    /// Writes and acknowledges what waits now; false when nothing does.
+    pub fn run_pending(&mut self) -> bool {
+        let Some(group) = self.queue.take(Some(Instant::now())) else { return false };
+        let any = !group.is_empty();
+        self.step(group);
+        any
+    }
+
+    fn step(&mut self, group: Vec<Pending>) {
+        let rotate = self.queue.take_rotation();
+        if let Err(error) = self.queue.check()
+            && !millrace_base::planted("writes-after-poison")
+        {
+            // A next file would say that the failed one is whole.
+            return fail(&self.queue, group, &error);
+        }
+        let written = write_group(&self.journal, &self.queue, &group, self.durability, self.unsynced_since)
+            .and_then(|found| if rotate { self.journal.rotate().map(|()| found) } else { Ok(found) });
+        match written {
+            Ok((refs, synced)) => {
+                self.unsynced_since = if synced { None } else { self.unsynced_since.or_else(|| Some(Instant::now())) };
+                publish(&self.queue, group, &refs, &self.on_durable);
+                if self.journal.oldest_closed().is_some() {
+                    (self.on_closed)();
+                }
+            }
+            Err(error) => fail(&self.queue, group, &error),
+        }
+    }
+}
+
+fn write_group(
+    journal: &Journal,
+    queue: &Queue,
+    group: &[Pending],
+    durability: Durability,
+    unsynced_since: Option<Instant>,
+) -> Result<(Vec<FrameRef>, bool)> {
+    let frames: Vec<NewFrame<'_>> = group
+        .iter()
+        .map(|p| NewFrame {
+            body: &p.body,
+            body_crc: p.body_crc,
+            epoch: p.committed.epoch,
+            time_us: p.committed.time_us,
+        })
+        .collect();
+    // Only an fsynced frame may testify for the ones before it.
+    let mut durable_upto = if durability == Durability::Commit { queue.durable() } else { Epoch::ZERO };
+    if millrace_base::planted("testimony-too-new") {
+        durable_upto = group.last().map_or(durable_upto, |p| p.committed.epoch);
+    } else if millrace_base::planted("testimony-missing") {
+        durable_upto = Epoch::ZERO;
+    }
+    let refs = if frames.is_empty() { Vec::new() } else { journal.append(&frames, durable_upto)? };
+    let sync = match durability {
+        Durability::Commit => !frames.is_empty(),
+        Durability::Interval(every) => {
+            unsynced_since.is_some_and(|since| since.elapsed() + Duration::from_millis(1) >= every)
+        }
+        Durability::None => false,
+    };
+    if sync && !millrace_base::planted("ack-before-fsync") {
+        let synced = journal.sync();
+        if synced.is_err() && millrace_base::planted("retry-after-failed-fsync") {
+            journal.sync()?;
+        } else {
+            synced?;
+        }
+    }
+    Ok((refs, sync))
+}
+
+fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &OnDurable) {
+    assert_eq!(group.len(), refs.len());
+    for (pending, frame) in group.into_iter().zip(refs) {
+        for (stream, at, first_offset) in pending.entries {
+            let mut stream = stream.write();
+            let partition = stream.partitions.entry(at.partition).or_default();
+            partition.entries.push_back(EntryRef { frame: frame.clone(), at, first_offset });
+        }
+        let epoch = pending.committed.epoch;
+        queue.durable.store(epoch.0, Ordering::Release);
+        on_durable(pending.committed);
+        (pending.done)(Ok(epoch));
+    }
+}
+
+fn fail(queue: &Queue, group: Vec<Pending>, error: &Error) {
+    let shown = Error {
+        hint: Some("The database refuses writes until it is opened again; what was acknowledged is safe.".into()),
+        ..error.clone()
+    };
+    let waiting = queue.poison(shown.clone());
+    for pending in group.into_iter().chain(waiting) {
+        (pending.done)(Err(shown.clone()));
+    }
+}

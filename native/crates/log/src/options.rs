@@ -1,0 +1,51 @@
+//! How a log is opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_base::{Clock, RealStorage, Rng, Storage, SystemClock, SystemRng};
+
+use crate::memory::MemoryStorage;
+
+/// When a commit is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// After its fsync.
+    #[default]
+    Commit,
+    /// After it was written; an fsync follows within this time.
+    Interval(Duration),
+    /// After it was written; the operating system decides when it reaches the disk.
+    None,
+}
+
+pub struct LogOptions {
+    pub storage: Arc<dyn Storage>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub durability: Durability,
+    /// Without it nothing happens by itself: `Log::run_pending` writes what waits and `Log::maintain` seals, both in
+    /// the caller's thread, so that a simulation decides the order of everything.
+    pub background: bool,
+    /// A journal file that has reached this size is followed by a new one.
+    pub journal_file_bytes: u64,
+}
+
+impl LogOptions {
+    /// The operating system's files, clock and chance.
+    pub fn real(durability: Durability) -> Self {
+        Self {
+            storage: Arc::new(RealStorage),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            durability,
+            background: true,
+            journal_file_bytes: 64 << 20,
+        }
+    }
+
+    /// Files in memory.
+    pub fn memory() -> Self {
+        Self { storage: Arc::new(MemoryStorage::default()), ..Self::real(Durability::None) }
+    }
+}

@@ -1,0 +1,159 @@
+//! Opening: the manifest says what is sealed, the journal's frames behind that are applied as they were committed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use millrace_base::{Error, Result, Rng, Storage};
+
+use crate::journal::Journal;
+use crate::manifest::{Live, Manifest, SegmentEntry};
+use crate::seal::{Sealer, stored_schema};
+use crate::segment::{FilePool, SegmentId, SegmentKind};
+use crate::state::{Relation, RelationData, State, relation_of};
+use crate::stream::StreamSegment;
+use crate::table::TableState;
+
+pub struct Recovered {
+    pub state: State,
+    pub journal: Journal,
+    pub sealer: Sealer,
+    pub pool: Arc<FilePool>,
+}
+
+/// Reads the database in `root`, or makes an empty one.
+pub fn recover(
+    storage: &Arc<dyn Storage>,
+    rng: Arc<dyn Rng>,
+    root: &Path,
+    journal_file_bytes: u64,
+) -> Result<Recovered> {
+    let segments = root.join("segments");
+    storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
+    let mut manifest = Manifest::open(storage.clone(), &root.join("manifest"))?;
+    let pool = Arc::new(FilePool::new(storage.clone(), &segments));
+    let mut state = restore(manifest.live(), &pool)?;
+    let journal = Journal::open(
+        storage.clone(),
+        rng,
+        &root.join("journal"),
+        state.ledger.epoch,
+        journal_file_bytes,
+        |frame, body| state.replay(frame, body),
+    )?;
+    // From here on files are changed: all of them have been found whole.
+    manifest.settle()?;
+    let next_file = remove_orphans(storage.as_ref(), &segments, manifest.live())?;
+    sync_folders(storage.as_ref(), root)?;
+    if millrace_base::planted("epoch-off-by-one-after-recovery") {
+        state.ledger.epoch = state.ledger.epoch.next();
+    }
+    let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file };
+    Ok(Recovered { state, journal, sealer, pool })
+}
+
+/// A folder is there after a power loss only when the one that it lies in has been synced. Done at every open: the process
+/// that made the folders may have ended before it got here.
+fn sync_folders(storage: &dyn Storage, root: &Path) -> Result<()> {
+    storage.sync_dir(root).map_err(|e| Error::io(root, "sync", &e))?;
+    let Some(parent) = root.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    match storage.sync_dir(parent) {
+        // A folder of someone else's, which may be passed through but not read: it was not made by us either.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        other => other.map_err(|e| Error::io(parent, "sync", &e)),
+    }
+}
+
+/// Removes segment files that no edit names: a sealing or compaction was cut short, or a removal was. Returns the
+/// number of the next file.
+fn remove_orphans(storage: &dyn Storage, folder: &Path, live: &Live) -> Result<u64> {
+    let named: HashSet<u64> = live.segments.keys().map(|id| id.file).collect();
+    let mut next = live.file_max + 1;
+    for path in storage.list(folder).map_err(|e| Error::io(folder, "list", &e))? {
+        let Some(number) = path.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok()) else { continue };
+        next = next.max(number + 1);
+        if !named.contains(&number) {
+            storage.remove(&path).map_err(|e| Error::io(&path, "remove", &e))?;
+        }
+    }
+    Ok(next)
+}
+
+/// The database at the epoch up to which it is sealed.
+fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
+    let mut state = State { ledger: live.ledger.clone(), ..State::default() };
+    let mut rows: BTreeMap<(millrace_base::RelationId, u32), Vec<&SegmentEntry>> = BTreeMap::new();
+    let mut deaths: BTreeMap<SegmentId, Vec<SegmentId>> = BTreeMap::new();
+    for entry in live.segments.values() {
+        match entry.key.kind {
+            SegmentKind::Rows => rows.entry((entry.key.relation, entry.key.partition)).or_default().push(entry),
+            SegmentKind::Deletes { of } => deaths.entry(of).or_default().push(entry.id),
+            SegmentKind::Commits => {}
+        }
+    }
+    for definition in live.ledger.definitions.values() {
+        if let Some(relation) = relation_of(definition)? {
+            state.relations.insert(definition.id, relation);
+        }
+    }
+    for ((relation, partition), mut entries) in rows {
+        let Some((schema, _)) = stored_schema(&live.ledger, relation) else { continue };
+        entries.sort_by_key(|e| (e.first_offset, e.epochs, e.id));
+        let Some(Relation { data, .. }) = state.relations.get(&relation) else { continue };
+        match data {
+            RelationData::Stream(stream) => {
+                let start = live.ledger.extents.get(&(relation, partition)).map_or(0, |e| e.start);
+                let mut stream = stream.write();
+                let place = stream.partitions.entry(partition).or_default();
+                for entry in entries {
+                    let file = pool.file(entry.id.file)?;
+                    place.segments.push(StreamSegment { entry: entry.clone(), _file: file });
+                }
+                place.set_start(start);
+            }
+            RelationData::Table(table) => {
+                let table = table.clone();
+                let mut found = Vec::with_capacity(entries.len());
+                for entry in entries {
+                    let of = deaths.remove(&entry.id).unwrap_or_default();
+                    found.push((pool.segment(entry.id)?, read_deaths(pool, &of)?));
+                }
+                let key: Vec<u32> = if table.has_primary_key() {
+                    table.key_columns().iter().map(|&c| c as u32).collect()
+                } else {
+                    Vec::new()
+                };
+                let table = TableState::restore(schema.clone(), &key, found, live.ledger.epoch, live.horizon)?;
+                let data = RelationData::Table(Arc::new(table));
+                state.relations.insert(relation, Relation { schema, data });
+            }
+        }
+    }
+    Ok(state)
+}
+
+/// The deaths that some segments of them tell, by row.
+pub fn read_deaths(pool: &Arc<FilePool>, segments: &[SegmentId]) -> Result<Vec<(u32, millrace_base::Epoch)>> {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::UInt64Type;
+    let mut out = Vec::new();
+    for &id in segments {
+        let segment = pool.segment(id)?;
+        for found in segment.scan(&[0, 1], &[], 0..segment.meta().rows) {
+            let (_, batch) = found?;
+            let (Some(rows), Some(epochs)) =
+                (batch.column(0).as_primitive_opt::<UInt64Type>(), batch.column(1).as_primitive_opt::<UInt64Type>())
+            else {
+                return Err(crate::segment::damaged_segment(id, "holds other columns than deaths have"));
+            };
+            for (&row, &epoch) in rows.values().iter().zip(epochs.values()) {
+                let row = u32::try_from(row)
+                    .map_err(|_| crate::segment::damaged_segment(id, "names a row that cannot be"))?;
+                out.push((row, millrace_base::Epoch(epoch)));
+            }
+        }
+    }
+    out.sort_unstable();
+    Ok(out)
+}

@@ -1,0 +1,392 @@
+//! Sealing: the rows of a journal file that is full go into segments, the manifest says so, and the file is dropped.
+//! Each step is durable before the next one relies on it. What is written is a function of the journal alone, so a
+//! sealing that was cut short is simply done again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::buffer::Buffer;
+use arrow_array::{Int64Array, RecordBatch, UInt64Array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use millrace_base::{Epoch, Error, RelationId, Result, Storage};
+use millrace_plan::DefinitionKind;
+use parking_lot::RwLock;
+
+use crate::commit::{GroupOffset, SinkProgress, SourceOffset};
+use crate::journal::body::{BodyHead, RowsAt, decode_head, decode_rows};
+use crate::journal::{FrameRef, Journal};
+use crate::ledger::{Delta, Ledger};
+use crate::manifest::{Edit, Manifest, SegmentEntry};
+use crate::segment::{CommitRun, FileMeta, FileWriter, SegmentId, SegmentKey, SegmentKind, segment_path};
+use crate::state::{RelationData, State, nullable_schema};
+use crate::table::{Rewrite, TableState};
+
+/// Partitions with fewer bytes than this share a file.
+const OWN_FILE_BYTES: u64 = 1 << 20;
+/// The commit index belongs to no relation.
+pub const COMMITS: RelationId = RelationId(0);
+
+/// What sealing and compaction own: the manifest, and the numbers of segment files.
+pub struct Sealer {
+    pub manifest: Manifest,
+    pub storage: Arc<dyn Storage>,
+    pub folder: PathBuf,
+    pub next_file: u64,
+}
+
+/// The frames of the journal files that are to be sealed, read into memory.
+struct Frames {
+    upto: Epoch,
+    time_us: i64,
+    list: Vec<(FrameRef, Buffer)>,
+    /// For each partition of a stream, its rows: which frame, where in it.
+    streams: BTreeMap<(RelationId, u32), Vec<(usize, RowsAt)>>,
+    delta: Delta,
+    /// Where streams that were truncated begin now.
+    starts: Vec<(RelationId, u32, u64)>,
+    /// The ledger behind the last frame.
+    ledger: Ledger,
+}
+
+/// Segments that replace rows of the journal.
+pub struct Sealed {
+    pub upto: Epoch,
+    pub segments: Vec<SegmentEntry>,
+}
+
+impl Sealer {
+    pub fn sealed_epoch(&self) -> Epoch {
+        self.manifest.live().ledger.epoch
+    }
+
+    /// Makes the names of new segment files durable.
+    pub fn sync_folder(&self) -> Result<()> {
+        if millrace_base::planted("no-dir-fsync") {
+            return Ok(());
+        }
+        self.storage.sync_dir(&self.folder).map_err(|e| Error::io(&self.folder, "sync", &e))
+    }
+
+    /// Bytes of all live segments.
+    pub fn bytes(&self) -> u64 {
+        self.manifest.live().segments.values().map(|s| s.bytes).sum()
+    }
+
+    /// Seals the oldest closed journal file, if it is all durable.
+    pub fn seal(&mut self, journal: &Journal, durable: Epoch, state: &RwLock<State>) -> Result<Option<Sealed>> {
+        let Some(upto) = journal.oldest_closed().filter(|&upto| upto <= durable) else { return Ok(None) };
+        if upto <= self.sealed_epoch() {
+            journal.drop_sealed(upto)?;
+            return Ok(None);
+        }
+        let frames = self.read(journal, upto)?;
+        let Some(tables) = live_tables(&frames.ledger, &state.read(), durable) else { return Ok(None) };
+        let mut writer = Output::new(self);
+        writer.streams(&frames)?;
+        writer.tables(&frames, &tables)?;
+        writer.commits(&frames)?;
+        let horizon = writer.horizon;
+        let segments = writer.finish()?;
+        let edit = Edit {
+            horizon,
+            sealed: Some((upto, frames.time_us, frames.delta)),
+            added: segments.clone(),
+            starts: frames.starts,
+            file_max: self.next_file - 1,
+            ..Edit::default()
+        };
+        if millrace_base::planted("journal-dropped-early") {
+            journal.drop_sealed(upto)?;
+        }
+        self.manifest.append(&edit)?;
+        Ok(Some(Sealed { upto, segments }))
+    }
+
+    fn read(&self, journal: &Journal, upto: Epoch) -> Result<Frames> {
+        let mut frames = Frames {
+            upto,
+            time_us: 0,
+            list: Vec::new(),
+            streams: BTreeMap::new(),
+            delta: Delta::default(),
+            starts: Vec::new(),
+            ledger: self.manifest.live().ledger.clone(),
+        };
+        let mut appended: BTreeMap<(RelationId, u32), u64> = BTreeMap::new();
+        let mut moved = Moved::default();
+        let mut truncated: BTreeSet<RelationId> = BTreeSet::new();
+        journal.frames_between(self.sealed_epoch(), upto, |frame, body| {
+            let head = decode_head(&body)?;
+            let delta = Delta::of(&head);
+            frames.ledger.apply(frame.epoch, frame.time_us, &delta);
+            frames.time_us = frame.time_us;
+            for (relation, partition, rows) in delta.appended {
+                *appended.entry((relation, partition)).or_default() += rows;
+            }
+            truncated.extend(delta.truncated);
+            frames.delta.catalog.extend(delta.catalog);
+            moved.note(&head);
+            let index = frames.list.len();
+            for at in head.rows {
+                frames.streams.entry((at.relation, at.partition)).or_default().push((index, at));
+            }
+            frames.list.push((frame, body));
+            Ok(())
+        })?;
+        moved.settle(&frames.ledger, &mut frames.delta);
+        // As offsets: the sum of many commits does not say what was appended before a truncation and what behind it.
+        for id in truncated {
+            let extents = frames.ledger.extents.range((id, 0)..=(id, u32::MAX));
+            frames.starts.extend(extents.map(|(&(_, partition), extent)| (id, partition, extent.start)));
+        }
+        frames.delta.appended.extend(appended.into_iter().map(|((r, p), rows)| (r, p, rows)));
+        if frames.list.last().is_none_or(|(frame, _)| frame.epoch != upto) {
+            return Err(Error::internal(format!("the journal ends before epoch {}, which is durable", upto.0)));
+        }
+        Ok(frames)
+    }
+}
+
+/// Who has moved on within some commits: only the last place of each matters.
+#[derive(Default)]
+struct Moved {
+    offsets: BTreeSet<(RelationId, i32)>,
+    progress: BTreeSet<RelationId>,
+    groups: BTreeSet<(String, RelationId, u32)>,
+}
+
+impl Moved {
+    fn note(&mut self, head: &BodyHead) {
+        self.offsets.extend(head.offsets.iter().map(|o| (o.source, o.partition)));
+        self.progress.extend(head.progress.iter().map(|p| p.sink));
+        self.groups.extend(head.groups.iter().map(|g| (g.group.clone(), g.stream, g.partition)));
+    }
+
+    fn settle(self, ledger: &Ledger, delta: &mut Delta) {
+        if !millrace_base::planted("source-offsets-not-sealed") {
+            delta.offsets.extend(self.offsets.into_iter().filter_map(|(source, partition)| {
+                let next_offset = *ledger.offsets.get(&(source, partition))?;
+                Some(SourceOffset { source, partition, next_offset })
+            }));
+        }
+        delta.progress.extend(self.progress.into_iter().filter_map(|sink| {
+            let epoch = *ledger.progress.get(&sink)?;
+            Some(SinkProgress { sink, epoch })
+        }));
+        delta.groups.extend(self.groups.into_iter().map(|key| {
+            let next_offset = ledger.groups.get(&key).copied();
+            let (group, stream, partition) = key;
+            GroupOffset { group, stream, partition, next_offset }
+        }));
+    }
+}
+
+/// The stored columns of a relation that has rows of its own.
+pub fn stored_schema(ledger: &Ledger, relation: RelationId) -> Option<(SchemaRef, bool)> {
+    match &ledger.definitions.get(&relation)?.object {
+        DefinitionKind::Stream { columns, .. } | DefinitionKind::Source { columns, .. } => {
+            Some((nullable_schema(columns), true))
+        }
+        DefinitionKind::Table { columns, .. } => Some((nullable_schema(columns), false)),
+        _ => None,
+    }
+}
+
+type LiveTable = (RelationId, SchemaRef, Arc<TableState>);
+
+/// The tables that the ledger names. `None` when one has been dropped by a commit that is not durable: its rows would
+/// still be needed without that commit, so sealing waits.
+fn live_tables(ledger: &Ledger, state: &State, durable: Epoch) -> Option<Vec<LiveTable>> {
+    let mut tables = Vec::new();
+    for &relation in ledger.definitions.keys() {
+        let Some((schema, false)) = stored_schema(ledger, relation) else { continue };
+        match state.relations.get(&relation).map(|r| r.data.clone()) {
+            Some(RelationData::Table(table)) => tables.push((relation, schema, table)),
+            _ if state.ledger.epoch > durable => return None,
+            _ => {}
+        }
+    }
+    Some(tables)
+}
+
+/// The segment files of one sealing: large partitions get one each, the others share one.
+pub struct Output<'a> {
+    sealer: &'a mut Sealer,
+    shared: Option<FileWriter>,
+    files: Vec<FileMeta>,
+    /// Rows that died up to this epoch have been left out.
+    horizon: Epoch,
+}
+
+impl<'a> Output<'a> {
+    pub fn new(sealer: &'a mut Sealer) -> Self {
+        Self { sealer, shared: None, files: Vec::new(), horizon: Epoch::ZERO }
+    }
+
+    fn create(&mut self) -> Result<FileWriter> {
+        let number = self.sealer.next_file;
+        self.sealer.next_file += 1;
+        FileWriter::create(self.sealer.storage.clone(), &segment_path(&self.sealer.folder, number), number)
+    }
+
+    /// Writes one segment; `fill` appends its rows.
+    fn segment(
+        &mut self,
+        key: SegmentKey,
+        schema: &SchemaRef,
+        first_offset: u64,
+        bytes: u64,
+        fill: impl FnOnce(&mut FileWriter) -> Result<()>,
+    ) -> Result<SegmentId> {
+        let own = bytes >= OWN_FILE_BYTES;
+        let mut writer = match self.shared.take().filter(|_| !own) {
+            Some(writer) => writer,
+            None => self.create()?,
+        };
+        let id = (|| {
+            writer.begin(key, schema, first_offset)?;
+            fill(&mut writer)?;
+            writer.end()
+        })();
+        let id = match id {
+            Ok(id) => id,
+            Err(error) => {
+                writer.abandon();
+                return Err(error);
+            }
+        };
+        if own {
+            self.files.push(writer.finish()?);
+        } else {
+            self.shared = Some(writer);
+        }
+        Ok(id)
+    }
+
+    fn streams(&mut self, frames: &Frames) -> Result<()> {
+        for (&(relation, partition), rows) in &frames.streams {
+            // Dropped by the end of the file: nobody can read these rows any more.
+            let Some((schema, true)) = stored_schema(&frames.ledger, relation) else { continue };
+            let end = frames.ledger.extents.get(&(relation, partition)).map_or(0, |e| e.end);
+            let count: u64 = rows.iter().map(|(_, at)| u64::from(at.rows)).sum();
+            let key = SegmentKey { relation, partition, kind: SegmentKind::Rows };
+            let bytes = rows.iter().map(|(_, at)| at.bytes()).sum();
+            self.segment(key, &schema, end - count, bytes, |writer| {
+                for (index, at) in rows {
+                    let (frame, body) = &frames.list[*index];
+                    let batch = decode_rows(body, at, schema.clone(), None)?;
+                    writer
+                        .append(&batch, &[CommitRun { epoch: frame.epoch, time_us: frame.time_us, rows: at.rows }])?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, frames: &Frames, tables: &[LiveTable]) -> Result<()> {
+        for (relation, schema, table) in tables {
+            let relation = *relation;
+            let unsealed = table.unsealed(frames.upto)?;
+            let mut deaths = table.deaths(frames.upto)?;
+            if unsealed.rows > 0 {
+                let of = self.table_rows(relation, schema, &unsealed, frames.time_us)?;
+                deaths.push((of, unsealed.deaths.clone()));
+            }
+            self.horizon = self.horizon.max(unsealed.buried);
+            if !millrace_base::planted("deaths-not-sealed") {
+                self.deaths(relation, &deaths, frames.upto, frames.time_us)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A segment with rows of a table.
+    pub fn table_rows(
+        &mut self,
+        relation: RelationId,
+        schema: &SchemaRef,
+        rows: &Rewrite,
+        time_us: i64,
+    ) -> Result<SegmentId> {
+        let key = SegmentKey { relation, partition: 0, kind: SegmentKind::Rows };
+        self.segment(key, schema, 0, rows.bytes, |writer| {
+            rows.batches(time_us).try_for_each(|found| {
+                let (batch, runs) = found?;
+                writer.append(&batch, &runs)
+            })
+        })
+    }
+
+    /// Which rows of segments have died.
+    pub fn deaths(
+        &mut self,
+        relation: RelationId,
+        deaths: &[(SegmentId, Vec<(u32, Epoch)>)],
+        epoch: Epoch,
+        time_us: i64,
+    ) -> Result<()> {
+        for (of, rows) in deaths.iter().filter(|(_, rows)| !rows.is_empty()) {
+            let key = SegmentKey { relation, partition: 0, kind: SegmentKind::Deletes { of: *of } };
+            let batch = deaths_batch(rows)?;
+            let run = CommitRun { epoch, time_us, rows: rows.len() as u32 };
+            let bytes = rows.len() as u64 * 12;
+            self.segment(key, &batch.schema(), 0, bytes, |writer| writer.append(&batch, &[run]))?;
+        }
+        Ok(())
+    }
+
+    /// Epoch and time of each commit, for reads as of a time.
+    fn commits(&mut self, frames: &Frames) -> Result<()> {
+        let epochs: UInt64Array = frames.list.iter().map(|(frame, _)| frame.epoch.0).collect();
+        let times: Int64Array = frames.list.iter().map(|(frame, _)| frame.time_us).collect();
+        let fields = [Field::new("epoch", DataType::UInt64, true), Field::new("time", DataType::Int64, true)];
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(epochs), Arc::new(times)])
+            .map_err(|e| Error::internal(format!("commit index: {e}")))?;
+        let key = SegmentKey { relation: COMMITS, partition: 0, kind: SegmentKind::Commits };
+        // The first and the last commit give the segment's ranges; its rows say all of them.
+        let first = &frames.list[0].0;
+        let mut runs = vec![CommitRun { epoch: first.epoch, time_us: first.time_us, rows: 1 }];
+        if batch.num_rows() > 1 {
+            let rows = batch.num_rows() as u32 - 1;
+            runs.push(CommitRun { epoch: frames.upto, time_us: frames.time_us, rows });
+        }
+        let bytes = batch.num_rows() as u64 * 16;
+        self.segment(key, &schema, 0, bytes, |writer| writer.append(&batch, &runs))?;
+        Ok(())
+    }
+
+    /// Makes all files durable.
+    pub fn finish(mut self) -> Result<Vec<SegmentEntry>> {
+        if let Some(writer) = self.shared.take() {
+            self.files.push(writer.finish()?);
+        }
+        self.sealer.sync_folder()?;
+        Ok(self.files.iter().flat_map(entries).collect())
+    }
+}
+
+/// What the manifest keeps of a file's segments.
+pub fn entries(file: &FileMeta) -> Vec<SegmentEntry> {
+    let entry = |(index, meta): (usize, &crate::segment::SegmentMeta)| SegmentEntry {
+        id: SegmentId { file: file.number, index: index as u32 },
+        key: meta.key.clone(),
+        first_offset: meta.first_offset,
+        rows: meta.rows,
+        bytes: meta.bytes,
+        epochs: meta.epochs,
+        times_us: meta.times_us,
+    };
+    file.segments.iter().enumerate().map(entry).collect()
+}
+
+/// Deaths of a segment's rows as columns.
+pub fn deaths_batch(deaths: &[(u32, Epoch)]) -> Result<RecordBatch> {
+    let rows: UInt64Array = deaths.iter().map(|(row, _)| u64::from(*row)).collect();
+    let epochs: UInt64Array = deaths.iter().map(|(_, epoch)| epoch.0).collect();
+    let fields = [Field::new("row", DataType::UInt64, true), Field::new("epoch", DataType::UInt64, true)];
+    RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(rows), Arc::new(epochs)])
+        .map_err(|e| Error::internal(format!("deaths: {e}")))
+}

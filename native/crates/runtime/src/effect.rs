@@ -1,0 +1,92 @@
+//! What a statement does: rows that come and go, streams that are truncated, places of consumer groups.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+use millrace_base::{RelationId, Result};
+use millrace_log::{Commit, GroupOffset, RelationRows};
+
+use crate::catalog::Catalog;
+use crate::options;
+use crate::partition;
+use crate::shared::Shared;
+use crate::statement::concat;
+
+/// Rows of a table that go and that come.
+#[derive(Debug, Clone)]
+pub struct TableChange {
+    pub relation: RelationId,
+    pub old: RecordBatch,
+    pub new: RecordBatch,
+}
+
+#[derive(Debug, Default)]
+pub struct Effect {
+    /// What the statement counts.
+    pub rows: u64,
+    pub changes: Vec<TableChange>,
+    pub appended: Vec<(RelationId, RecordBatch)>,
+    pub truncated: Vec<RelationId>,
+    pub groups: Vec<GroupOffset>,
+}
+
+fn none() -> RecordBatch {
+    RecordBatch::new_empty(Arc::new(Schema::empty()))
+}
+
+impl TableChange {
+    pub fn added(relation: RelationId, new: RecordBatch) -> Self {
+        Self { relation, old: none(), new }
+    }
+
+    pub fn removed(relation: RelationId, old: RecordBatch) -> Self {
+        Self { relation, old, new: none() }
+    }
+
+    /// The change as weighted rows; `None` when there are none.
+    fn into_rows(self, catalog: &Catalog) -> Result<Option<RelationRows>> {
+        let Self { relation, old, new } = self;
+        let (gone, come) = (old.num_rows(), new.num_rows());
+        let (batch, weights) = match (gone, come) {
+            (0, 0) => return Ok(None),
+            (0, _) => (new, None),
+            (_, 0) => (old, Some(std::iter::repeat_n(-1, gone).collect())),
+            _ => {
+                let schema = catalog.require(relation)?.schema().expect("tables have columns");
+                let weights = std::iter::repeat_n(-1, gone).chain(std::iter::repeat_n(1, come)).collect();
+                (concat(&schema, &[old, new])?, Some(weights))
+            }
+        };
+        Ok(Some(RelationRows { relation, partition: 0, batch, weights }))
+    }
+}
+
+impl Effect {
+    pub fn changed(rows: u64, change: TableChange) -> Self {
+        Self { rows, changes: vec![change], ..Self::default() }
+    }
+
+    pub fn appended(relation: RelationId, batch: RecordBatch) -> Self {
+        Self { rows: batch.num_rows() as u64, appended: vec![(relation, batch)], ..Self::default() }
+    }
+
+    /// The one commit that does it.
+    pub fn into_commit(self, shared: &Shared, catalog: &Catalog) -> Result<Commit> {
+        let mut commit = Commit { truncated: self.truncated, groups: self.groups, ..Commit::default() };
+        for change in self.changes {
+            commit.rows.extend(change.into_rows(catalog)?);
+        }
+        for (relation, batch) in self.appended {
+            let turn = shared.writes_without_key.fetch_add(1, Ordering::Relaxed);
+            let options = options::of(&catalog.require(relation)?.definition.object);
+            for (partition, batch) in partition::split(batch, &options, turn)? {
+                if batch.num_rows() > 0 {
+                    commit.rows.push(RelationRows { relation, partition, batch, weights: None });
+                }
+            }
+        }
+        Ok(commit)
+    }
+}

@@ -1,0 +1,158 @@
+//! Compares what the log says with what the model holds.
+
+use std::collections::BTreeMap;
+
+use millrace_base::{Code, Epoch, Error, RelationId};
+use millrace_log::Log;
+use millrace_plan::Definition;
+
+use crate::chance::Dice;
+use crate::model::{Plain, PlainRelation};
+use crate::value::{Row, from_batch};
+
+/// Why a check ended early.
+pub enum Trouble {
+    /// The log answered with an error.
+    Refused(Error),
+    /// The log answered wrongly.
+    Wrong(String),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Refused(error)
+    }
+}
+
+fn wrong<T>(what: impl Into<String>) -> Result<T, Trouble> {
+    Err(Trouble::Wrong(what.into()))
+}
+
+fn describe(rows: &[Row]) -> String {
+    let shown: Vec<String> = rows.iter().take(12).map(|row| format!("  {row:?}")).collect();
+    format!("{} rows\n{}", rows.len(), shown.join("\n"))
+}
+
+fn differ(relation: RelationId, what: &str, found: &[Row], expected: &[Row]) -> Result<(), Trouble> {
+    if found == expected {
+        return Ok(());
+    }
+    let only = |these: &[Row], those: &[Row]| -> Vec<Row> {
+        let mut left = those.to_vec();
+        let mut out = Vec::new();
+        for row in these {
+            match left.iter().position(|other| other == row) {
+                Some(at) => drop(left.swap_remove(at)),
+                None => out.push(row.clone()),
+            }
+        }
+        out
+    };
+    let (extra, missing) = (only(found, expected), only(expected, found));
+    wrong(format!(
+        "relation {} ({what}): found {}, expected {}; not expected: {}\nmissing: {}",
+        relation.0,
+        found.len(),
+        expected.len(),
+        describe(&extra),
+        describe(&missing)
+    ))
+}
+
+/// One scan with a random projection.
+fn check_scan(
+    log: &Log,
+    id: RelationId,
+    relation: &PlainRelation,
+    (after, as_of): (u64, u64),
+    dice: &mut Dice,
+) -> Result<(), Trouble> {
+    let count = relation.columns.len();
+    let columns: Vec<u32> = match dice.below(3) {
+        0 => (0..count as u32).collect(),
+        1 => (0..count as u32).rev().filter(|_| dice.percent(50)).collect(),
+        _ => vec![dice.below(count) as u32],
+    };
+    let project = |row: &Row| -> Row { columns.iter().map(|&c| row[c as usize].clone()).collect() };
+    let mut expected: Vec<Row> = relation.rows(after, as_of).map(project).collect();
+    let mut found: Vec<Row> = Vec::new();
+    let scan = log.scan_after(id, &columns, Epoch(after), Epoch(as_of))?;
+    for batch in scan {
+        let batch = batch?;
+        if batch.num_columns() != columns.len() {
+            return wrong(format!("relation {}: {} columns for {columns:?}", id.0, batch.num_columns()));
+        }
+        found.extend(from_batch(&batch));
+    }
+    if relation.is_table() || relation.partitions() > 1 {
+        found.sort();
+        expected.sort();
+    }
+    differ(
+        id,
+        &format!(
+            "a {} with {} partitions, columns {columns:?}, epochs ({after}, {as_of}]",
+            if relation.is_table() { "table" } else { "stream" },
+            relation.partitions()
+        ),
+        &found,
+        &expected,
+    )
+}
+
+/// The rows of all relations at `as_of`, and once more at some epochs before it.
+pub fn check_rows(log: &Log, state: &Plain, as_of: u64, dice: &mut Dice) -> Result<(), Trouble> {
+    for (&id, relation) in &state.relations {
+        check_scan(log, id, relation, (0, as_of), dice)?;
+        if as_of > 0 && dice.percent(50) {
+            check_scan(log, id, relation, (0, dice.within(0..as_of)), dice)?;
+        }
+        if as_of > 0 && !relation.is_table() && dice.percent(50) {
+            let after = dice.within(0..as_of);
+            check_scan(log, id, relation, (after, dice.within(after..as_of + 1)), dice)?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything besides rows.
+pub fn check_ledger(log: &Log, state: &Plain) -> Result<(), Trouble> {
+    let definitions = log.definitions();
+    let expected: Vec<Definition> = state.definitions.values().cloned().collect();
+    if definitions != expected {
+        let names = |all: &[Definition]| all.iter().map(|d| d.id.0).collect::<Vec<_>>();
+        return wrong(format!("definitions {:?}, expected {:?}", names(&definitions), names(&expected)));
+    }
+    if log.next_relation_id() != RelationId(state.id_max + 1) {
+        return wrong(format!("the next id is {}, expected {}", log.next_relation_id().0, state.id_max + 1));
+    }
+    let mut offsets: BTreeMap<RelationId, Vec<(i32, i64)>> = BTreeMap::new();
+    for (&(source, partition), &next) in &state.offsets {
+        offsets.entry(source).or_default().push((partition, next));
+    }
+    for &id in state.definitions.keys() {
+        let found = log.offsets(id);
+        let expected = offsets.remove(&id).unwrap_or_default();
+        if found != expected {
+            return wrong(format!("source {} has offsets {found:?}, expected {expected:?}", id.0));
+        }
+        let (found, expected) = (log.progress(id), state.progress.get(&id).copied().unwrap_or_default());
+        if found != expected {
+            return wrong(format!("sink {} has delivered up to {}, expected {}", id.0, found.0, expected.0));
+        }
+    }
+    if log.last_time_us() != state.time_us {
+        return wrong(format!("the last commit was at {}, expected {}", log.last_time_us(), state.time_us));
+    }
+    Ok(())
+}
+
+/// A scan met by a fault or by damage may fail with one of these codes; what it returns must be right.
+pub fn allow(result: Result<(), Trouble>, codes: &[Code]) -> Result<Option<Error>, String> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(Trouble::Wrong(what)) => Err(what),
+        Err(Trouble::Refused(error)) if codes.contains(&error.code) => Ok(Some(error)),
+        Err(Trouble::Refused(error)) => Err(format!("read failed with {:?}: {}", error.code, error.message)),
+    }
+}

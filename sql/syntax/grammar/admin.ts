@@ -1,0 +1,348 @@
+/** Statements that change no rows: transactions, ALTER, and the care of the database (BACKUP, CHECKPOINT, CHECK). */
+import type { ParserMethod } from '../chevrotain.js'
+import * as t from '../tokens.js'
+import type {
+  Backup,
+  CheckDatabase,
+  Checkpoint,
+  Expr,
+  IsolationLevel,
+  SeekGroup,
+  SetOptions,
+  Statement,
+  Transaction,
+} from '../tree.js'
+import { DdlGrammar } from './ddl.js'
+
+const [
+  ABORT,
+  ALTER,
+  BACKUP,
+  BEGIN,
+  BEGINNING,
+  CHECK,
+  CHECKPOINT,
+  COMMIT,
+  COMMITTED,
+  CONSUMER,
+  DATABASE,
+  END,
+  GROUP,
+  ISOLATION,
+  LEVEL,
+  OFFSET,
+  ON,
+  ONLY,
+  PARTITION,
+  READ,
+] = [
+  t.kw('abort'),
+  t.kw('alter'),
+  t.kw('backup'),
+  t.kw('begin'),
+  t.kw('beginning'),
+  t.kw('check'),
+  t.kw('checkpoint'),
+  t.kw('commit'),
+  t.kw('committed'),
+  t.kw('consumer'),
+  t.kw('database'),
+  t.kw('end'),
+  t.kw('group'),
+  t.kw('isolation'),
+  t.kw('level'),
+  t.kw('offset'),
+  t.kw('on'),
+  t.kw('only'),
+  t.kw('partition'),
+  t.kw('read'),
+]
+const [
+  REPEATABLE,
+  ROLLBACK,
+  SEEK,
+  SERIALIZABLE,
+  SET,
+  SNAPSHOT,
+  START,
+  STREAM,
+  TABLE,
+  TIMESTAMP,
+  TO,
+  TRANSACTION,
+  UNCOMMITTED,
+  WORK,
+  WRITE,
+] = [
+  t.kw('repeatable'),
+  t.kw('rollback'),
+  t.kw('seek'),
+  t.kw('serializable'),
+  t.kw('set'),
+  t.kw('snapshot'),
+  t.kw('start'),
+  t.kw('stream'),
+  t.kw('table'),
+  t.kw('timestamp'),
+  t.kw('to'),
+  t.kw('transaction'),
+  t.kw('uncommitted'),
+  t.kw('work'),
+  t.kw('write'),
+]
+
+type Mode = { isolation: IsolationLevel } | { access: 'read only' | 'read write' }
+type SeekTo = { to: SeekGroup['to']; value?: Expr }
+
+export abstract class AdminGrammar extends DdlGrammar {
+  readonly transaction = this.RULE('transaction', (): Transaction => {
+    const start = this.mark()
+    let modes: Omit<Transaction, 'kind' | 'action' | 'span'> = {}
+    const action = this.OR<Transaction['action']>([
+      {
+        ALT: () => {
+          this.OR1([
+            {
+              ALT: () => {
+                this.CONSUME(BEGIN)
+                this.SUBRULE(this.work)
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME(START)
+                this.CONSUME(TRANSACTION)
+              },
+            },
+          ])
+          modes = this.SUBRULE(this.transactionModes)
+          return 'begin' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.OR2([{ ALT: () => this.CONSUME(COMMIT) }, { ALT: () => this.CONSUME(END) }])
+          this.SUBRULE1(this.work)
+          return 'commit' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.OR3([{ ALT: () => this.CONSUME(ROLLBACK) }, { ALT: () => this.CONSUME(ABORT) }])
+          this.SUBRULE2(this.work)
+          return 'rollback' as const
+        },
+      },
+    ])
+    return { kind: 'transaction', action, ...modes, span: this.since(start) }
+  })
+
+  readonly work = this.RULE('work', (): void => {
+    this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(TRANSACTION) }, { ALT: () => this.CONSUME(WORK) }]))
+  })
+
+  /** PostgreSQL takes commas between them and does without. */
+  readonly transactionModes = this.RULE('transactionModes', (): Omit<Transaction, 'kind' | 'action' | 'span'> => {
+    let modes: Omit<Transaction, 'kind' | 'action' | 'span'> = {}
+    this.OPTION(() => {
+      modes = this.SUBRULE(this.transactionMode)
+      this.MANY(() => {
+        this.OPTION1(() => this.CONSUME(t.Comma))
+        const mode = this.SUBRULE1(this.transactionMode)
+        modes = { ...modes, ...mode }
+      })
+    })
+    return modes
+  })
+
+  readonly transactionMode = this.RULE(
+    'transactionMode',
+    (): Mode =>
+      this.OR<Mode>([
+        {
+          ALT: () => {
+            this.CONSUME(ISOLATION)
+            this.CONSUME(LEVEL)
+            return { isolation: this.SUBRULE(this.isolationLevel) }
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(READ)
+            return this.OR1<Mode>([
+              {
+                ALT: () => {
+                  this.CONSUME(ONLY)
+                  return { access: 'read only' as const }
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(WRITE)
+                  return { access: 'read write' as const }
+                },
+              },
+            ])
+          },
+        },
+      ]),
+  )
+
+  readonly isolationLevel = this.RULE(
+    'isolationLevel',
+    (): IsolationLevel =>
+      this.OR<IsolationLevel>([
+        {
+          ALT: () => {
+            this.CONSUME(SERIALIZABLE)
+            return 'serializable' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SNAPSHOT)
+            return 'snapshot' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(REPEATABLE)
+            this.CONSUME(READ)
+            return 'repeatable read' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME1(READ)
+            return this.OR1<IsolationLevel>([
+              {
+                ALT: () => {
+                  this.CONSUME(COMMITTED)
+                  return 'read committed' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(UNCOMMITTED)
+                  return 'read uncommitted' as const
+                },
+              },
+            ])
+          },
+        },
+      ]),
+  )
+
+  readonly alter: ParserMethod<[], Statement> = this.RULE('alter', (): Statement => {
+    const start = this.mark()
+    this.CONSUME(ALTER)
+    return this.OR<Statement>([
+      { ALT: () => this.SUBRULE(this.setOptions, { ARGS: [start] }) },
+      { ALT: () => this.SUBRULE(this.seekGroup, { ARGS: [start] }) },
+    ])
+  })
+
+  readonly setOptions = this.RULE('setOptions', (start: number): SetOptions => {
+    const object = this.OR<SetOptions['object']>([
+      {
+        ALT: () => {
+          this.CONSUME(STREAM)
+          return 'stream' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(TABLE)
+          return 'table' as const
+        },
+      },
+    ])
+    const name = this.SUBRULE(this.name)
+    this.CONSUME(SET)
+    const options = this.SUBRULE(this.optionList)
+    return { kind: 'set_options', object, name, options, span: this.since(start) }
+  })
+
+  readonly seekGroup = this.RULE('seekGroup', (start: number): SeekGroup => {
+    let partition: Expr | undefined
+    this.CONSUME(CONSUMER)
+    this.CONSUME(GROUP)
+    const groupStart = this.mark()
+    const group = this.OR<string>([
+      { ALT: () => this.SUBRULE(this.ident).name },
+      { ALT: () => this.SUBRULE(this.text) },
+    ])
+    const groupSpan = this.since(groupStart)
+    this.CONSUME(ON)
+    const stream = this.SUBRULE(this.name)
+    this.OPTION(() => {
+      this.CONSUME(PARTITION)
+      partition = this.SUBRULE(this.value)
+    })
+    this.CONSUME(SEEK)
+    this.CONSUME(TO)
+    const seek = this.SUBRULE(this.seekTo)
+    return {
+      kind: 'seek_group',
+      group,
+      groupSpan,
+      stream,
+      ...(partition && { partition }),
+      ...seek,
+      span: this.since(start),
+    }
+  })
+
+  readonly seekTo = this.RULE(
+    'seekTo',
+    (): SeekTo =>
+      this.OR<SeekTo>([
+        {
+          ALT: () => {
+            this.CONSUME(BEGINNING)
+            return { to: 'beginning' as const }
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(END)
+            return { to: 'end' as const }
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(OFFSET)
+            return { to: 'offset' as const, value: this.SUBRULE(this.value) }
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(TIMESTAMP)
+            return { to: 'timestamp' as const, value: this.SUBRULE1(this.value) }
+          },
+        },
+      ]),
+  )
+
+  readonly backup = this.RULE('backup', (): Backup => {
+    const start = this.mark()
+    this.CONSUME(BACKUP)
+    this.CONSUME(TO)
+    const pathStart = this.mark()
+    const path = this.SUBRULE(this.text)
+    return { kind: 'backup', path, pathSpan: this.since(pathStart), span: this.since(start) }
+  })
+
+  readonly checkpoint = this.RULE('checkpoint', (): Checkpoint => {
+    const start = this.mark()
+    this.CONSUME(CHECKPOINT)
+    return { kind: 'checkpoint', span: this.since(start) }
+  })
+
+  readonly checkDatabase = this.RULE('checkDatabase', (): CheckDatabase => {
+    const start = this.mark()
+    this.CONSUME(CHECK)
+    this.CONSUME(DATABASE)
+    return { kind: 'check_database', span: this.since(start) }
+  })
+}

@@ -1,0 +1,69 @@
+/** BEGIN, COMMIT and ROLLBACK of a scope, as statements and for functions. The engine keeps a transaction's writes; here it is
+ *  known by its number. */
+import { Code, type Compiled, PLAN_VERSION } from '../../sql/index.js'
+import { MillraceError, toMillraceError } from '../native/errors.js'
+import type { NativeEngine } from '../native/native.js'
+import type { Outcome } from './session.js'
+import type { TransactionScope } from './transaction-scope.js'
+
+type Statement = Extract<Compiled, { kind: 'transaction' }>
+
+export class Transactions {
+  readonly #engine: NativeEngine
+
+  constructor(engine: NativeEngine) {
+    this.#engine = engine
+  }
+
+  async run(statement: Statement, scope: TransactionScope): Promise<Outcome> {
+    const { action, tag, notices } = statement
+    const done = { tag, fields: [], notices }
+    if (action === 'begin') {
+      if (scope.status !== 'idle') return { ...done, warnings: ['there is already a transaction in progress'] }
+      await this.begin(scope, statement.readOnly)
+      return done
+    }
+    if (scope.status === 'idle') return { ...done, warnings: ['there is no transaction in progress'] }
+    await scope.settled()
+    if (action === 'commit' && scope.status === 'active') {
+      const epoch = await this.commit(scope)
+      return { ...done, epoch }
+    }
+    await this.rollback(scope)
+    return { ...done, tag: 'ROLLBACK' }
+  }
+
+  async begin(scope: TransactionScope, readOnly: boolean): Promise<void> {
+    scope.start(await this.#engine.begin({ command: 'begin', version: PLAN_VERSION, read_only: readOnly }), readOnly)
+  }
+
+  /** Ends the transaction whatever comes of it: one that was not the first has nothing left to commit. */
+  async commit(scope: TransactionScope): Promise<bigint> {
+    const transaction = scope.id
+    scope.end()
+    if (transaction === null) throw new MillraceError(Code.NoActiveTransaction, 'there is no transaction in progress')
+    const { epoch } = await this.#engine.execute({ command: 'commit', version: PLAN_VERSION, transaction })
+    return epoch
+  }
+
+  async rollback(scope: TransactionScope): Promise<void> {
+    const transaction = scope.id
+    scope.end()
+    if (transaction !== null) await this.#forget(transaction)
+  }
+
+  /** Marks the transaction as failed; the engine forgets its writes at once. */
+  fail(scope: TransactionScope, error: unknown): void {
+    const transaction = scope.fail(error)
+    // The error that is told is the one that made it fail; an engine that cannot even forget says so at the next call.
+    if (transaction !== undefined) scope.track(this.#forget(transaction)).catch(() => undefined)
+  }
+
+  async #forget(transaction: bigint): Promise<void> {
+    try {
+      await this.#engine.execute({ command: 'rollback', version: PLAN_VERSION, transaction })
+    } catch (error) {
+      throw toMillraceError(error)
+    }
+  }
+}

@@ -1,0 +1,27 @@
+-- AS OF: of a whole query at its end, of a FROM item elsewhere.
+select * from t as of epoch 42;
+select * from t as of epoch 42 as x;
+select * from t as of epoch 42 x (a, b);
+select * from t x as of epoch 42;
+select * from t as x as of epoch 42 where x.a = 1;
+select * from a, b as of epoch 42;
+select * from a as of epoch 1, b as of epoch 2;
+select * from a, (b as of epoch 2);
+select * from a x join (b as of epoch 2) on true;
+select * from a join b as of epoch 2 y on x.k = y.k as of epoch 9;
+select * from a join b as of epoch 2 using (k) where b > 1 order by 1 limit 3 offset 1 as of timestamp '2024-01-01 00:00:00+02';
+select * from a cross join b as of epoch 7;
+select a from t union all select a from u as of epoch 7;
+(select a from t as of epoch 6) union all select a from u;
+select a from t as of timestamp now() - interval '1 hour';
+select a from t where ts > timestamp '2024-01-01' as of timestamp ('2024-01-01'::timestamptz);
+select a from t as of epoch $1;
+select count(*) from (select * from t as of epoch 3) x;
+with x as (select * from t as of epoch 3) select * from x, t as of epoch 4;
+from t as of epoch 3;
+from t select a as of epoch 3;
+select (select max(a) from t as of epoch 3) as m;
+select * from tumble(t, ts, interval '1 minute') as of epoch 5;
+insert into t select * from u as of epoch 5 on conflict do nothing;
+create view v as select * from t as of epoch 5;
+select 1 as of epoch 4;
