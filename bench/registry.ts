@@ -4,5 +4,6 @@ import { boundary } from './suites/boundary.js'
 import { decode } from './suites/decode.js'
 import { eventLoop } from './suites/event-loop.js'
 import { fraud } from './suites/fraud.js'
+import { log } from './suites/log.js'
 
-export const SUITES: readonly Suite[] = [fraud, boundary, decode, eventLoop]
+export const SUITES: readonly Suite[] = [fraud, log, boundary, decode, eventLoop]

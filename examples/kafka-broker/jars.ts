@@ -39,9 +39,8 @@ export async function findJava(): Promise<string> {
   return java
 }
 
-/** The folder with the broker's jars, filled on first use; a pom.xml that changed gets a folder of its own. */
-export async function brokerJars(report: Report): Promise<string> {
-  const pom = pomPath()
+/** The folder with the broker's jars (or another pom's), filled on first use; a pom.xml that changed gets a folder of its own. */
+export async function brokerJars(report: Report, pom = pomPath()): Promise<string> {
   const hash = createHash('sha256')
     .update(await readFile(pom))
     .digest('hex')

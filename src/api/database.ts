@@ -4,11 +4,13 @@ import { Session } from '../engine/session.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
 import { Appender, type AppenderOptions } from './appender.js'
+import { type Consumer, type ConsumerOptions, openConsumer } from './consumer.js'
 import type { Parameter } from './parameters.js'
 import { bound, PreparedStatement } from './prepared-statement.js'
 import { type Batch, Result, type Row } from './result.js'
 import type { Stats } from './stats.js'
 import { Subscription } from './subscription.js'
+import { runTransaction, type Transaction, type TransactionOptions } from './transaction.js'
 
 export interface OpenOptions {
   /** When a commit is acknowledged: after fsync (`commit`, if not given), before (`interval` or `interval:<milliseconds>`),
@@ -123,6 +125,21 @@ export class Database {
     const appender: Appender = new Appender(this.#engine, definition, options, () => this.#open.delete(appender))
     this.#open.add(appender)
     return appender
+  }
+
+  /** Runs a function as a transaction: it commits when the function returns, and rolls back when it throws. It reads one
+   *  snapshot and its own writes; of two that write the same row the first to commit wins, and the other rejects with 40001. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return await runTransaction(this.#session, work, options)
+  }
+
+  /** Joins a consumer group: the rows of a stream from where the group has come to, in offset order within a partition. */
+  async consumer<T = Row>(options: ConsumerOptions): Promise<Consumer<T>> {
+    const definition = this.#session.catalog.relation(options.stream, ['stream', 'source'])
+    const open: Open = { close: async () => consumer.close() }
+    const consumer = await openConsumer<T>(this.#engine, definition, options, () => this.#open.delete(open))
+    if (!options.signal?.aborted) this.#open.add(open)
+    return consumer
   }
 
   /** How a statement would run, as text. */

@@ -16,18 +16,19 @@ export class StoredCatalog {
     this.#byName = new Map(definitions.map((definition) => [definition.name, definition]))
   }
 
+  /** The relation of this name, which must be of one of these kinds to be meant. */
+  relation(name: string, meant: readonly Definition['object']['kind'][]): Definition {
+    const definition = this.#byName.get(name)
+    if (definition !== undefined) return definition
+    const near = this.names.didYouMean(name, (other) => meant.includes(other.object.kind))
+    throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`, {
+      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
+    })
+  }
+
   /** A relation that rows can be appended to. */
   writable(name: string): Definition {
-    const definition = this.#byName.get(name)
-    if (definition === undefined) {
-      const near = this.names.didYouMean(
-        name,
-        (other) => other.object.kind === 'table' || other.object.kind === 'stream',
-      )
-      throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`, {
-        hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
-      })
-    }
+    const definition = this.relation(name, ['table', 'stream'])
     const { kind } = definition.object
     if (kind === 'table' || kind === 'stream') return definition
     throw new MillraceError(Code.WrongObjectType, `cannot append to "${name}"`, {

@@ -74,11 +74,14 @@ export function step(w: number, n: number): Step {
       return { statements: [`DELETE FROM t WHERE k IN (${gone.join(', ')})`], apply }
     }
     case 3: {
+      const [appended, upserted] = [append(1), upsert(2)]
       const named = `INSERT INTO u VALUES (${w}, '${name}', ${n}) ON CONFLICT (w, name) DO UPDATE SET n = excluded.n`
       const apply = (rows: Rows) => {
+        appended.apply(rows)
+        upserted.apply(rows)
         rows.u.set(name, n)
       }
-      return { statements: [named], apply }
+      return { statements: [appended.sql, upserted.sql, named], apply }
     }
     case 4: {
       const apply = (rows: Rows) => {

@@ -17,7 +17,11 @@ const db = await open(path, { journalFileBytes: JOURNAL_FILE_BYTES })
 async function write(writer: number, first: number): Promise<never> {
   for (let n = first; ; n++) {
     const { statements } = step(writer, n)
-    for (const statement of statements) await db.query(statement)
+    if (statements.length === 1) await db.query(statements[0]!)
+    else
+      await db.transaction(async (tx) => {
+        for (const statement of statements) await tx.query(statement)
+      })
     writeSync(1, `${writer} ${n}\n`)
   }
 }

@@ -5,7 +5,7 @@ import { objectName } from '../../bind/object-name.js'
 import { kindName } from '../../catalog/catalog.js'
 import type { SetOptions } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
-import { FIXED_OPTIONS, isStored, noticesOf, readOptions } from './relation-options.js'
+import { FIXED_OPTIONS, isStored, readOptions } from './relation-options.js'
 
 export function setOptions(statement: SetOptions, context: CompileContext): DdlCompiled {
   const wanted = objectName(statement.name)
@@ -42,6 +42,6 @@ export function setOptions(statement: SetOptions, context: CompileContext): DdlC
     kind: 'ddl',
     changes: [{ change: 'set_options', id: found.id, options }],
     tag: `ALTER ${statement.object.toUpperCase()}`,
-    notices: noticesOf(read),
+    notices: [],
   }
 }

@@ -7,7 +7,7 @@ import type { CreateStream, CreateTable } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
 import { whenTaken } from './existing.js'
-import { definedOptions, noticesOf, readOptions } from './relation-options.js'
+import { definedOptions, readOptions } from './relation-options.js'
 
 export function createTable(statement: CreateTable, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -16,7 +16,6 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const notices: string[] = []
   const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
   const read = readOptions(statement.options, 'table', columns)
-  notices.push(...noticesOf(read))
   const primary_key = primaryKey(statement, columns)
   const object: DefinitionKind = {
     kind: 'table',
@@ -56,7 +55,6 @@ export function createStream(statement: CreateStream, context: CompileContext): 
     })
   const columns = bindColumns(statement.columns, env, statement.span)
   const read = readOptions(statement.options, 'stream', columns)
-  notices.push(...noticesOf(read))
   const object: DefinitionKind = {
     kind: 'stream',
     columns,

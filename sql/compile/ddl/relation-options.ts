@@ -40,22 +40,6 @@ export function readOptions(
   return read
 }
 
-/** Options that the engine keeps and does not yet follow. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  'partitions',
-  'partition_by',
-  'retention',
-  'retention_bytes',
-  'retain',
-  'durability',
-])
-
-export function noticesOf(options: ReadonlyMap<string, unknown>): string[] {
-  return [...options.keys()]
-    .filter((key) => WITHOUT_EFFECT.has(key))
-    .map((key) => `option "${key}" is kept but has no effect yet`)
-}
-
 function readOption(key: string, option: Option, columns: readonly ColumnDef[]): string | undefined {
   switch (key) {
     case 'partitions':

@@ -38,8 +38,10 @@ impl Error {
     /// An I/O error with the path that it concerns. Maps a full disk to its own code.
     pub fn io(path: impl AsRef<std::path::Path>, doing: &str, cause: &std::io::Error) -> Self {
         let code = match cause.raw_os_error() {
-            Some(28) => Code::DiskFull,
-            Some(24) => Code::InsufficientResources,
+            // ENOSPC, EDQUOT, and EFBIG, which a limit on the size of files gives.
+            Some(28 | 122 | 27) => Code::DiskFull,
+            // EMFILE, ENFILE.
+            Some(24 | 23) => Code::InsufficientResources,
             _ => Code::IoError,
         };
         Self::new(code, format!("could not {doing} \"{}\": {cause}", path.as_ref().display()))

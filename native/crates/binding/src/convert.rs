@@ -37,6 +37,22 @@ impl From<Result<Executed>> for ExecuteResult {
     }
 }
 
+/// A transaction's number.
+#[napi(object, object_from_js = false)]
+pub struct BeginResult {
+    pub error: Option<NativeError>,
+    pub transaction: Option<BigInt>,
+}
+
+impl From<Result<u64>> for BeginResult {
+    fn from(result: Result<u64>) -> Self {
+        match result {
+            Ok(number) => Self { error: None, transaction: Some(BigInt::from(number)) },
+            Err(error) => Self { error: Some(error.into()), transaction: None },
+        }
+    }
+}
+
 /// The rows of a query as an Arrow IPC stream.
 #[napi(object, object_from_js = false)]
 pub struct QueryResult {

@@ -9,7 +9,8 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
 
-use crate::convert::{CloseResult, ExecuteResult, NativeError, QueryResult};
+use crate::consumer::ConsumerResult;
+use crate::convert::{BeginResult, CloseResult, ExecuteResult, NativeError, QueryResult};
 use crate::promise::promise;
 use crate::subscription::SubscribeResult;
 
@@ -71,6 +72,12 @@ impl Engine {
         promise::<_, ExecuteResult>(env, |reply| self.inner.execute(command.to_vec(), reply))
     }
 
+    /// Begins a transaction.
+    #[napi(catch_unwind, ts_return_type = "Promise<BeginResult>")]
+    pub fn begin<'e>(&self, env: &'e Env, command: &[u8]) -> napi::Result<Object<'e>> {
+        promise::<_, BeginResult>(env, |reply| self.inner.begin(command, reply))
+    }
+
     /// Runs a query; `ticket` names it for `cancel`.
     #[napi(catch_unwind, ts_return_type = "Promise<QueryResult>")]
     pub fn query<'e>(&self, env: &'e Env, command: &[u8], ticket: u32) -> napi::Result<Object<'e>> {
@@ -86,12 +93,18 @@ impl Engine {
     /// Appends an Arrow IPC stream of rows. The bytes are copied: JavaScript could change them while they are read.
     #[napi(catch_unwind, ts_return_type = "Promise<ExecuteResult>")]
     pub fn append<'e>(&self, env: &'e Env, head: &[u8], ipc: &[u8]) -> napi::Result<Object<'e>> {
-        promise::<_, ExecuteResult>(env, |reply| self.inner.append(head.to_vec(), ipc.to_vec(), reply))
+        promise::<_, ExecuteResult>(env, |reply| self.inner.append(head.to_vec(), vec![ipc.to_vec()], reply))
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<SubscribeResult>")]
     pub fn subscribe<'e>(&self, env: &'e Env, command: &[u8]) -> napi::Result<Object<'e>> {
         promise::<_, SubscribeResult>(env, |reply| self.inner.subscribe(command.to_vec(), reply))
+    }
+
+    /// Joins a consumer group.
+    #[napi(catch_unwind, ts_return_type = "Promise<ConsumerResult>")]
+    pub fn consumer<'e>(&self, env: &'e Env, command: &[u8]) -> napi::Result<Object<'e>> {
+        promise::<_, ConsumerResult>(env, |reply| self.inner.consumer(command.to_vec(), reply))
     }
 
     /// Counters as JSON.

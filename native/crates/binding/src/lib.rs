@@ -3,6 +3,7 @@
 //! Never here: decisions. A function of this crate is a dozen lines.
 
 mod allocator;
+mod consumer;
 mod convert;
 mod engine;
 mod promise;

@@ -7,6 +7,8 @@ use millrace_base::{Epoch, RelationId};
 use millrace_plan::CatalogChange;
 use serde::{Deserialize, Serialize};
 
+use crate::options::Durability;
+
 /// Rows of one relation, with all of its columns. `weights` holds one +1 or -1 a row; `None` means that all are +1.
 #[derive(Debug, Clone)]
 pub struct RelationRows {
@@ -52,6 +54,8 @@ pub struct Commit {
     pub groups: Vec<GroupOffset>,
     /// Streams whose rows up to this commit go; a commit that truncates a stream adds no rows to it.
     pub truncated: Vec<RelationId>,
+    /// When it is acknowledged; the log's own way if not said.
+    pub durability: Option<Durability>,
 }
 
 /// A commit with its place in the order of all commits.

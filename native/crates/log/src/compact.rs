@@ -9,8 +9,10 @@ use arrow_schema::SchemaRef;
 use millrace_base::{RelationId, Result};
 
 use crate::manifest::{Edit, SegmentEntry};
-use crate::seal::{Output, Sealer, entries};
-use crate::segment::{CommitRun, FilePool, FileWriter, Segment, SegmentId, SegmentKey, SegmentKind, segment_path};
+use crate::seal::{Output, Sealer, entries, open_all};
+use crate::segment::{
+    CommitRun, FilePool, FileWriter, Segment, SegmentFile, SegmentId, SegmentKey, SegmentKind, segment_path,
+};
 use crate::table::Rewrite;
 
 /// So many neighbours of one size class become one segment.
@@ -32,12 +34,16 @@ pub struct Compacted {
     pub key: SegmentKey,
     pub old: Vec<SegmentId>,
     pub new: SegmentEntry,
+    /// Opened before the manifest names it: what follows must not fail for a file that cannot be read.
+    pub _file: Arc<SegmentFile>,
 }
 
 /// Segments of a table and their deaths in a new place.
 pub struct Rewritten {
     pub new: Option<SegmentId>,
     pub old: Vec<SegmentId>,
+    /// As in `Compacted`.
+    pub _files: Vec<Arc<SegmentFile>>,
 }
 
 /// Rows of a partition before an offset are gone.
@@ -66,10 +72,11 @@ impl Sealer {
         }
         let new = entries(&writer.finish()?).remove(0);
         self.sync_folder()?;
+        let file = pool.file(number)?;
         let ids: Vec<SegmentId> = old.iter().map(|s| s.id).collect();
         let edit = Edit { added: vec![new.clone()], removed: ids.clone(), file_max: number, ..Edit::default() };
         self.manifest.append(&edit)?;
-        Ok(Some(Compacted { key, old: ids, new }))
+        Ok(Some(Compacted { key, old: ids, new, _file: file }))
     }
 
     /// The oldest run of neighbours that is worth merging.
@@ -95,7 +102,13 @@ impl Sealer {
     }
 
     /// Writes what a table wants to have written anew; returns the new segment, if any row is left.
-    pub fn rewrite(&mut self, relation: RelationId, schema: &SchemaRef, plan: &Rewrite) -> Result<Rewritten> {
+    pub fn rewrite(
+        &mut self,
+        pool: &FilePool,
+        relation: RelationId,
+        schema: &SchemaRef,
+        plan: &Rewrite,
+    ) -> Result<Rewritten> {
         let time_us = self.manifest.live().ledger.time_us;
         let sealed = self.sealed_epoch();
         let mut output = Output::new(self);
@@ -106,6 +119,7 @@ impl Sealer {
             new = Some(id);
         }
         let added = output.finish()?;
+        let files = open_all(pool, &added)?;
         let live = self.manifest.live();
         let deletes = live.segments.values().filter(|s| match s.key.kind {
             SegmentKind::Deletes { of } => plan.removed.contains(&of),
@@ -115,7 +129,7 @@ impl Sealer {
         let file_max = self.next_file - 1;
         let edit = Edit { added, removed: old.clone(), horizon: plan.buried, file_max, ..Edit::default() };
         self.manifest.append(&edit)?;
-        Ok(Rewritten { new, old })
+        Ok(Rewritten { new, old, _files: files })
     }
 
     /// Drops the segments of a stream that are past their time or above its size.

@@ -1,6 +1,7 @@
 //! The log's face: open, commit, scan. One lock orders commits (the sequencer); one thread writes them, one seals.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +24,14 @@ use crate::journal::writer::{Done, OnDurable, Pending, Queue, Writer};
 use crate::ledger::{Delta, Extent};
 use crate::lock::FolderLock;
 use crate::manifest::SegmentEntry;
-use crate::offset_read::OffsetRead;
-use crate::options::LogOptions;
-use crate::recovery::{Recovered, recover};
+use crate::offset_read::{After, OffsetRead};
+use crate::options::{Durability, LogOptions};
+use crate::recovery::{Recovered, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
 use crate::segment::{Bound, FilePool, SegmentId, SegmentKey, SegmentKind};
 use crate::state::{Relation, RelationData, State};
-use crate::stream::StreamSegment;
+use crate::stream::{StreamSegment, StreamState};
 use crate::table::TableState;
 
 /// How long the sealing thread waits before it tries again after an error.
@@ -81,6 +82,8 @@ pub struct LogStats {
 /// What the threads share.
 struct Inner {
     clock: Arc<dyn Clock>,
+    /// Of commits that do not ask for another.
+    durability: Durability,
     journal: Arc<Journal>,
     queue: Arc<Queue>,
     state: RwLock<State>,
@@ -103,24 +106,27 @@ pub struct Log {
     /// Dropped to end the sealing thread.
     poke: Mutex<Option<Sender<()>>>,
     lock: Mutex<Option<FolderLock>>,
+    is_background: bool,
 }
 
 impl Log {
     /// Opens or makes the database in `path`; `None` is a database in memory. `on_durable` is called by the journal
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
-        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes } = options;
+        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes, own_file_bytes } = options;
         let mut lock = None;
         if let Some(path) = path {
             storage.create_dir_all(path).map_err(|e| Error::io(path, "create", &e))?;
             lock = Some(FolderLock::take(path)?);
         }
         let root = path.unwrap_or(Path::new("/memory"));
-        let Recovered { state, journal, sealer, pool } = recover(&storage, rng, root, journal_file_bytes)?;
+        let Recovered { state, journal, sealer, pool } =
+            recover(&storage, rng, root, journal_file_bytes, own_file_bytes)?;
         let journal = Arc::new(journal);
         let queue = Arc::new(Queue::new(state.ledger.epoch));
         let inner = Arc::new(Inner {
             clock,
+            durability,
             journal: journal.clone(),
             queue: queue.clone(),
             sealed: AtomicU64::new(sealer.sealed_epoch().0),
@@ -139,20 +145,24 @@ impl Log {
                 let _ = poke.try_send(()); // one that waits is enough
             })
         };
-        let mut writer = Writer { journal, queue, durability, on_durable, on_closed, unsynced_since: None };
+        let mut writer = Writer::new(journal, queue, on_durable, on_closed);
         let log = Self {
             inner: inner.clone(),
             writer: Mutex::default(),
             threads: Mutex::default(),
             poke: Mutex::new(Some(poke)),
             lock: Mutex::new(lock),
+            is_background: background,
         };
         if background {
             log.spawn("millrace-journal", move || {
                 writer.run();
                 drop(writer); // and with it its end of the channel to the sealing thread
             })?;
-            log.spawn("millrace-seal", move || inner.maintain_when_poked(&poked))?;
+            log.spawn("millrace-seal", move || {
+                yield_to_others();
+                inner.maintain_when_poked(&poked);
+            })?;
             log.poke();
         } else {
             *log.writer.lock() = Some(writer);
@@ -196,6 +206,9 @@ impl Log {
         let (body, head) = encode_body(&commit)?;
         let body_crc = crc32c::crc32c(&body);
         let delta = Delta::of(&head);
+        if self.is_background && self.inner.queue.is_resumable() {
+            self.resume()?;
+        }
         self.inner.queue.admit()?;
         let _sequencer = self.inner.sequencer.lock();
         check(self)?;
@@ -220,10 +233,29 @@ impl Log {
         let now_us = self.inner.clock.now_us();
         state.advance(epoch, now_us, &delta);
         state.truncate(&commit.truncated);
+        let durability = commit.durability.unwrap_or(self.inner.durability);
         let committed = Committed { epoch, time_us: state.ledger.time_us, commit: Arc::new(commit) };
         drop(state);
-        self.inner.queue.push(Pending { committed, body, body_crc, entries, done });
+        self.inner.queue.push(Pending { committed, body, body_crc, entries, done, durability });
         Ok(epoch)
+    }
+
+    /// Goes on after writes that failed for want of space or descriptors, if there are some now: what is in memory is
+    /// built again from what is on disk, as an open would, since the commits that failed have changed it. Every commit
+    /// tries this first; without background threads it is up to the caller.
+    pub fn resume(&self) -> Result<()> {
+        let inner = &*self.inner;
+        let _sequencer = inner.sequencer.lock();
+        let sealer = inner.sealer.lock();
+        if !inner.queue.is_resumable() {
+            return Ok(()); // somebody else was faster
+        }
+        let still = |error: Error| error.with_hint("Writes go on when the cause is gone.");
+        inner.journal.resume().map_err(still)?;
+        let state = rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable())?;
+        *inner.state.write() = state;
+        inner.queue.resume();
+        Ok(())
     }
 
     /// The newest epoch that may be shown.
@@ -261,6 +293,16 @@ impl Log {
     /// The offset that a consumer group reads next.
     pub fn group_offset(&self, group: &str, stream: RelationId, partition: u32) -> Option<u64> {
         self.inner.state.read().ledger.groups.get(&(group.to_string(), stream, partition)).copied()
+    }
+
+    /// Where a consumer group has come to in a stream's partitions. No commit that has passed its check before this is
+    /// called is still on its way when this returns.
+    pub fn group_offsets_settled(&self, group: &str, stream: RelationId) -> BTreeMap<u32, u64> {
+        let _sequencer = self.inner.sequencer.lock();
+        let state = self.inner.state.read();
+        let from = (group.to_string(), stream, 0);
+        let to = (group.to_string(), stream, u32::MAX);
+        state.ledger.groups.range(from..=to).map(|((_, _, partition), &next)| (*partition, next)).collect()
     }
 
     /// Each partition's offsets, newest commits included.
@@ -393,10 +435,20 @@ impl Log {
         offset: u64,
         upto: Epoch,
     ) -> Result<OffsetRead> {
+        self.read_between(stream, partition, columns, offset..u64::MAX, upto)
+    }
+
+    /// As `read_from`, without the commits and segments that begin at the end of `offsets` or later.
+    pub fn read_between(
+        &self,
+        stream: RelationId,
+        partition: u32,
+        columns: &[u32],
+        offsets: Range<u64>,
+        upto: Epoch,
+    ) -> Result<OffsetRead> {
         let stored = self.relation(stream)?;
-        let RelationData::Stream(state) = &stored.data else {
-            return Err(Error::new(Code::WrongObjectType, format!("relation {} is not a stream", stream.0)));
-        };
+        let state = stream_state(stream, &stored)?;
         let read = StreamRead {
             pool: self.inner.pool.clone(),
             schema: stored.schema.clone(),
@@ -406,7 +458,14 @@ impl Log {
             upto,
         };
         let state = state.read();
-        Ok(OffsetRead::new(read, state.partitions.get(&partition), offset))
+        Ok(OffsetRead::new(read, state.partitions.get(&partition), offsets))
+    }
+
+    /// The offset of a partition's first row that was committed after `epoch`; its end when there is none.
+    pub fn offset_after(&self, stream: RelationId, partition: u32, epoch: Epoch) -> Result<u64> {
+        let stored = self.relation(stream)?;
+        let found = stream_state(stream, &stored)?.read().partitions.get(&partition).map(|p| After::of(p, epoch));
+        found.map_or(Ok(0), |after| after.offset(&self.inner.pool, epoch))
     }
 
     /// The newest epoch whose commit is not later than `time_us`; 0 when all are.
@@ -496,6 +555,12 @@ impl Log {
     }
 }
 
+/// Sealing takes a core for a second at a time; commits and flows go first. Only Linux has a priority for each thread.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10); // without it all goes on, less smoothly
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
         self.close();
@@ -530,9 +595,12 @@ impl Inner {
     }
 
     fn seal(&self, sealer: &mut Sealer) -> Result<bool> {
-        let Some(sealed) = sealer.seal(&self.journal, self.queue.durable(), &self.state)? else { return Ok(false) };
+        let Some(sealed) = sealer.seal(&self.journal, &self.pool, self.queue.durable(), &self.state)? else {
+            return Ok(false);
+        };
         self.install(&sealed)?;
         self.sealed.store(sealed.upto.0, Ordering::Release);
+        sealer.retire(&self.pool, &sealed.removed);
         // Readers have the segments now: nobody new will look into the file.
         self.journal.drop_sealed(sealed.upto)?;
         Ok(true)
@@ -544,7 +612,7 @@ impl Inner {
         for (id, relation) in &relations {
             let RelationData::Table(table) = &relation.data else { continue };
             let Some(plan) = table.plan_compaction()? else { continue };
-            let written = sealer.rewrite(*id, &relation.schema, &plan)?;
+            let written = sealer.rewrite(&self.pool, *id, &relation.schema, &plan)?;
             let segment = written.new.map(|id| self.pool.segment(id)).transpose()?;
             table.install_compacted(&plan, segment)?;
             sealer.retire(&self.pool, &written.old);
@@ -603,24 +671,22 @@ impl Inner {
     fn install(&self, sealed: &Sealed) -> Result<()> {
         let mut state = self.state.write();
         for entry in &sealed.segments {
-            let Some(relation) = state.relations.get(&entry.key.relation) else { continue };
-            match (&relation.data, &entry.key.kind) {
-                (RelationData::Stream(stream), SegmentKind::Rows) => {
-                    let mut stream = stream.write();
-                    let partition = stream.partitions.entry(entry.key.partition).or_default();
-                    partition.install(self.held(entry)?, sealed.upto);
-                }
-                (RelationData::Table(table), SegmentKind::Rows) => {
-                    let segment = self.pool.segment(entry.id)?;
-                    table.install(segment)?;
-                }
-                _ => {}
+            if !entry.key.is_rows() {
+                continue;
+            }
+            if let Some(table) = state.table(entry.key.relation) {
+                table.install(self.pool.segment(entry.id)?)?;
+            } else if let Some(Relation { data: RelationData::Stream(stream), .. }) =
+                state.relations.get(&entry.key.relation)
+            {
+                let mut stream = stream.write();
+                let partition = stream.partitions.entry(entry.key.partition).or_default();
+                partition.install(self.held(entry)?, sealed.upto);
             }
         }
-        for relation in state.relations.values() {
-            if let RelationData::Table(table) = &relation.data {
-                table.mark_deaths_sealed(sealed.upto)?;
-            }
+        state.dropped.retain(|id, _| !sealed.gone.contains(id));
+        for table in state.tables() {
+            table.mark_deaths_sealed(sealed.upto)?;
         }
         let done = state.commits.partition_point(|&(epoch, _)| epoch <= sealed.upto);
         state.commits.drain(..done);
@@ -654,6 +720,13 @@ impl Inner {
             }
         }
         Ok(newest)
+    }
+}
+
+fn stream_state(id: RelationId, stored: &Relation) -> Result<&Arc<RwLock<StreamState>>> {
+    match &stored.data {
+        RelationData::Stream(state) => Ok(state),
+        RelationData::Table(_) => Err(Error::new(Code::WrongObjectType, format!("relation {} is not a stream", id.0))),
     }
 }
 

@@ -2,14 +2,15 @@
 //! readable though retention may drop it meanwhile.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use arrow_array::RecordBatch;
-use millrace_base::Result;
+use millrace_base::{Epoch, Result};
 
 use crate::compact::RunReader;
 use crate::journal::body::decode_rows;
 use crate::scan::{StreamRead, rows_between};
-use crate::segment::{CommitRun, SegmentScan};
+use crate::segment::{CommitRun, FilePool, SegmentScan};
 use crate::stream::{EntryRef, Partition, StreamSegment};
 
 /// Consecutive rows of a partition.
@@ -37,14 +38,22 @@ struct Open {
 }
 
 impl OffsetRead {
-    pub(crate) fn new(read: StreamRead, partition: Option<&Partition>, offset: u64) -> Self {
-        let mut out = Self { read, next: offset, segments: VecDeque::new(), entries: VecDeque::new(), open: None };
+    /// Rows from the first offset on; what begins at the second or later is left out, so that a short read of a long
+    /// backlog costs what it reads.
+    pub(crate) fn new(read: StreamRead, partition: Option<&Partition>, offsets: Range<u64>) -> Self {
+        let mut out =
+            Self { read, next: offsets.start, segments: VecDeque::new(), entries: VecDeque::new(), open: None };
         let Some(partition) = partition else { return out };
-        out.next = offset.max(partition.start);
-        let wanted = |s: &&StreamSegment| s.entry.end() > out.next && s.entry.epochs.0 <= out.read.upto;
+        out.next = offsets.start.max(partition.start);
+        // Where rows have gone, as many of those that follow.
+        let end = offsets.end.saturating_add(out.next - offsets.start);
+        let wanted = |s: &&StreamSegment| {
+            s.entry.end() > out.next && s.entry.epochs.0 <= out.read.upto && s.entry.first_offset < end
+        };
         out.segments = partition.segments.iter().filter(wanted).cloned().collect();
         let from = partition.entries.partition_point(|entry| entry.end() <= out.next);
-        let to = partition.entries.partition_point(|entry| entry.frame.epoch <= out.read.upto);
+        let to =
+            partition.entries.partition_point(|entry| entry.frame.epoch <= out.read.upto && entry.first_offset < end);
         out.entries = partition.entries.range(from..to.max(from)).cloned().collect();
         out
     }
@@ -66,6 +75,37 @@ impl OffsetRead {
         let rows = rows.slice(gone, rows.num_rows() - gone);
         let run = CommitRun { epoch: entry.frame.epoch, time_us: entry.frame.time_us, rows: rows.num_rows() as u32 };
         Ok(OffsetBatch { first_offset: entry.first_offset + gone as u64, rows, runs: vec![run] })
+    }
+}
+
+/// Where a partition's rows of later commits than `epoch` begin: an offset, or so many rows into a segment.
+pub(crate) enum After {
+    Offset(u64),
+    Within(StreamSegment),
+}
+
+impl After {
+    pub(crate) fn of(partition: &Partition, epoch: Epoch) -> Self {
+        if let Some(segment) = partition.segments.iter().find(|s| s.entry.epochs.1 > epoch) {
+            return Self::Within(segment.clone());
+        }
+        let at = partition.entries.partition_point(|entry| entry.frame.epoch <= epoch);
+        let end = partition.segments.last().map_or(partition.start, |s| s.entry.end());
+        let before = at.checked_sub(1).and_then(|last| partition.entries.get(last));
+        let next = partition.entries.get(at).map(|entry| entry.first_offset);
+        Self::Offset(next.or(before.map(EntryRef::end)).unwrap_or(end).max(partition.start))
+    }
+
+    /// Reads the segment's commits, if it takes that; needs no lock.
+    pub(crate) fn offset(self, pool: &std::sync::Arc<FilePool>, epoch: Epoch) -> Result<u64> {
+        match self {
+            Self::Offset(offset) => Ok(offset),
+            Self::Within(segment) if segment.entry.epochs.0 > epoch => Ok(segment.entry.first_offset),
+            Self::Within(segment) => {
+                let rows = rows_between(&pool.segment(segment.entry.id)?, Epoch::ZERO, epoch)?;
+                Ok(segment.entry.first_offset + rows.end)
+            }
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct LogOptions {
     pub background: bool,
     /// A journal file that has reached this size is followed by a new one.
     pub journal_file_bytes: u64,
+    /// Rows of a partition that are fewer bytes than this when they are sealed share a file with those of others.
+    pub own_file_bytes: u64,
 }
 
 impl LogOptions {
@@ -41,6 +43,7 @@ impl LogOptions {
             durability,
             background: true,
             journal_file_bytes: 64 << 20,
+            own_file_bytes: 1 << 20,
         }
     }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_base::{Error, Result, Rng, Storage};
+use arrow_schema::SchemaRef;
+use millrace_base::{Code, Epoch, Error, Result, Rng, Storage};
 
-use crate::journal::Journal;
+use crate::journal::file::damaged;
+use crate::journal::{FrameRef, Journal};
 use crate::manifest::{Live, Manifest, SegmentEntry};
 use crate::seal::{Sealer, stored_schema};
-use crate::segment::{FilePool, SegmentId, SegmentKind};
+use crate::segment::{FilePool, SegmentFile, SegmentId, SegmentKind, damaged_segment};
 use crate::state::{Relation, RelationData, State, relation_of};
 use crate::stream::StreamSegment;
 use crate::table::TableState;
@@ -27,6 +29,7 @@ pub fn recover(
     rng: Arc<dyn Rng>,
     root: &Path,
     journal_file_bytes: u64,
+    own_file_bytes: u64,
 ) -> Result<Recovered> {
     let segments = root.join("segments");
     storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
@@ -39,7 +42,10 @@ pub fn recover(
         &root.join("journal"),
         state.ledger.epoch,
         journal_file_bytes,
-        |frame, body| state.replay(frame, body),
+        |frame, body| {
+            let place = frame.clone();
+            state.replay(frame, body).map_err(|error| unreadable(&place, error))
+        },
     )?;
     // From here on files are changed: all of them have been found whole.
     manifest.settle()?;
@@ -48,8 +54,31 @@ pub fn recover(
     if millrace_base::planted("epoch-off-by-one-after-recovery") {
         state.ledger.epoch = state.ledger.epoch.next();
     }
-    let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file };
+    let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
     Ok(Recovered { state, journal, sealer, pool })
+}
+
+/// The state at `durable` once more, from what a running database has on disk.
+pub fn rebuild(live: &Live, pool: &Arc<FilePool>, journal: &Journal, durable: Epoch) -> Result<State> {
+    let mut state = restore(live, pool)?;
+    journal.frames_between(state.ledger.epoch, durable, |frame, body| {
+        let place = frame.clone();
+        state.replay(frame, &body).map_err(|error| unreadable(&place, error))
+    })?;
+    if state.ledger.epoch != durable {
+        let why = format!("the journal cannot be read at epoch {}", state.ledger.epoch.next().0);
+        return Err(Error::new(Code::DataCorrupted, why));
+    }
+    Ok(state)
+}
+
+/// A frame whose checksum is right but which does not fit what comes before it. Errors of files stay what they are.
+fn unreadable(frame: &FrameRef, error: Error) -> Error {
+    if matches!(error.code, Code::IoError | Code::InsufficientResources | Code::DiskFull | Code::OutOfMemory) {
+        return error;
+    }
+    let place = format!("is damaged at offset {} (epoch {})", frame.offset, frame.epoch.0);
+    damaged(&frame.file.path, place).with_detail(format!("{}.", error.message))
 }
 
 /// A folder is there after a power loss only when the one that it lies in has been synced. Done at every open: the process
@@ -108,6 +137,7 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
                 let place = stream.partitions.entry(partition).or_default();
                 for entry in entries {
                     let file = pool.file(entry.id.file)?;
+                    check_entry(entry, &file, &schema)?;
                     place.segments.push(StreamSegment { entry: entry.clone(), _file: file });
                 }
                 place.set_start(start);
@@ -116,6 +146,7 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
                 let table = table.clone();
                 let mut found = Vec::with_capacity(entries.len());
                 for entry in entries {
+                    check_entry(entry, &*pool.file(entry.id.file)?, &schema)?;
                     let of = deaths.remove(&entry.id).unwrap_or_default();
                     found.push((pool.segment(entry.id)?, read_deaths(pool, &of)?));
                 }
@@ -133,6 +164,17 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
     Ok(state)
 }
 
+/// That a segment is the one that the manifest means, with the columns that the catalog gives its relation.
+fn check_entry(entry: &SegmentEntry, file: &SegmentFile, schema: &SchemaRef) -> Result<()> {
+    let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
+    let index = entry.id.index as usize;
+    let same = file.meta.segments.get(index).zip(file.meta.schemas.get(index)).is_some_and(|(meta, stored)| {
+        let place = (&meta.key, meta.rows, meta.first_offset) == (&entry.key, entry.rows, entry.first_offset);
+        place && types(stored) == types(schema)
+    });
+    same.then_some(()).ok_or_else(|| damaged_segment(entry.id, "is not the one that the manifest names"))
+}
+
 /// The deaths that some segments of them tell, by row.
 pub fn read_deaths(pool: &Arc<FilePool>, segments: &[SegmentId]) -> Result<Vec<(u32, millrace_base::Epoch)>> {
     use arrow_array::cast::AsArray;
@@ -140,6 +182,9 @@ pub fn read_deaths(pool: &Arc<FilePool>, segments: &[SegmentId]) -> Result<Vec<(
     let mut out = Vec::new();
     for &id in segments {
         let segment = pool.segment(id)?;
+        if segment.schema().fields().len() != 2 {
+            return Err(damaged_segment(id, "holds other columns than deaths have"));
+        }
         for found in segment.scan(&[0, 1], &[], 0..segment.meta().rows) {
             let (_, batch) = found?;
             let (Some(rows), Some(epochs)) =

@@ -10,7 +10,7 @@ use arrow::buffer::Buffer;
 use arrow_array::{Int64Array, RecordBatch, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use millrace_base::{Epoch, Error, RelationId, Result, Storage};
-use millrace_plan::DefinitionKind;
+use millrace_plan::{CatalogChange, DefinitionKind};
 use parking_lot::RwLock;
 
 use crate::commit::{GroupOffset, SinkProgress, SourceOffset};
@@ -18,12 +18,12 @@ use crate::journal::body::{BodyHead, RowsAt, decode_head, decode_rows};
 use crate::journal::{FrameRef, Journal};
 use crate::ledger::{Delta, Ledger};
 use crate::manifest::{Edit, Manifest, SegmentEntry};
-use crate::segment::{CommitRun, FileMeta, FileWriter, SegmentId, SegmentKey, SegmentKind, segment_path};
-use crate::state::{RelationData, State, nullable_schema};
+use crate::segment::{
+    CommitRun, FileMeta, FilePool, FileWriter, SegmentFile, SegmentId, SegmentKey, SegmentKind, segment_path,
+};
+use crate::state::{State, nullable_schema};
 use crate::table::{Rewrite, TableState};
 
-/// Partitions with fewer bytes than this share a file.
-const OWN_FILE_BYTES: u64 = 1 << 20;
 /// The commit index belongs to no relation.
 pub const COMMITS: RelationId = RelationId(0);
 
@@ -33,6 +33,8 @@ pub struct Sealer {
     pub storage: Arc<dyn Storage>,
     pub folder: PathBuf,
     pub next_file: u64,
+    /// Partitions with fewer bytes than this share a file.
+    pub own_file_bytes: u64,
 }
 
 /// The frames of the journal files that are to be sealed, read into memory.
@@ -53,6 +55,11 @@ struct Frames {
 pub struct Sealed {
     pub upto: Epoch,
     pub segments: Vec<SegmentEntry>,
+    /// Relations whose drop is sealed now, and their segments.
+    pub gone: Vec<RelationId>,
+    pub removed: Vec<SegmentId>,
+    /// The new files, opened: what follows the manifest's edit must not fail for a file that cannot be read.
+    pub _files: Vec<Arc<SegmentFile>>,
 }
 
 impl Sealer {
@@ -74,22 +81,40 @@ impl Sealer {
     }
 
     /// Seals the oldest closed journal file, if it is all durable.
-    pub fn seal(&mut self, journal: &Journal, durable: Epoch, state: &RwLock<State>) -> Result<Option<Sealed>> {
+    pub fn seal(
+        &mut self,
+        journal: &Journal,
+        pool: &FilePool,
+        durable: Epoch,
+        state: &RwLock<State>,
+    ) -> Result<Option<Sealed>> {
         let Some(upto) = journal.oldest_closed().filter(|&upto| upto <= durable) else { return Ok(None) };
         if upto <= self.sealed_epoch() {
             journal.drop_sealed(upto)?;
             return Ok(None);
         }
         let frames = self.read(journal, upto)?;
-        let Some(tables) = live_tables(&frames.ledger, &state.read(), durable) else { return Ok(None) };
+        let tables = live_tables(&frames.ledger, &state.read())?;
         let mut writer = Output::new(self);
         writer.streams(&frames)?;
         writer.tables(&frames, &tables)?;
         writer.commits(&frames)?;
         let horizon = writer.horizon;
         let segments = writer.finish()?;
+        let files = open_all(pool, &segments)?;
+        let live = self.manifest.live();
+        let dropped = |relation: RelationId| relation != COMMITS && !frames.ledger.definitions.contains_key(&relation);
+        let removed: Vec<SegmentId> =
+            live.segments.values().filter(|s| dropped(s.key.relation)).map(|s| s.id).collect();
+        let before = live.ledger.definitions.keys().copied();
+        let within = frames.delta.catalog.iter().filter_map(|change| match change {
+            CatalogChange::Create { definition } => Some(definition.id),
+            _ => None,
+        });
+        let gone: Vec<RelationId> = before.chain(within).filter(|&id| dropped(id)).collect();
         let edit = Edit {
             horizon,
+            removed: removed.clone(),
             sealed: Some((upto, frames.time_us, frames.delta)),
             added: segments.clone(),
             starts: frames.starts,
@@ -100,7 +125,7 @@ impl Sealer {
             journal.drop_sealed(upto)?;
         }
         self.manifest.append(&edit)?;
-        Ok(Some(Sealed { upto, segments }))
+        Ok(Some(Sealed { upto, segments, gone, removed, _files: files }))
     }
 
     fn read(&self, journal: &Journal, upto: Epoch) -> Result<Frames> {
@@ -182,6 +207,11 @@ impl Moved {
     }
 }
 
+/// Opens the files of new segments.
+pub fn open_all(pool: &FilePool, segments: &[SegmentEntry]) -> Result<Vec<Arc<SegmentFile>>> {
+    segments.iter().map(|entry| pool.file(entry.id.file)).collect()
+}
+
 /// The stored columns of a relation that has rows of its own.
 pub fn stored_schema(ledger: &Ledger, relation: RelationId) -> Option<(SchemaRef, bool)> {
     match &ledger.definitions.get(&relation)?.object {
@@ -195,19 +225,16 @@ pub fn stored_schema(ledger: &Ledger, relation: RelationId) -> Option<(SchemaRef
 
 type LiveTable = (RelationId, SchemaRef, Arc<TableState>);
 
-/// The tables that the ledger names. `None` when one has been dropped by a commit that is not durable: its rows would
-/// still be needed without that commit, so sealing waits.
-fn live_tables(ledger: &Ledger, state: &State, durable: Epoch) -> Option<Vec<LiveTable>> {
+/// The tables that the ledger names.
+fn live_tables(ledger: &Ledger, state: &State) -> Result<Vec<LiveTable>> {
     let mut tables = Vec::new();
     for &relation in ledger.definitions.keys() {
         let Some((schema, false)) = stored_schema(ledger, relation) else { continue };
-        match state.relations.get(&relation).map(|r| r.data.clone()) {
-            Some(RelationData::Table(table)) => tables.push((relation, schema, table)),
-            _ if state.ledger.epoch > durable => return None,
-            _ => {}
-        }
+        let table = state.table(relation);
+        let table = table.ok_or_else(|| Error::internal(format!("table {} is to be sealed but gone", relation.0)))?;
+        tables.push((relation, schema, table));
     }
-    Some(tables)
+    Ok(tables)
 }
 
 /// The segment files of one sealing: large partitions get one each, the others share one.
@@ -215,13 +242,15 @@ pub struct Output<'a> {
     sealer: &'a mut Sealer,
     shared: Option<FileWriter>,
     files: Vec<FileMeta>,
+    /// Segments that were begun: all must be in the end.
+    begun: usize,
     /// Rows that died up to this epoch have been left out.
     horizon: Epoch,
 }
 
 impl<'a> Output<'a> {
     pub fn new(sealer: &'a mut Sealer) -> Self {
-        Self { sealer, shared: None, files: Vec::new(), horizon: Epoch::ZERO }
+        Self { sealer, shared: None, files: Vec::new(), begun: 0, horizon: Epoch::ZERO }
     }
 
     fn create(&mut self) -> Result<FileWriter> {
@@ -239,8 +268,11 @@ impl<'a> Output<'a> {
         bytes: u64,
         fill: impl FnOnce(&mut FileWriter) -> Result<()>,
     ) -> Result<SegmentId> {
-        let own = bytes >= OWN_FILE_BYTES;
-        let mut writer = match self.shared.take().filter(|_| !own) {
+        let own = bytes >= self.sealer.own_file_bytes;
+        self.begun += 1;
+        // One with a file of its own leaves the shared file as it is.
+        let shared = if own { None } else { self.shared.take() };
+        let mut writer = match shared {
             Some(writer) => writer,
             None => self.create()?,
         };
@@ -364,7 +396,11 @@ impl<'a> Output<'a> {
             self.files.push(writer.finish()?);
         }
         self.sealer.sync_folder()?;
-        Ok(self.files.iter().flat_map(entries).collect())
+        let entries: Vec<SegmentEntry> = self.files.iter().flat_map(entries).collect();
+        if entries.len() != self.begun {
+            return Err(Error::internal(format!("{} of {} segments were written", entries.len(), self.begun)));
+        }
+        Ok(entries)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Relation {
 pub struct State {
     pub ledger: Ledger,
     pub relations: HashMap<RelationId, Relation>,
+    /// Tables whose drop is not sealed yet.
+    pub dropped: HashMap<RelationId, Arc<TableState>>,
     /// Epoch and time of the commits that are not sealed yet.
     pub commits: Vec<(Epoch, i64)>,
 }
@@ -77,6 +79,23 @@ impl State {
         Ok(())
     }
 
+    /// A table, also one that is dropped and may still have to be sealed.
+    pub fn table(&self, id: RelationId) -> Option<Arc<TableState>> {
+        match self.relations.get(&id).map(|relation| &relation.data) {
+            Some(RelationData::Table(table)) => Some(table.clone()),
+            _ => self.dropped.get(&id).cloned(),
+        }
+    }
+
+    /// All tables, those too that are dropped and may still have to be sealed.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<TableState>> {
+        let here = self.relations.values().filter_map(|relation| match &relation.data {
+            RelationData::Table(table) => Some(table),
+            RelationData::Stream(_) => None,
+        });
+        here.chain(self.dropped.values())
+    }
+
     /// The offset that the next row of a partition gets.
     pub fn end_of(&self, relation: RelationId, partition: u32) -> u64 {
         self.ledger.extents.get(&(relation, partition)).map_or(0, |e| e.end)
@@ -97,7 +116,10 @@ impl State {
                     }
                 }
                 CatalogChange::Drop { id } => {
-                    self.relations.remove(id);
+                    // Until the drop is sealed too, what comes before it is replayed on the table's rows.
+                    if let Some(Relation { data: RelationData::Table(table), .. }) = self.relations.remove(id) {
+                        self.dropped.insert(*id, table);
+                    }
                 }
                 CatalogChange::SetOptions { .. } => {}
             }

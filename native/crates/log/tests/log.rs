@@ -238,3 +238,37 @@ fn random_commits_match_a_model_after_every_reopening() {
         }
     }
 }
+
+#[test]
+fn frames_of_all_sizes_in_one_group_are_found_again() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let open = || {
+        let options = LogOptions {
+            storage: storage.clone(),
+            durability: Durability::Commit,
+            background: false,
+            ..LogOptions::memory()
+        };
+        Log::open(None, options, Box::new(|_| {})).unwrap()
+    };
+    let log = open();
+    let (mut tickets, mut expected) = (vec![log.commit(create()).unwrap()], Vec::new());
+    for (id, len) in [3, 64 << 10, 7, (1 << 20) + 1, 200_000, 1].into_iter().enumerate() {
+        let text = "x".repeat(len);
+        tickets.push(log.commit(append(&[(id as i64, text.as_str())])).unwrap());
+        expected.push((id as i64, text));
+    }
+    while log.run_pending() {}
+    for ticket in tickets {
+        ticket.wait().unwrap();
+    }
+    assert_eq!(read(&log, STREAM, log.durable_epoch()), expected);
+    log.close();
+    drop(log);
+    let log = open();
+    assert_eq!(log.durable_epoch(), Epoch(7));
+    assert_eq!(read(&log, STREAM, Epoch(7)), expected);
+    log.commit(append(&[(9, "behind")])).unwrap();
+    while log.run_pending() {}
+    assert_eq!(read(&log, STREAM, Epoch(8)).len(), 7);
+}

@@ -55,6 +55,8 @@ fn open(storage: &Arc<dyn Storage>) -> Log {
         durability: Durability::Commit,
         background: false,
         journal_file_bytes: 4096,
+        // Some segments share a file, others have their own.
+        own_file_bytes: 1000,
         ..LogOptions::memory()
     };
     Log::open(None, options, Box::new(|_| {})).unwrap()

@@ -50,6 +50,7 @@ fn commit(shared: &Shared, planned: Planned) -> Result<millrace_base::Epoch> {
     let epoch = shared.log.commit(commit)?.wait()?;
     options::apply_retention(shared, &planned.catalog);
     shared.set_catalog(planned.catalog);
+    shared.groups.catalog_changed(&shared.log, &shared.catalog());
     Ok(epoch)
 }
 

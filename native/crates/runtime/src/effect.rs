@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use millrace_base::{RelationId, Result};
-use millrace_log::{Commit, GroupOffset, RelationRows};
+use millrace_log::{Commit, Durability, GroupOffset, RelationRows};
+use millrace_plan::RelationDurability;
 
 use crate::catalog::Catalog;
+use crate::engine::INTERVAL_DEFAULT;
+use crate::groups::Claim;
 use crate::options;
 use crate::partition;
 use crate::shared::Shared;
@@ -30,6 +33,8 @@ pub struct Effect {
     pub appended: Vec<(RelationId, RecordBatch)>,
     pub truncated: Vec<RelationId>,
     pub groups: Vec<GroupOffset>,
+    /// What must hold of those groups when it is committed.
+    pub claims: Vec<Claim>,
 }
 
 fn none() -> RecordBatch {
@@ -87,6 +92,23 @@ impl Effect {
                 }
             }
         }
+        commit.durability = durability(&commit, catalog);
         Ok(commit)
+    }
+}
+
+/// The strictest that the commit's relations ask for; those that ask for nothing have the database's.
+fn durability(commit: &Commit, catalog: &Catalog) -> Option<Durability> {
+    let asked: Vec<Option<RelationDurability>> =
+        commit.rows.iter().map(|part| options::of(&catalog.get(part.relation)?.definition.object).durability).collect();
+    let any = |wanted: Option<RelationDurability>| asked.contains(&wanted);
+    if any(Some(RelationDurability::Commit)) {
+        Some(Durability::Commit)
+    } else if asked.is_empty() || any(None) {
+        None
+    } else if any(Some(RelationDurability::Interval)) {
+        Some(Durability::Interval(INTERVAL_DEFAULT))
+    } else {
+        Some(Durability::None)
     }
 }

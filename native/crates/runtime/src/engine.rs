@@ -13,6 +13,8 @@ use millrace_plan::{Append, Command, validate_command};
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
+use crate::consumer::{self, Consumer, Pools};
+use crate::groups::Groups;
 use crate::mailbox::Mailbox;
 use crate::pool::{Pool, spawn};
 use crate::published::Published;
@@ -20,6 +22,7 @@ use crate::rebuild::Opened;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::subscription::{Subscription, subscribe};
+use crate::transaction::begin;
 use crate::{admin, ddl, flow_thread, options, read, stats, write};
 
 /// Queries that wait for a thread.
@@ -30,7 +33,7 @@ const DDL_WAITING_MAX: usize = 1024;
 const DELIVERIES_WAITING_MAX: usize = 16 * 1024;
 /// How long sinks may take to deliver what they have when the database is closed.
 const SINK_GRACE: Duration = Duration::from_millis(1500);
-const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
+pub const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
@@ -64,16 +67,21 @@ impl Engine {
     pub fn open(path: Option<&Path>, options: &EngineOptions) -> Result<Self> {
         let durability = parse_durability(options.durability.as_deref())?;
         let mailbox = Arc::new(Mailbox::default());
+        let groups = Arc::new(Groups::default());
         let on_durable = {
-            let mailbox = mailbox.clone();
-            Box::new(move |committed| mailbox.push_commit(committed))
+            let (mailbox, groups) = (mailbox.clone(), groups.clone());
+            Box::new(move |committed| {
+                // First, as the mailbox may have to wait.
+                groups.arrived(&committed);
+                mailbox.push_commit(committed);
+            })
         };
         let mut log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
         log_options.journal_file_bytes = options.journal_file_bytes.unwrap_or(log_options.journal_file_bytes);
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;
-        let shared = Arc::new(Shared::new(log, clock, catalog, Arc::new(Published::default()), mailbox));
+        let shared = Arc::new(Shared::new(log, clock, catalog, groups, Arc::new(Published::default()), mailbox));
         let opened = Opened { epoch: shared.log.durable_epoch(), catalog: shared.catalog() };
         let flow = {
             let shared = shared.clone();
@@ -150,6 +158,22 @@ impl Engine {
         }
     }
 
+    /// Begins a transaction; answered with its number, once the views have reached its snapshot.
+    pub fn begin(&self, command: &[u8], reply: Reply<u64>) {
+        let shared = self.shared.clone();
+        let read_only = millrace_plan::decode_command(command).and_then(|command| {
+            millrace_plan::validate_command(&command, &*shared.catalog())?;
+            match command {
+                Command::Begin { read_only, .. } => Ok(read_only),
+                _ => Err(Error::new(Code::ProtocolViolation, "the command does not begin a transaction")),
+            }
+        });
+        match read_only {
+            Ok(read_only) => self.queries.give(reply, move |reply| reply.answer(|| begin(&shared, read_only))),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
     /// Runs a query to an Arrow IPC stream. `ticket` is the caller's name for it, for `cancel`.
     pub fn query(&self, command: Vec<u8>, ticket: u32, reply: Reply<Vec<u8>>) {
         let cancel = Arc::new(AtomicBool::new(false));
@@ -178,8 +202,8 @@ impl Engine {
         self.shared.published.wake();
     }
 
-    /// Appends an Arrow IPC stream of rows; `head` is MessagePack of `plan::Append`.
-    pub fn append(&self, head: Vec<u8>, ipc: Vec<u8>, reply: Reply<Executed>) {
+    /// Appends an Arrow IPC stream of rows, which may be in pieces; `head` is MessagePack of `plan::Append`.
+    pub fn append(&self, head: Vec<u8>, ipc: Vec<Vec<u8>>, reply: Reply<Executed>) {
         let shared = self.shared.clone();
         self.writes.give(reply, move |reply| match decode_append(&head) {
             Ok(head) => write::append(&shared, &head, ipc, reply),
@@ -190,6 +214,13 @@ impl Engine {
     pub fn subscribe(&self, command: Vec<u8>, reply: Reply<Arc<Subscription>>) {
         let (shared, deliveries) = (self.shared.clone(), self.deliveries.clone());
         self.ddl.give(reply, move |reply| reply.answer(|| subscribe(&shared, &deliveries, &command)));
+    }
+
+    /// Joins a consumer group.
+    pub fn consumer(&self, command: Vec<u8>, reply: Reply<Arc<Consumer>>) {
+        let (shared, queries, deliveries) = (self.shared.clone(), self.queries.clone(), self.deliveries.clone());
+        let pools = Pools { queries, deliveries };
+        self.queries.give(reply, move |reply| reply.answer(|| consumer::open(&shared, pools, &command)));
     }
 
     /// Counters as JSON.
@@ -249,6 +280,7 @@ impl Engine {
         self.shared.closing.store(true, Ordering::Release);
         self.shared.running.lock().values().for_each(|cancel| cancel.store(true, Ordering::Relaxed));
         self.shared.published.wake();
+        self.shared.groups.poke_all();
     }
 }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::buffer::Buffer;
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType as Arrow, Field, Schema, SchemaRef, TimeUnit};
 use millrace_base::{Code, Error, Result};
 use millrace_plan::{ColumnDef, DataType};
+
+use crate::mailbox::batch_bytes;
 
 /// The schema of a result.
 pub fn result_schema(names: &[String], types: &[DataType]) -> SchemaRef {
@@ -43,26 +45,81 @@ pub fn weighted(batch: &RecordBatch, weights: Option<&[i64]>, schema: &SchemaRef
     with_columns(schema, columns, batch.num_rows())
 }
 
+/// Batches of fewer rows are put together: whoever reads the stream pays for each batch of it.
+const BATCH_ROWS_MIN: usize = 8192;
+/// What a batch has beside its buffers, about.
+const HEAD_BYTES: usize = 1024;
+
 pub fn encode(schema: &SchemaRef, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<Vec<u8>> {
     let failed = |e| Error::internal(format!("could not encode a result: {e}"));
-    let mut writer = StreamWriter::try_new(Vec::new(), schema).map_err(failed)?;
+    let batches = together(schema, batches)?;
+    // A vector that grows is copied each time that it doubles.
+    let bytes: usize = batches.iter().map(|batch| batch_bytes(batch) + HEAD_BYTES).sum();
+    let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes + HEAD_BYTES), schema).map_err(failed)?;
     for batch in batches {
-        writer.write(&batch?).map_err(failed)?;
+        writer.write(&batch).map_err(failed)?;
     }
     writer.into_inner().map_err(failed)
 }
 
-/// Reads an appended stream: one batch or more with the relation's columns, found by name, in any order.
-pub fn decode(ipc: Vec<u8>, columns: &[ColumnDef], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+/// The same rows in batches of which none but the last is small.
+fn together(schema: &SchemaRef, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<Vec<RecordBatch>> {
+    let mut out = Vec::new();
+    let mut small: Vec<RecordBatch> = Vec::new();
+    let mut rows = 0;
+    let flush = |small: &mut Vec<RecordBatch>, out: &mut Vec<RecordBatch>| -> Result<()> {
+        match small.len() {
+            0 => {}
+            1 => out.append(small),
+            _ => {
+                out.push(concat(schema, small)?);
+                small.clear();
+            }
+        }
+        Ok(())
+    };
+    for batch in batches {
+        let batch = batch?;
+        if batch.num_rows() >= BATCH_ROWS_MIN {
+            flush(&mut small, &mut out)?;
+            rows = 0;
+            out.push(batch);
+            continue;
+        }
+        rows += batch.num_rows();
+        small.push(batch);
+        if rows >= BATCH_ROWS_MIN {
+            flush(&mut small, &mut out)?;
+            rows = 0;
+        }
+    }
+    flush(&mut small, &mut out)?;
+    Ok(out)
+}
+
+fn concat(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let columns = (0..schema.fields().len()).map(|at| {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+        arrow::compute::concat(&arrays).map_err(|e| Error::internal(format!("could not encode a result: {e}")))
+    });
+    with_columns(schema, columns.collect::<Result<_>>()?, rows)
+}
+
+/// Reads an appended stream, which may be in pieces: one batch or more with the relation's columns, found by name, in any
+/// order.
+pub fn decode(ipc: Vec<Vec<u8>>, columns: &[ColumnDef], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
     let broken = |e: arrow_schema::ArrowError| {
         Error::new(Code::ProtocolViolation, format!("the rows are not a valid Arrow IPC stream: {e}"))
     };
-    let mut buffer = Buffer::from_vec(ipc);
     let mut decoder = StreamDecoder::new();
     let mut batches = Vec::new();
-    while !buffer.is_empty() {
-        if let Some(batch) = decoder.decode(&mut buffer).map_err(broken)? {
-            batches.push(conform(&batch, columns, schema)?);
+    for piece in ipc {
+        let mut buffer = Buffer::from_vec(piece);
+        while !buffer.is_empty() {
+            if let Some(batch) = decoder.decode(&mut buffer).map_err(broken)? {
+                batches.push(conform(&batch, columns, schema)?);
+            }
         }
     }
     decoder.finish().map_err(broken)?;
@@ -161,7 +218,7 @@ mod tests {
             vec![Field::new("b", Arrow::Utf8, true), Field::new("a", Arrow::Int64, true)],
             vec![Arc::new(StringArray::from(vec!["x"])), Arc::new(Int64Array::from(vec![7]))],
         );
-        let batches = decode(ipc, &columns(), &target()).unwrap();
+        let batches = decode(vec![ipc], &columns(), &target()).unwrap();
         assert_eq!(batches[0].column(0).as_ref(), &Int64Array::from(vec![7]) as &dyn arrow_array::Array);
     }
 
@@ -172,12 +229,12 @@ mod tests {
             vec![Field::new("a", Arrow::Int32, true), Field::new("b", Arrow::Utf8, true)],
             vec![Arc::new(Int32Array::from(vec![7])), b.clone()],
         );
-        assert_eq!(decode(narrow, &columns(), &target()).unwrap_err().code, Code::DatatypeMismatch);
+        assert_eq!(decode(vec![narrow], &columns(), &target()).unwrap_err().code, Code::DatatypeMismatch);
         let missing = stream(vec![Field::new("b", Arrow::Utf8, true)], vec![b.clone()]);
-        assert_eq!(decode(missing, &columns(), &target()).unwrap_err().code, Code::UndefinedColumn);
+        assert_eq!(decode(vec![missing], &columns(), &target()).unwrap_err().code, Code::UndefinedColumn);
         let extra = stream(vec![Field::new("z", Arrow::Utf8, true)], vec![b]);
-        assert_eq!(decode(extra, &columns(), &target()).unwrap_err().code, Code::UndefinedColumn);
-        assert_eq!(decode(vec![1, 2, 3, 4, 5], &columns(), &target()).unwrap_err().code, Code::ProtocolViolation);
+        assert_eq!(decode(vec![extra], &columns(), &target()).unwrap_err().code, Code::UndefinedColumn);
+        assert_eq!(decode(vec![vec![1, 2, 3, 4, 5]], &columns(), &target()).unwrap_err().code, Code::ProtocolViolation);
     }
 
     #[test]
@@ -187,7 +244,53 @@ mod tests {
             vec![Arc::new(Int64Array::from(vec![7, 8])), Arc::new(StringArray::from(vec!["x", "yy"]))],
         );
         for cut in 1..ipc.len() - 8 {
-            decode(ipc[..cut].to_vec(), &columns(), &target()).ok();
+            decode(vec![ipc[..cut].to_vec()], &columns(), &target()).ok();
         }
+    }
+
+    #[test]
+    fn pieces_may_end_anywhere() {
+        let ipc = stream(
+            vec![Field::new("a", Arrow::Int64, true), Field::new("b", Arrow::Utf8, true)],
+            vec![Arc::new(Int64Array::from(vec![7, 8])), Arc::new(StringArray::from(vec!["x", "yy"]))],
+        );
+        let whole = decode(vec![ipc.clone()], &columns(), &target()).unwrap();
+        for cut in 0..ipc.len() {
+            let pieces = vec![ipc[..cut].to_vec(), ipc[cut..].to_vec()];
+            assert_eq!(decode(pieces, &columns(), &target()).unwrap(), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn small_batches_of_a_result_are_put_together_in_order() {
+        let schema = result_schema(&["a".into()], &[DataType::Bigint]);
+        let lengths = [3, 0, BATCH_ROWS_MIN - 5, 10, 2 * BATCH_ROWS_MIN, 1, 1];
+        let mut next = 0i64;
+        let batches: Vec<RecordBatch> = lengths
+            .iter()
+            .map(|&rows| {
+                let values: Int64Array = (next..next + rows as i64).collect();
+                next += rows as i64;
+                RecordBatch::try_new(schema.clone(), vec![Arc::new(values)]).unwrap()
+            })
+            .collect();
+        let ipc = encode(&schema, batches.into_iter().map(Ok)).unwrap();
+        let read: Vec<RecordBatch> =
+            arrow_ipc::reader::StreamReader::try_new(&ipc[..], None).unwrap().map(|batch| batch.unwrap()).collect();
+        let found: Vec<usize> = read.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(found, [BATCH_ROWS_MIN + 8, 2 * BATCH_ROWS_MIN, 2]);
+        let values: Vec<i64> = read
+            .iter()
+            .flat_map(|b| b.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec())
+            .collect();
+        assert_eq!(values, (0..next).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn batches_without_columns_keep_their_rows() {
+        let schema = result_schema(&[], &[]);
+        let batch = || with_columns(&schema, Vec::new(), 4).unwrap();
+        let together = together(&schema, [Ok(batch()), Ok(batch())]).unwrap();
+        assert_eq!(together[0].num_rows(), 8);
     }
 }

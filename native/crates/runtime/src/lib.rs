@@ -3,9 +3,11 @@
 //! Never here: SQL text, operators, file formats, JavaScript.
 
 mod admin;
+mod assignment;
 mod catalog;
 mod connectors;
 mod consumer;
+mod consumer_read;
 mod ddl;
 mod difference;
 mod effect;
@@ -23,6 +25,7 @@ mod partition;
 mod pins;
 mod point;
 mod pool;
+mod position;
 mod published;
 mod read;
 mod rebuild;
@@ -40,6 +43,7 @@ mod upsert;
 mod view_rows;
 mod write;
 
+pub use consumer::{Consumed, ConsumedRows, Consumer};
 pub use engine::{Engine, EngineOptions, Executed};
 pub use reply::Reply;
 pub use subscription::{Delivery, Subscription};

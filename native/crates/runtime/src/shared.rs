@@ -27,7 +27,7 @@ pub struct Shared {
     pub gate: RwLock<()>,
     /// Those of several statements that are open.
     pub transactions: Transactions,
-    pub groups: Groups,
+    pub groups: Arc<Groups>,
     /// Counts writes to streams whose rows have no key: their partitions take turns.
     pub writes_without_key: AtomicU64,
     /// One change of the catalog at a time.
@@ -50,6 +50,7 @@ impl Shared {
         log: Log,
         clock: Arc<dyn Clock>,
         catalog: Catalog,
+        groups: Arc<Groups>,
         published: Arc<Published>,
         mailbox: Arc<Mailbox<Request>>,
     ) -> Self {
@@ -59,7 +60,7 @@ impl Shared {
             catalog: RwLock::new(Arc::new(catalog)),
             gate: RwLock::new(()),
             transactions: Transactions::default(),
-            groups: Groups::default(),
+            groups,
             writes_without_key: AtomicU64::new(0),
             ddl: Mutex::new(()),
             published,
@@ -101,5 +102,6 @@ impl Shared {
         self.failure.lock().get_or_insert_with(|| error.clone());
         self.published.end(error);
         self.mailbox.kill();
+        self.groups.poke_all();
     }
 }

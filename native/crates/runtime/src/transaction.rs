@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
 use crate::effect::Effect;
+use crate::groups::Claim;
 use crate::overlay::{Overlaid, Overlay, refuse_conflict};
 use crate::pins::Pin;
 use crate::published::Views;
@@ -68,6 +69,7 @@ pub struct Transaction {
     appended: Vec<(RelationId, RecordBatch)>,
     truncated: Vec<RelationId>,
     groups: Vec<GroupOffset>,
+    claims: Vec<Claim>,
 }
 
 /// Takes the snapshot: every commit that was acknowledged before, and the views that have seen them.
@@ -86,6 +88,7 @@ pub fn begin(shared: &Shared, read_only: bool) -> Result<u64> {
         appended: Vec::new(),
         truncated: Vec::new(),
         groups: Vec::new(),
+        claims: Vec::new(),
     })
 }
 
@@ -145,6 +148,7 @@ impl Transaction {
         }
         self.appended.extend(effect.appended);
         self.groups.extend(effect.groups);
+        self.claims.extend(effect.claims);
         Ok(())
     }
 
@@ -162,8 +166,10 @@ impl Transaction {
         effect.into_commit(shared, catalog)
     }
 
-    /// That nobody else has changed the same rows; asked where commits are put in order.
-    pub fn check(&self, log: &Log) -> Result<()> {
+    /// That nobody else has changed the same rows, and that consumers still read what they commit; asked where commits
+    /// are put in order.
+    pub fn check(&self, shared: &Shared, log: &Log) -> Result<()> {
+        shared.groups.check(&self.claims)?;
         self.tables.iter().try_for_each(|(&relation, overlay)| overlay.check(log, relation, self.snapshot()))
     }
 }

@@ -41,7 +41,7 @@ pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
 }
 
 /// Appends rows that came as an Arrow IPC stream.
-pub fn append(shared: &Arc<Shared>, head: &Append, ipc: Vec<u8>, reply: Reply<Executed>) {
+pub fn append(shared: &Arc<Shared>, head: &Append, ipc: Vec<Vec<u8>>, reply: Reply<Executed>) {
     run(shared, head.transaction, reply, |statement| {
         let target = writable(statement.catalog, head.relation)?;
         let columns = target.stored_columns().expect("writable relations have columns");
@@ -76,10 +76,11 @@ fn run(
     });
     match planned {
         Err(error) => reply.send(Err(error)),
-        Ok(effect) => {
+        Ok(mut effect) => {
             let rows = effect.rows;
+            let claims = std::mem::take(&mut effect.claims);
             match effect.into_commit(shared, &catalog) {
-                Ok(commit) => send(shared, commit, rows, reply, |_| Ok(())),
+                Ok(commit) => send(shared, commit, rows, reply, |_| shared.groups.check(&claims)),
                 Err(error) => reply.send(Err(error)),
             }
         }
@@ -98,7 +99,7 @@ fn commit_transaction(shared: &Arc<Shared>, number: u64, reply: Reply<Executed>)
         Err(error) => reply.send(Err(error)),
         Ok((transaction, commit)) => {
             let rows = commit.rows.iter().map(|part| part.batch.num_rows() as u64).sum();
-            send(shared, commit, rows, reply, |log| transaction.lock().check(log));
+            send(shared, commit, rows, reply, |log| transaction.lock().check(shared, log));
         }
     }
 }

@@ -116,9 +116,15 @@ impl Inner {
 
     fn reap(&mut self) {
         let (names, durable) = (&self.names, &self.durable_names);
+        // A name that is gone again may come back when the power goes: its removal is pending too.
+        let pending = self.pending_names.iter().filter_map(|change| match change {
+            NameChange::Link(_, entry) | NameChange::Rename(_, _, entry) => Some(entry),
+            NameChange::Unlink(_) => None,
+        });
         let named: std::collections::BTreeSet<u64> = names
             .values()
             .chain(durable.values())
+            .chain(pending)
             .filter_map(|entry| if let Entry::File(id) = entry { Some(*id) } else { None })
             .collect();
         self.inodes.retain(|id, inode| inode.handles > 0 || named.contains(id));

@@ -195,6 +195,7 @@ impl PlainCommit {
             progress: self.progress.clone(),
             groups: self.groups.clone(),
             truncated: self.truncated.clone(),
+            durability: None,
         }
     }
 }

@@ -100,6 +100,8 @@ struct Run {
     told: Arc<Mutex<Vec<Epoch>>>,
     /// A write has failed: no commit is taken until the next open.
     poisoned: bool,
+    /// Some fault was planned since the last open.
+    faulty: bool,
     sizes: Sizes,
     steps: Vec<Step>,
     trace: bool,
@@ -126,6 +128,7 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
         waiting: Vec::new(),
         told: Arc::default(),
         poisoned: false,
+        faulty: false,
         sizes,
         steps,
         trace: options.trace,
@@ -189,6 +192,7 @@ impl Run {
             Step::Kill => self.reopen(End::Kill),
             Step::Crash => self.reopen(End::Crash),
             Step::CutPower => {
+                self.faulty = true;
                 self.disk.cut_power_after(self.dice.within(1..20));
                 Ok(())
             }
@@ -216,6 +220,7 @@ impl Run {
     }
 
     fn plan(&mut self, op: Op) {
+        self.faulty = true;
         let dice = &mut self.dice;
         let after = if dice.percent(60) { 0 } else { dice.below(6) as u32 };
         let times = if dice.percent(70) { 1 } else { 1000 };
@@ -238,6 +243,13 @@ impl Run {
             Err(_) if self.poisoned => Ok(()),
             Err(error) if self.is_excused() => {
                 self.say(|| format!("refused: {}", error.message));
+                // A rotation that failed with no commit beside it is first told here.
+                self.poisoned |= says_poisoned(&error);
+                Ok(())
+            }
+            // The journal's next file could not be begun, with no commit beside it that could have been told.
+            Err(error) if self.faulty && says_poisoned(&error) => {
+                self.poisoned = true;
                 Ok(())
             }
             Err(error) => Err(format!("a valid commit was refused with {:?}: {}", error.code, error.message)),
@@ -253,6 +265,10 @@ impl Run {
             Ok(_) => Err(format!("a commit was taken that {code:?} forbids")),
             Err(error) if error.code == code => Ok(()),
             Err(_) if self.poisoned || self.is_excused() => Ok(()),
+            Err(error) if self.faulty && says_poisoned(&error) => {
+                self.poisoned = true;
+                Ok(())
+            }
             Err(error) => Err(format!("refused with {:?} ({}), expected {code:?}", error.code, error.message)),
         }
     }
@@ -429,6 +445,7 @@ impl Run {
             durability: self.durability,
             background: false,
             journal_file_bytes: *self.dice.pick(&[1000, 8_000, 60_000, 64 << 20]),
+            own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
             ..LogOptions::memory()
         }
     }
@@ -472,6 +489,7 @@ impl Run {
         self.model.truncate(found);
         self.model.written = found;
         self.poisoned = false;
+        self.faulty = false;
         if self.durability == Durability::Commit {
             // Shown to readers from now on, so it may not go away any more.
             self.model.promised = found;
@@ -492,4 +510,9 @@ impl Run {
         self.crash();
         check_damage(&self.disk, &self.model, &mut self.dice)
     }
+}
+
+/// Whether the log takes no more writes until it is opened again.
+fn says_poisoned(error: &millrace_base::Error) -> bool {
+    error.hint.as_deref().is_some_and(|hint| hint.contains("until it is opened again"))
 }

@@ -20,8 +20,17 @@ pub fn sum(values: &Integers<'_>) -> i128 {
             count_codes(*codes, &mut counts);
             entries.iter().zip(counts).map(|(&entry, count)| i128::from(entry) * i128::from(count)).sum()
         }
-        Integers::Delta { first, deltas } => sum_of_deltas(*first, *deltas),
+        Integers::Delta { first, deltas } => {
+            even_steps(*first, *deltas).unwrap_or_else(|| sum_of_deltas(*first, *deltas))
+        }
     }
+}
+
+/// The sum where every step is the same and none leaves the range of the type.
+fn even_steps(first: i64, deltas: Frame<'_>) -> Option<i128> {
+    let (step, steps) = (i128::from(deltas.base), deltas.count as i128);
+    let even = deltas.width == 0 && i64::try_from(i128::from(first) + step * steps).is_ok();
+    even.then(|| i128::from(first) * (steps + 1) + step * (steps * (steps + 1) / 2))
 }
 
 /// The least and the greatest value; `None` when there are none.

@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::{Commit, GroupOffset, SinkProgress, SourceOffset};
 
-const ALIGNMENT: usize = 64;
+/// Of buffers, within the body and within a relation's rows.
+pub const ALIGNMENT: usize = 64;
+/// Room for the head of a commit that carries rows and little else.
+const HEAD_BYTES: usize = 512;
 
 /// Where one relation's rows lie in the body. Offsets are from the body's first byte.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,7 +65,14 @@ pub fn encode_body(commit: &Commit) -> Result<(Vec<u8>, BodyHead)> {
         let (_, encoded) = generator
             .encoded_batch(&part.batch, &mut tracker, &options)
             .map_err(|e| Error::internal(format!("could not encode rows: {e}")))?;
-        let data = put(&mut out, &encoded.arrow_data)?;
+        let data = if out.is_empty() {
+            // Most commits have the rows of one relation: these become the body, without a copy.
+            out = encoded.arrow_data;
+            out.reserve_exact(encoded.ipc_message.len() + HEAD_BYTES);
+            (0, u32::try_from(out.len()).map_err(|_| too_large())?)
+        } else {
+            put(&mut out, &encoded.arrow_data)?
+        };
         let message = put(&mut out, &encoded.ipc_message)?;
         let weights = match &part.weights {
             None => None,
@@ -125,22 +135,11 @@ pub fn decode_rows(
     let message = root_as_message(message).map_err(broken)?;
     let header = message.header_as_record_batch().ok_or_else(|| broken("not a record batch"))?;
     let (start, len) = (at.data.0 as usize, at.data.1 as usize);
-    if start.checked_add(len).is_none_or(|end| end > body.len()) {
+    if !start.is_multiple_of(ALIGNMENT) || start.checked_add(len).is_none_or(|end| end > body.len()) {
         return Err(broken("rows out of bounds"));
     }
     let data = body.slice_with_length(start, len);
-    // The reader takes these on trust and would panic.
-    let nodes = header.nodes().into_iter().flatten();
-    if nodes.into_iter().any(|node| node.length() < 0 || !(0..=node.length()).contains(&node.null_count())) {
-        return Err(broken("a column of a length that cannot be"));
-    }
-    let inside = |buffer: &arrow_ipc::Buffer| {
-        let end = u64::try_from(buffer.offset()).ok()?.checked_add(u64::try_from(buffer.length()).ok()?)?;
-        (end <= len as u64).then_some(())
-    };
-    if header.buffers().into_iter().flatten().any(|buffer| inside(buffer).is_none()) {
-        return Err(broken("a column out of bounds"));
-    }
+    super::shape::check(&header, schema.fields(), at.rows, len).ok_or_else(|| broken("columns that cannot be"))?;
     read_record_batch(&data, header, schema, &HashMap::new(), projection, &message.version()).map_err(broken)
 }
 

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::buffer::Buffer;
-use millrace_base::{Code, Epoch, Error, FileKind, Result, Rng, Storage};
+use millrace_base::{Code, Epoch, Error, File, FileKind, Result, Rng, Storage};
 use parking_lot::{Mutex, RwLock};
 
 use super::file::{FrameRef, JournalFile, damaged, frame_end};
@@ -16,6 +17,8 @@ use super::frame::{FILE_HEADER_BYTES, FileHeader, FileHeaderFault, FrameHeader, 
 /// How far ahead of its frames a file is allocated.
 const ALLOCATE_BYTES_MIN: u64 = 256 << 10;
 const ALLOCATE_BYTES_MAX: u64 = 8 << 20;
+/// A body of this size or more is not gathered with others.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
 /// Files kept to be written again.
 const SPARES_MAX: usize = 4;
 
@@ -54,6 +57,8 @@ pub struct Journal {
     members: RwLock<BTreeMap<u64, Member>>,
     spares: Mutex<Vec<PathBuf>>,
     tail: Mutex<Option<Tail>>,
+    /// What the disk holds after a failed fsync is unknown until the journal is opened again.
+    sync_failed: AtomicBool,
 }
 
 /// Where a walk over the frames stands.
@@ -83,6 +88,7 @@ impl Journal {
             members: RwLock::default(),
             spares: Mutex::default(),
             tail: Mutex::new(None),
+            sync_failed: AtomicBool::new(false),
         };
         let found = journal.find_files()?;
         if found.is_empty() && sealed > Epoch::ZERO {
@@ -127,11 +133,6 @@ impl Journal {
         let mut members: Vec<Member> = Vec::with_capacity(found.len());
         for (index, file) in found.iter().enumerate() {
             let is_last = index + 1 == found.len();
-            if index > 0 && file.sequence != found[index - 1].sequence + 1 {
-                let missing = self.path(found[index - 1].sequence + 1);
-                let why = format!("journal file \"{}\" is missing", missing.display());
-                return Err(Error::new(Code::DataCorrupted, why));
-            }
             match file.header()? {
                 Ok(header) if header.sequence == file.sequence => members.push(Member {
                     file: file.clone(),
@@ -155,9 +156,19 @@ impl Journal {
             }
         }
         // Whole files at or below the sealed epoch are done with; their removal was under way.
+        let cut_off = found.len() > members.len();
         let start = members.iter().rposition(|m| m.first_epoch <= walk.sealed.next()).unwrap_or(0);
         for member in members.drain(..start) {
             self.discard(member)?;
+        }
+        // Only now: of files that are done with some may be gone, in any order.
+        let numbers = members.iter().map(|m| &m.file).chain(found.last().filter(|_| cut_off));
+        for (before, after) in numbers.clone().zip(numbers.skip(1)) {
+            if after.sequence != before.sequence + 1 {
+                let missing = self.path(before.sequence + 1);
+                let why = format!("journal file \"{}\" is missing", missing.display());
+                return Err(Error::new(Code::DataCorrupted, why));
+            }
         }
         if let Some(first) = members.first() {
             let begins = first.first_epoch.max(Epoch(1));
@@ -176,7 +187,7 @@ impl Journal {
             self.tail.lock().take();
         }
         let whole = members.last().map(|m| m.file.sequence + 1);
-        let cut_off = found.last().filter(|_| found.len() > members.len() + start).map(|f| f.sequence);
+        let cut_off = found.last().filter(|_| cut_off).map(|f| f.sequence);
         Ok(cut_off.or(whole).unwrap_or(1))
     }
 
@@ -256,14 +267,10 @@ impl Journal {
         if spare.is_none() {
             file.set_len(0).map_err(|e| Error::io(&path, "truncate", &e))?;
         }
-        file.write_all_at(&header, 0)
-            .and_then(|()| file.sync())
-            .and_then(
-                |()| {
-                    if millrace_base::planted("no-dir-fsync") { Ok(()) } else { self.storage.sync_dir(&self.folder) }
-                },
-            )
-            .map_err(|e| Error::io(&path, "write", &e))?;
+        file.write_all_at(&header, 0).map_err(|e| Error::io(&path, "write", &e))?;
+        let named =
+            || if millrace_base::planted("no-dir-fsync") { Ok(()) } else { self.storage.sync_dir(&self.folder) };
+        self.noted(file.sync().and_then(|()| named())).map_err(|e| Error::io(&path, "sync", &e))?;
         let file = Arc::new(JournalFile { sequence, path, file });
         let frames_at = FILE_HEADER_BYTES as u64;
         let member = Member { file, salt, frames_at, first_epoch };
@@ -297,25 +304,28 @@ impl Journal {
         let mut tail = self.tail.lock();
         let tail = tail.as_mut().expect("an open journal has a tail");
         let mut refs = Vec::with_capacity(frames.len());
-        tail.buffer.clear();
-        for frame in frames {
-            let body_bytes = frame.body.len() as u32;
-            let offset = tail.offset + tail.buffer.len() as u64;
-            let (body_crc, epoch, time_us) = (frame.body_crc, frame.epoch, frame.time_us);
-            let header = FrameHeader { body_bytes, body_crc, epoch, time_us, durable_upto, salt: tail.member.salt };
-            tail.buffer.extend_from_slice(&header.encode());
-            tail.buffer.extend_from_slice(frame.body);
-            tail.buffer.resize((frame_end(offset, body_bytes) - tail.offset) as usize, 0);
-            refs.push(FrameRef { file: tail.member.file.clone(), offset, body_bytes, body_crc, epoch, time_us });
+        let mut end = tail.offset;
+        for &NewFrame { body, body_crc, epoch, time_us } in frames {
+            let (file, body_bytes) = (tail.member.file.clone(), body.len() as u32);
+            refs.push(FrameRef { file, offset: end, body_bytes, body_crc, epoch, time_us });
+            end = frame_end(end, body_bytes);
         }
         let JournalFile { file, path, .. } = &*tail.member.file;
-        let end = tail.offset + tail.buffer.len() as u64;
         if end > tail.allocated {
             let ahead = tail.offset.clamp(ALLOCATE_BYTES_MIN, ALLOCATE_BYTES_MAX);
             file.allocate(tail.allocated, end + ahead - tail.allocated).map_err(|e| Error::io(path, "extend", &e))?;
             tail.allocated = end + ahead;
         }
-        file.write_all_at(&tail.buffer, tail.offset).map_err(|e| Error::io(path, "write", &e))?;
+        let written =
+            write_frames(file.as_ref(), tail.offset, tail.member.salt, &mut tail.buffer, frames, durable_upto);
+        if let Err(error) = written {
+            let error = Error::io(path, "write", &error);
+            if error.code == Code::DiskFull {
+                // Whole frames of the group may be there: who opens the database next need not find what was refused.
+                let _ = file.set_len(tail.offset); // not promised
+            }
+            return Err(error);
+        }
         tail.offset = end;
         tail.epoch = frames.last().map_or(tail.epoch, |f| f.epoch);
         Ok(refs)
@@ -323,7 +333,34 @@ impl Journal {
 
     pub fn sync(&self) -> Result<()> {
         let file = self.tail.lock().as_ref().expect("an open journal has a tail").member.file.clone();
-        file.file.sync().map_err(|e| Error::io(&file.path, "sync", &e))
+        self.noted(file.file.sync()).map_err(|e| Error::io(&file.path, "sync", &e))
+    }
+
+    fn noted(&self, synced: std::io::Result<()>) -> std::io::Result<()> {
+        if synced.is_err() {
+            self.sync_failed.store(true, Ordering::Release);
+        }
+        synced
+    }
+
+    /// Whether an fsync has failed.
+    pub fn has_failed_sync(&self) -> bool {
+        self.sync_failed.load(Ordering::Acquire)
+    }
+
+    /// Goes on after a write that failed. What the file may hold behind its last whole group was never acknowledged: it is
+    /// cut off, as an open would, and durably so before a next file says where this one ends. That file is begun in any
+    /// case: one that was in the making may bear a header already. Called while nothing is written.
+    pub fn resume(&self) -> Result<()> {
+        let (member, end, epoch) = {
+            let tail = self.tail.lock();
+            let tail = tail.as_ref().expect("an open journal has a tail");
+            (tail.member.clone(), tail.offset, tail.epoch)
+        };
+        let JournalFile { file, path, sequence } = &*member.file;
+        file.set_len(end).map_err(|e| Error::io(path, "truncate", &e))?;
+        self.sync()?;
+        self.start_file(sequence + 1, epoch.next())
     }
 
     /// The oldest file, when it will not be written any more, with the epoch that it ends with.
@@ -439,6 +476,34 @@ impl Journal {
         let closed = members.values().filter(|m| m.file.sequence != tail.member.file.sequence);
         closed.map(|m| m.file.file.len().unwrap_or(0)).sum::<u64>() + tail.offset
     }
+}
+
+/// Small frames are written together; a large body is written from where it lies, since copying it would take about as
+/// long as writing it.
+fn write_frames(
+    file: &dyn File,
+    mut at: u64,
+    salt: u32,
+    buffer: &mut Vec<u8>,
+    frames: &[NewFrame<'_>],
+    durable_upto: Epoch,
+) -> std::io::Result<()> {
+    buffer.clear();
+    for &NewFrame { body, body_crc, epoch, time_us } in frames {
+        let body_bytes = body.len() as u32;
+        buffer.extend_from_slice(&FrameHeader { body_bytes, body_crc, epoch, time_us, durable_upto, salt }.encode());
+        let frame_at = at + (buffer.len() - HEADER_BYTES) as u64;
+        if body.len() < GATHERED_BYTES_MAX {
+            buffer.extend_from_slice(body);
+        } else {
+            file.write_all_at(buffer, at)?;
+            file.write_all_at(body, at + buffer.len() as u64)?;
+            at += (buffer.len() + body.len()) as u64;
+            buffer.clear();
+        }
+        buffer.resize((frame_end(frame_at, body_bytes) - at) as usize, 0);
+    }
+    if buffer.is_empty() { Ok(()) } else { file.write_all_at(buffer, at) }
 }
 
 fn header_fault(header: std::result::Result<FileHeader, FileHeaderFault>) -> String {

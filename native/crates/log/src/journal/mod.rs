@@ -1,11 +1,12 @@
 //! The journal: the one append-only file sequence into which every commit goes whole. `frame` is the header of a
-//! commit and of a file, `body` what a commit holds, `file` one file read back, `files` the sequence, `writer` the
-//! loop that groups commits and makes them durable.
+//! commit and of a file, `body` what a commit holds (`shape` whether it can be), `file` one file read back, `files` the
+//! sequence, `writer` the loop that groups commits and makes them durable.
 
 pub mod body;
 pub mod file;
 pub mod files;
 pub mod frame;
+mod shape;
 pub mod writer;
 
 pub use file::FrameRef;

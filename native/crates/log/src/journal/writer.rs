@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use millrace_base::{Code, Epoch, Error, Result, limits::COMMIT_QUEUE_BYTES_MAX};
 use parking_lot::{Condvar, Mutex};
@@ -30,6 +30,7 @@ pub struct Pending {
     /// The streams that will find their rows in this frame, from which offset on.
     pub entries: Vec<(Stream, RowsAt, u64)>,
     pub done: Done,
+    pub durability: Durability,
 }
 
 #[derive(Default)]
@@ -38,6 +39,8 @@ struct Waiting {
     bytes: usize,
     /// Set after a failed write or fsync: what the disk holds is unknown until the database is opened again.
     poison: Option<Error>,
+    /// No fsync was involved, so that writing can go on when the cause is gone: `Queue::resume`.
+    resumable: bool,
     /// The current file is to be ended.
     rotate: bool,
     closing: bool,
@@ -104,6 +107,19 @@ impl Queue {
         self.waiting.lock().poison.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether writing has ended for want of something that may be there again.
+    pub fn is_resumable(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.poison.is_some() && waiting.resumable
+    }
+
+    /// Takes commits again: the journal is whole, and what had failed has been forgotten.
+    pub fn resume(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.poison = None;
+        waiting.resumable = false;
+    }
+
     /// Asks the journal thread to end the current file, so that it can be sealed.
     pub fn request_rotation(&self) {
         self.waiting.lock().rotate = true;
@@ -148,9 +164,10 @@ impl Queue {
         Some(group)
     }
 
-    fn poison(&self, error: Error) -> Vec<Pending> {
+    fn poison(&self, error: Error, resumable: bool) -> Vec<Pending> {
         let mut waiting = self.waiting.lock();
         waiting.poison = Some(error);
+        waiting.resumable = resumable;
         waiting.bytes = 0;
         self.space.notify_all();
         waiting.commits.drain(..).collect()
@@ -159,27 +176,37 @@ impl Queue {
 
 /// What the journal thread works with.
 pub struct Writer {
-    pub journal: Arc<Journal>,
-    pub queue: Arc<Queue>,
-    pub durability: Durability,
-    pub on_durable: OnDurable,
+    journal: Arc<Journal>,
+    queue: Arc<Queue>,
+    on_durable: OnDurable,
     /// Called when there may be a journal file to seal.
-    pub on_closed: Box<dyn Fn() + Send>,
-    pub unsynced_since: Option<Instant>,
+    on_closed: Box<dyn Fn() + Send>,
+    /// The newest epoch that an fsync has made durable: only that may testify for the frames before it.
+    synced: Epoch,
+    /// The newest epoch that was written.
+    written: Epoch,
+    /// When commits that were acknowledged before their fsync are promised one.
+    sync_due: Option<Instant>,
 }
 
 impl Writer {
+    /// Everything up to the queue's durable epoch is durable.
+    pub fn new(
+        journal: Arc<Journal>,
+        queue: Arc<Queue>,
+        on_durable: OnDurable,
+        on_closed: Box<dyn Fn() + Send>,
+    ) -> Self {
+        let durable = queue.durable();
+        Self { journal, queue, on_durable, on_closed, synced: durable, written: durable, sync_due: None }
+    }
+
     /// Runs until the queue is closed and drained.
     pub fn run(&mut self) {
-        loop {
-            let deadline = match self.durability {
-                Durability::Interval(every) => self.unsynced_since.map(|since| since + every),
-                _ => None,
-            };
-            let Some(group) = self.queue.take(deadline) else { break };
+        while let Some(group) = self.queue.take(self.sync_due) {
             self.step(group);
         }
-        if self.unsynced_since.is_some() {
+        if self.written > self.synced && self.queue.check().is_ok() {
             // Closing: what was acknowledged without an fsync gets one. A failure was never promised against.
             let _ = self.journal.sync();
         }
@@ -199,63 +226,76 @@ impl Writer {
             && !millrace_base::planted("writes-after-poison")
         {
             // A next file would say that the failed one is whole.
-            return fail(&self.queue, group, &error);
+            return fail(&self.queue, group, &error, self.queue.is_resumable());
         }
-        let written = write_group(&self.journal, &self.queue, &group, self.durability, self.unsynced_since)
-            .and_then(|found| if rotate { self.journal.rotate().map(|()| found) } else { Ok(found) });
-        match written {
-            Ok((refs, synced)) => {
-                self.unsynced_since = if synced { None } else { self.unsynced_since.or_else(|| Some(Instant::now())) };
-                publish(&self.queue, group, &refs, &self.on_durable);
-                if self.journal.oldest_closed().is_some() {
-                    (self.on_closed)();
-                }
+        match self.write(&group) {
+            Ok(refs) => publish(&self.queue, group, &refs, &self.on_durable),
+            Err(error) => return self.fail(group, &error),
+        }
+        if rotate {
+            match self.journal.rotate() {
+                Ok(()) => self.has_synced(),
+                Err(error) => return self.fail(Vec::new(), &error),
             }
-            Err(error) => fail(&self.queue, group, &error),
+        }
+        if self.journal.oldest_closed().is_some() {
+            (self.on_closed)();
         }
     }
-}
 
-fn write_group(
-    journal: &Journal,
-    queue: &Queue,
-    group: &[Pending],
-    durability: Durability,
-    unsynced_since: Option<Instant>,
-) -> Result<(Vec<FrameRef>, bool)> {
-    let frames: Vec<NewFrame<'_>> = group
-        .iter()
-        .map(|p| NewFrame {
-            body: &p.body,
-            body_crc: p.body_crc,
-            epoch: p.committed.epoch,
-            time_us: p.committed.time_us,
-        })
-        .collect();
-    // Only an fsynced frame may testify for the ones before it.
-    let mut durable_upto = if durability == Durability::Commit { queue.durable() } else { Epoch::ZERO };
-    if millrace_base::planted("testimony-too-new") {
-        durable_upto = group.last().map_or(durable_upto, |p| p.committed.epoch);
-    } else if millrace_base::planted("testimony-missing") {
-        durable_upto = Epoch::ZERO;
+    fn fail(&self, group: Vec<Pending>, error: &Error) {
+        let lacks = matches!(error.code, Code::DiskFull | Code::InsufficientResources);
+        let resumable = lacks && !self.journal.has_failed_sync();
+        fail(&self.queue, group, error, resumable);
     }
-    let refs = if frames.is_empty() { Vec::new() } else { journal.append(&frames, durable_upto)? };
-    let sync = match durability {
-        Durability::Commit => !frames.is_empty(),
-        Durability::Interval(every) => {
-            unsynced_since.is_some_and(|since| since.elapsed() + Duration::from_millis(1) >= every)
+
+    fn write(&mut self, group: &[Pending]) -> Result<Vec<FrameRef>> {
+        let frames: Vec<NewFrame<'_>> = group
+            .iter()
+            .map(|p| NewFrame {
+                body: &p.body,
+                body_crc: p.body_crc,
+                epoch: p.committed.epoch,
+                time_us: p.committed.time_us,
+            })
+            .collect();
+        let mut durable_upto = self.synced;
+        if millrace_base::planted("testimony-too-new") {
+            durable_upto = group.last().map_or(durable_upto, |p| p.committed.epoch);
+        } else if millrace_base::planted("testimony-missing") {
+            durable_upto = Epoch::ZERO;
         }
-        Durability::None => false,
-    };
-    if sync && !millrace_base::planted("ack-before-fsync") {
-        let synced = journal.sync();
-        if synced.is_err() && millrace_base::planted("retry-after-failed-fsync") {
-            journal.sync()?;
-        } else {
-            synced?;
+        let refs = if frames.is_empty() { Vec::new() } else { self.journal.append(&frames, durable_upto)? };
+        self.written = frames.last().map_or(self.written, |frame| frame.epoch);
+        let now = Instant::now();
+        let mut sync = self.sync_due.is_some_and(|due| due <= now);
+        for pending in group {
+            match pending.durability {
+                Durability::Commit => sync = true,
+                Durability::Interval(every) => {
+                    self.sync_due = Some(self.sync_due.map_or(now + every, |due| due.min(now + every)));
+                }
+                Durability::None => {}
+            }
         }
+        if sync && !millrace_base::planted("ack-before-fsync") {
+            let synced = self.journal.sync();
+            if synced.is_err() && millrace_base::planted("retry-after-failed-fsync") {
+                self.journal.sync()?;
+            } else {
+                synced?;
+            }
+        }
+        if sync {
+            self.has_synced();
+        }
+        Ok(refs)
     }
-    Ok((refs, sync))
+
+    fn has_synced(&mut self) {
+        self.synced = self.written;
+        self.sync_due = None;
+    }
 }
 
 fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &OnDurable) {
@@ -273,12 +313,14 @@ fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &O
     }
 }
 
-fn fail(queue: &Queue, group: Vec<Pending>, error: &Error) {
-    let shown = Error {
-        hint: Some("The database refuses writes until it is opened again; what was acknowledged is safe.".into()),
-        ..error.clone()
+fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
+    let hint = if resumable {
+        "What was acknowledged is safe. Writes go on when the cause is gone."
+    } else {
+        "The database refuses writes until it is opened again; what was acknowledged is safe."
     };
-    let waiting = queue.poison(shown.clone());
+    let shown = Error { hint: Some(hint.into()), ..error.clone() };
+    let waiting = queue.poison(shown.clone(), resumable);
     for pending in group.into_iter().chain(waiting) {
         (pending.done)(Err(shown.clone()));
     }

@@ -2,7 +2,7 @@
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_row::{RowConverter, Rows, SortField};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use millrace_base::{Code, Error, Result};
 
@@ -49,6 +49,18 @@ impl Layout {
 
     /// Keys from the key's columns.
     pub fn encode(&self, columns: &[ArrayRef]) -> Result<Rows> {
+        if !self.has_primary_key {
+            return self.encode_as_they_are(columns);
+        }
+        // Equal keys may have different bytes: -0 and 0, one month and 30 days.
+        let equal = |column: &ArrayRef| match column.data_type() {
+            DataType::Float32 | DataType::Float64 | DataType::Interval(_) => millrace_kernels::normalized(column),
+            _ => Ok(column.clone()),
+        };
+        self.encode_as_they_are(&columns.iter().map(equal).collect::<Result<Vec<_>>>()?)
+    }
+
+    fn encode_as_they_are(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.keys.convert_columns(columns).map_err(|e| Error::internal(format!("key encoding: {e}")))
     }
 
