@@ -9,7 +9,7 @@ import { folderBytes } from '../../examples/fraud/folder-bytes.js'
 import { SwipeGenerator } from '../../examples/fraud/generate.js'
 import { swipeToJson } from '../../examples/fraud/json.js'
 import { type Database, open } from '../../src/index.js'
-import { connectorsIdle, makeTopic, PreparedSwipes, SwipeProducer } from './topic.js'
+import { connectorsIdle, makeTopic, PacedLoad, PreparedSwipes } from './topic.js'
 
 export interface Job {
   readonly mode: 'embedded' | 'kafka'
@@ -108,10 +108,10 @@ async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): 
   await makeTopic(brokers, swipes, 4)
   await makeTopic(brokers, alerts, 1)
   const prepared = await PreparedSwipes.begin(brokers, swipes)
-  const producer = await SwipeProducer.connect(brokers, swipes)
+  const load = await PacedLoad.start(brokers, swipes, job.load)
   try {
     let bytes = 0
-    const send = async (count: number, target: Pick<SwipeProducer, 'send'>) => {
+    const send = async (count: number, target: Pick<PacedLoad, 'send'>) => {
       const batch = generator.next(count)
       const messages = Array.from({ length: count }, (_, row) => swipeToJson(batch, row))
       for (const message of messages) bytes += message.length
@@ -133,14 +133,19 @@ async function throughKafka(db: Database, generator: SwipeGenerator, job: Job): 
     await connectorsIdle(db, job.swipes)
     const swipes_a_second = job.swipes / ((performance.now() - started) / 1000)
 
-    const load_offered = await steady(db, job.load, (count) => send(count, producer))
+    const steadily = job.load * (WARM_SECONDS + STEADY_SECONDS)
+    for (let made = 0; made < steadily; made += BATCH) await send(Math.min(BATCH, steadily - made), load)
+    load.begin()
+    await sleep(WARM_SECONDS * 1000)
+    db.resetFreshness()
+    const load_offered = await load.done()
     const sink = (await db.stats()).sinks[0]
     if (sink === undefined) throw new Error('the pipeline has no sink')
     const { p50_ms, p99_ms } = sink.freshness
     return { swipes_a_second, p50_ms, p99_ms, load_offered, input_mib }
   } finally {
     await prepared.close()
-    await producer.close()
+    load.close()
   }
 }
 

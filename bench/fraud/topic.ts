@@ -1,7 +1,13 @@
-/** The broker's side of a run: topics, an ordinary producer, and waiting until the pipeline has everything. */
+/** The broker's side of a run: topics, a steady load, and waiting until the pipeline has everything. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Producer, type Transaction } from 'kafkajs'
 import type { Database } from '../../src/index.js'
+import { root } from '../machine.js'
 
 const client = (brokers: string) =>
   new Kafka({ clientId: 'millrace-bench', brokers: [brokers], logLevel: logLevel.NOTHING })
@@ -19,31 +25,50 @@ export async function makeTopic(brokers: string, topic: string, partitions: numb
 /** The longest that a transaction may stay open; the broker allows no more. */
 const TRANSACTION_MS = 15 * 60_000
 
-/** Sends at once. */
-export class SwipeProducer {
-  readonly #producer: Producer
-  readonly #topic: string
+/** Offers messages at a steady rate from a process of its own, so that neither their making nor their sending takes from the
+ *  process that is measured. */
+export class PacedLoad {
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>
+  readonly #said: AsyncIterator<string>
 
-  private constructor(producer: Producer, topic: string) {
-    this.#producer = producer
-    this.#topic = topic
+  private constructor(process: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#process = process
+    this.#said = createInterface(process.stdout)[Symbol.asyncIterator]()
   }
 
-  static async connect(brokers: string, topic: string): Promise<SwipeProducer> {
-    const producer = client(brokers).producer({
-      allowAutoTopicCreation: false,
-      createPartitioner: () => nextPartition,
-    })
-    await producer.connect()
-    return new SwipeProducer(producer, topic)
+  static async start(brokers: string, topic: string, rate: number): Promise<PacedLoad> {
+    const manifest = join(root, 'native', 'Cargo.toml')
+    const program = ['run', '--quiet', '--release', '--manifest-path', manifest, '-p', 'millrace-connect']
+    program.push('--example', 'paced_load', '--', brokers, topic, String(rate))
+    const load = new PacedLoad(spawn('cargo', program, { stdio: ['pipe', 'pipe', 'inherit'] }))
+    await load.#line() // after what there is to compile
+    return load
   }
 
+  /** Keeps messages for later. */
   async send(messages: readonly string[]): Promise<void> {
-    await this.#producer.send({ topic: this.#topic, messages: messages.map((value) => ({ value })) })
+    if (!this.#process.stdin.write(`${messages.join('\n')}\n`)) await once(this.#process.stdin, 'drain')
   }
 
-  async close(): Promise<void> {
-    await this.#producer.disconnect()
+  /** Begins to offer what was kept. */
+  begin(): void {
+    this.#process.stdin.write('\n')
+  }
+
+  /** Waits until the broker has all; returns the messages a second that were offered. */
+  async done(): Promise<number> {
+    const { messages, seconds } = JSON.parse(await this.#line()) as { messages: number; seconds: number }
+    return messages / seconds
+  }
+
+  async #line(): Promise<string> {
+    const { value, done } = await this.#said.next()
+    if (done) throw new Error('the load ended early')
+    return value as string
+  }
+
+  close(): void {
+    this.#process.kill()
   }
 }
 

@@ -13,10 +13,11 @@ use crate::change::{ChangeBatch, batch_of, schema_of};
 
 type Batches = Arc<Vec<Arc<ChangeBatch>>>;
 
-/// Batches below this are merged, so that many small steps do not become many small batches.
-const SMALL_ROWS: usize = 1024;
-/// How many small batches of one size class are merged at once.
-const MERGE_BATCHES: usize = 16;
+/// Batches below this are merged, so that many small steps do not become many small batches. Larger ones are shared with
+/// the operators' state, and a merge would be a second copy.
+const SMALL_ROWS: usize = 512;
+/// How many small batches of one size class are merged at once: few, as the step that merges them waits for it.
+const MERGE_BATCHES: usize = 4;
 /// Retracted rows that are left to readers.
 const RETRACTED_ROWS_MIN: usize = 1 << 16;
 
@@ -74,7 +75,7 @@ impl ViewStore {
     }
 }
 
-/// 16 neighbours of about one size become one: a row is copied a few times at most.
+/// Neighbours of about one size become one: a row is copied five times at most.
 fn merge_small(batches: &mut Vec<Arc<ChangeBatch>>) -> Result<()> {
     let class = |b: &Arc<ChangeBatch>| b.len().max(1).ilog(MERGE_BATCHES);
     while let Some(last) = batches.last().filter(|b| b.len() < SMALL_ROWS) {

@@ -12,10 +12,12 @@ use crate::hash::hash_columns;
 use crate::raw::{RawColumn, Words, sortable_of_word};
 use crate::{NO_ROW, arrow_error, too_many_rows};
 
-/// Batches below this are merged.
-const SMALL_ROWS: usize = 1024;
-/// How many small batches of one size class are merged at once: a row is copied a few times at most.
-const MERGE_BATCHES: usize = 16;
+/// Batches below this are merged. A merged row is a copy that the views downstream do not share, so no more is merged than
+/// gathers need.
+const SMALL_ROWS: usize = 512;
+/// How many small batches of one size class are merged at once: few, as the step that merges them waits for it; a row is
+/// copied five times at most.
+const MERGE_BATCHES: usize = 4;
 /// Up to this many slots, the batches of a gather are searched rather than tabulated.
 const FEW_SLOTS: usize = 32;
 

@@ -7,22 +7,32 @@ use crate::batch_store::BatchStore;
 use crate::hash::hash_columns;
 use crate::raw::RawColumn;
 
+/// Parts of the table. Each grows by itself, so that no insert waits until a million entries have moved.
+const PARTS: usize = 64;
+
 #[derive(Debug)]
 pub struct RowFinder {
-    table: HashTable<u32>,
+    parts: Vec<HashTable<u32>>,
     /// By slot.
     hashes: Vec<u64>,
+}
+
+/// Of bits that the part itself does not look at while it is small.
+#[inline]
+fn part_of(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
 }
 
 impl RowFinder {
     /// Of all rows that are in the store now.
     pub fn new(store: &BatchStore) -> Self {
         let hashes = store.hashes();
-        let mut table = HashTable::with_capacity(store.len());
+        let mut parts = vec![HashTable::with_capacity(store.len() / PARTS); PARTS];
         for slot in store.live() {
-            table.insert_unique(hashes[slot as usize], slot, |&s| hashes[s as usize]);
+            let hash = hashes[slot as usize];
+            parts[part_of(hash)].insert_unique(hash, slot, |&s| hashes[s as usize]);
         }
-        Self { table, hashes }
+        Self { parts, hashes }
     }
 
     /// Adds the rows `rows` of the columns, which have the slots `slots`.
@@ -34,7 +44,7 @@ impl RowFinder {
                 self.hashes.resize(slot as usize + 1, 0);
             }
             self.hashes[slot as usize] = hash;
-            self.table.insert_unique(hash, slot, |&s| self.hashes[s as usize]);
+            self.parts[part_of(hash)].insert_unique(hash, slot, |&s| self.hashes[s as usize]);
         }
     }
 
@@ -45,11 +55,12 @@ impl RowFinder {
     /// A slot with the content of the row, whose hash this is.
     pub fn find(&self, store: &BatchStore, columns: &[RawColumn], row: usize, hash: u64) -> Option<u32> {
         let same = |&slot: &u32| self.hashes[slot as usize] == hash && store.same(slot, columns, row);
-        self.table.find(hash, same).copied()
+        self.parts[part_of(hash)].find(hash, same).copied()
     }
 
     pub fn remove(&mut self, slot: u32) {
-        if let Ok(entry) = self.table.find_entry(self.hashes[slot as usize], |&s| s == slot) {
+        let hash = self.hashes[slot as usize];
+        if let Ok(entry) = self.parts[part_of(hash)].find_entry(hash, |&s| s == slot) {
             entry.remove();
         }
     }

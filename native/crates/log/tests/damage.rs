@@ -111,7 +111,6 @@ impl Made {
             let rows = vec![part(STREAM, &added, None), part(TABLE, &change, Some(weights))];
             commit(Commit { rows, ..Commit::default() }, (stream.clone(), table.clone().into_iter().collect()));
         }
-        drop(commit);
         assert!(log.stats().sealed_epoch > Epoch(10));
         log.close();
         Self { files: files_of(&storage), states }

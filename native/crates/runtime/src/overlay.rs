@@ -193,8 +193,16 @@ impl TargetRows for Overlaid<'_> {
     }
 
     fn find(&self, keys: &[ArrayRef]) -> Result<RecordBatch> {
+        // A row that another has deleted is not found any more, so it is the keys that are asked about.
+        let schema = self.table.schema();
+        let rows = keys.first().map_or(0, |key| key.len());
+        let mut columns: Vec<ArrayRef> =
+            schema.fields().iter().map(|f| arrow_array::new_null_array(f.data_type(), rows)).collect();
+        for (&column, key) in self.table.key_columns().iter().zip(keys) {
+            columns[column] = key.clone();
+        }
+        self.check(&RecordBatch::try_new(schema.clone(), columns).map_err(failed)?)?;
         let found = self.table.find(keys)?;
-        self.check(&found)?;
         self.seen(found, |overlay| overlay.new.find(keys))
     }
 

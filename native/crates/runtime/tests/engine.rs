@@ -171,7 +171,10 @@ fn garbage_is_refused() {
     for bytes in [vec![], vec![0xc1], b"not a plan".to_vec(), vec![0x91; 100_000]] {
         assert_eq!(code(wait(|reply| engine.execute(bytes.clone(), reply))), Code::ProtocolViolation);
         assert_eq!(code(wait(|reply| engine.query(bytes.clone(), 1, reply))), Code::ProtocolViolation);
-        assert_eq!(code(wait(|reply| engine.append(bytes.clone(), bytes.clone(), reply))), Code::ProtocolViolation);
+        assert_eq!(
+            code(wait(|reply| engine.append(bytes.clone(), vec![bytes.clone()], reply))),
+            Code::ProtocolViolation
+        );
         assert!(wait(|reply| engine.subscribe(bytes.clone(), reply)).is_err());
     }
     let wrong = Command::Query {

@@ -78,7 +78,7 @@ fn append_replacing(engine: &millrace_runtime::Engine, t: millrace_base::Relatio
     let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     let head = encode(&Append { relation: t, on_conflict: ConflictAction::Replace, transaction: None }).unwrap();
-    wait(|reply| engine.append(head, writer.into_inner().unwrap(), reply)).unwrap();
+    wait(|reply| engine.append(head, vec![writer.into_inner().unwrap()], reply)).unwrap();
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub fn scan(job: &Job) -> Outcome {
             }
             let runs: [(&str, Run); 4] = [
                 ("count", |segments, _, _| Ok(segments.iter().map(|s| i128::from(s.meta().rows)).sum())),
-                ("sum", |segments, column, _| read(segments, column, i64::MAX, |values| scan::sum(values))),
+                ("sum", |segments, column, _| read(segments, column, i64::MAX, scan::sum)),
                 ("min and max", |segments, column, _| ends(segments, column)),
                 ("filter", |segments, column, below| {
                     read(segments, column, below, |values| scan::count_in(values, scan::Range::less(below)) as i128)

@@ -205,7 +205,7 @@ pub fn append(engine: &Engine, relation: RelationId, rows: &[(i64, i64)]) -> Res
     writer.write(&batch).unwrap();
     let ipc = writer.into_inner().unwrap();
     let head = encode(&Append { relation, on_conflict: ConflictAction::Error, transaction: None }).unwrap();
-    wait(|reply| engine.append(head, ipc, reply))
+    wait(|reply| engine.append(head, vec![ipc], reply))
 }
 
 pub fn subscribe(engine: &Engine, root: Rel, columns: usize, snapshot: bool) -> Result<Arc<Subscription>> {
