@@ -1,12 +1,13 @@
 /** The fast way in: rows are gathered into columns in JavaScript's memory and appended as Arrow, a batch a commit. The engine
  *  is called once a batch, never for a row. */
-import { Field as ArrowField, type Data, RecordBatchStreamWriter, Schema, type Table } from 'apache-arrow'
+import type { Data, Table } from 'apache-arrow'
 import { type Append, Code, type ConflictAction, type Definition } from '../../sql/index.js'
 import { columnsOf, defaultOf } from '../catalog/describe.js'
-import { Breather } from '../native/breather.js'
-import { arrowType, BatchWriter, columnFrom, writeBatch } from '../native/column-writer.js'
+import { Breather, type Pause } from '../native/breather.js'
+import { arrowSchema, BatchWriter, batchRows, ColumnSlices, recordBatch } from '../native/column-writer.js'
 import { closed, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine } from '../native/native.js'
+import { Upload } from '../native/upload.js'
 import { literalValue } from './literal-value.js'
 
 export interface AppenderOptions {
@@ -32,6 +33,8 @@ const QUEUED_BATCHES_MAX = 4
 const QUEUED_BYTES_MAX = 512 * 1024 * 1024
 /** Rows of one commit of `appendColumns`. */
 const CHUNK_ROWS = 65_536
+/** Rows between two looks at the clock. */
+const LOOK_ROWS = 64
 
 const CONFLICT: Readonly<Record<'error' | 'nothing' | 'replace', ConflictAction>> = {
   error: { action: 'error' },
@@ -56,6 +59,16 @@ export class Appender {
   readonly #flushMs: number
   readonly #writer: BatchWriter
   readonly #values: unknown[]
+  readonly #breather = new Breather()
+  /** Until the event loop has turned, where the caller has kept it from that for long. */
+  #resting: Promise<void> | undefined
+  /** The commit that `append` gathers, where its first batches are written already. */
+  #gathering: Upload | undefined
+  /** Rows of it, and of the batch that is being written. */
+  #gathered = 0
+  /** Calls that make their rows ready in stretches: one at a time, in the order of the calls. */
+  #preparing = 0
+  #prepared: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   /** Batches on their way, oldest first. They go one after another: with `replace` the order of rows counts. */
   readonly #queue: Promise<void>[] = []
@@ -79,7 +92,7 @@ export class Appender {
       const missing = value === null ? null : value.op === 'literal' ? literalValue(value.literal) : undefined
       return { name: column.name, type: column.data_type, nullable: column.nullable, missing }
     })
-    this.#writer = new BatchWriter(this.#columns, this.#batchRows)
+    this.#writer = new BatchWriter(this.#columns, Math.min(this.#batchRows, batchRows(this.#columns)))
     this.#values = new Array(this.#columns.length)
     options.signal?.addEventListener('abort', () => this.#abandon(), { once: true })
   }
@@ -90,19 +103,29 @@ export class Appender {
   }
 
   /** Takes a row. Throws at once when a value does not fit its column; the row is then not taken. Gives a promise when the
-   *  engine is behind: await it, and memory stays bounded. */
+   *  engine is behind, or when the event loop has waited for a while: await it, and memory stays bounded and timers run. */
   append(row: AppendRow): Promise<void> | undefined {
     this.#check()
     if (Array.isArray(row)) this.#fromArray(row)
     else this.#fromObject(row as Readonly<Record<string, unknown>>)
     this.#writer.add(this.#values)
-    if (this.#writer.rows >= this.#batchRows) return this.#seal()
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#seal(), this.#flushMs)
-    return this.#full()
+    this.#gathered++
+    if (this.#gathered >= this.#batchRows) return this.#seal()
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#sealInTime(), this.#flushMs)
+    if (this.#writer.full) this.#gather()
+    const behind = this.#full()
+    if (behind !== undefined || this.#gathered % LOOK_ROWS !== 0) return behind
+    if (this.#resting === undefined && this.#breather.due) {
+      this.#resting = this.#breather.rest().then(() => {
+        this.#resting = undefined
+      })
+    }
+    return this.#resting
   }
 
   /** Takes rows as columns: arrays of values, or typed arrays, which are not looked at value by value. They must not change
-   *  until the promise resolves: the work is done in stretches, so that the event loop runs in between. */
+   *  until the promise resolves: the work is done in stretches, so that the event loop runs in between. Where a value does not
+   *  fit, none of the rows are taken; many rows are committed in parts. */
   async appendColumns(columns: Readonly<Record<string, ArrayLike<unknown>>>): Promise<void> {
     this.#check()
     this.#onlyKnown(columns)
@@ -115,34 +138,33 @@ export class Appender {
           .join(' '),
       })
     }
-    await this.#seal()
-    const breather = new Breather()
-    for (let start = 0; start < rows; start += CHUNK_ROWS) {
-      const end = Math.min(rows, start + CHUNK_ROWS)
-      const data: Data[] = []
-      for (const column of this.#columns) {
-        data.push(await this.#column(column, columns[column.name], start, end, breather))
+    const slices = this.#columns.map((column) => this.#slices(column, columns[column.name], rows))
+    await this.#inTurn(async (pause) => {
+      const uploads: Upload[] = []
+      for (let from = 0; from < rows; from += CHUNK_ROWS) {
+        uploads.push(await this.#chunk(slices, from, Math.min(rows, from + CHUNK_ROWS), pause))
       }
-      if (breather.due) await breather.rest()
-      const fields = this.#columns.map((column) => new ArrowField(column.name, arrowType(column.type), true))
-      await this.#send(writeBatch(new Schema(fields), data, end - start))
-    }
+      return uploads
+    })
   }
 
-  /** Takes an Arrow table (of any copy of the library) or the bytes of an Arrow IPC stream. Its columns are found by name; all
-   *  must be there, in the Arrow type of the relation's column or one that holds the same values. */
+  /** Takes an Arrow table (of any copy of the library) or the bytes of an Arrow IPC stream as one commit. Its columns are found
+   *  by name; all must be there, in the Arrow type of the relation's column or one that holds the same values. They must not
+   *  change until the promise resolves. */
   async appendArrow(rows: Table | Uint8Array): Promise<void> {
     this.#check()
-    await this.#seal()
-    await this.#send(
-      rows instanceof Uint8Array ? rows : RecordBatchStreamWriter.writeAll(rows.batches).toUint8Array(true),
-    )
+    await this.#inTurn(async (pause) => {
+      const upload = new Upload(this.#engine.upload())
+      await (rows instanceof Uint8Array ? upload.stream(rows, pause) : upload.table(rows, pause))
+      return [upload]
+    })
   }
 
   /** Resolves when all rows taken so far are committed. Throws when any of them was not. */
   async flush(): Promise<void> {
     this.#check()
     this.#seal()
+    await this.#prepared
     await this.#tail
     if (this.#failure) throw this.#failure
   }
@@ -224,58 +246,124 @@ export class Appender {
     })
   }
 
-  async #column(
-    column: Column,
-    given: ArrayLike<unknown> | undefined,
-    start: number,
-    end: number,
-    breather: Breather,
-  ): Promise<Data> {
-    if (given === undefined) {
-      const value = this.#missing(column)
-      if (value === null && !column.nullable) throw this.#notNull(column)
-      return columnFrom(column, new Array(end - start).fill(value), breather)
-    }
-    const values = ArrayBuffer.isView(given)
-      ? (given as unknown as Int32Array).subarray(start, end)
-      : Array.prototype.slice.call(given, start, end)
-    const data = await columnFrom(column, values, breather)
-    if (data.nullCount > 0 && !column.nullable) throw this.#notNull(column)
-    return data
+  #slices(column: Column, given: ArrayLike<unknown> | undefined, rows: number): ColumnSlices {
+    if (given !== undefined) return new ColumnSlices(column, given)
+    const value = this.#missing(column)
+    if (value === null && !column.nullable && rows > 0) throw this.#notNull(column)
+    return new ColumnSlices(column, [value], 0)
   }
 
+  /** Some rows as one commit, in batches that are short work each. */
+  async #chunk(slices: readonly ColumnSlices[], from: number, to: number, pause: Pause): Promise<Upload> {
+    const schema = arrowSchema(this.#columns)
+    const upload = new Upload(this.#engine.upload(), schema)
+    const rowsMax = batchRows(this.#columns)
+    for (let start = from; start < to; ) {
+      const end = slices.reduce((least, slice) => slice.end(start, least), Math.min(to, start + rowsMax))
+      const data: Data[] = []
+      for (const [index, slice] of slices.entries()) {
+        const column = await slice.data(start, end, pause)
+        if (column.nullCount > 0 && !this.#columns[index]!.nullable) throw this.#notNull(this.#columns[index]!)
+        data.push(column)
+      }
+      upload.batch(recordBatch(schema, data, end - start))
+      await pause()
+      start = end
+    }
+    return upload.end()
+  }
+
+  /** Makes rows ready in stretches, and queues them. What was called before comes first, and a call that comes meanwhile
+   *  waits. */
+  #inTurn(prepare: (pause: Pause) => Promise<readonly Upload[]>): Promise<void> {
+    // Rows of `append` from before.
+    this.#seal()
+    const before = this.#prepared
+    const breather = new Breather()
+    const rest = async () => {
+      await breather.rest()
+      this.#check()
+    }
+    const turn = async () => {
+      try {
+        await before
+        this.#check()
+        for (const upload of await prepare(() => (breather.due ? rest() : undefined))) {
+          this.#check()
+          await this.#queueUp(upload)
+        }
+      } finally {
+        this.#preparing--
+      }
+    }
+    this.#preparing++
+    const done = turn()
+    this.#prepared = done.catch(() => undefined)
+    return done
+  }
+
+  /** Adds the batch that is being written to the commit, and the writer is empty. */
+  #gather(): Upload {
+    try {
+      this.#gathering ??= new Upload(this.#engine.upload())
+    } catch (error) {
+      this.#failure ??= toMillraceError(error)
+      throw this.#failure
+    }
+    if (this.#writer.rows > 0) this.#gathering.batch(this.#writer.batch())
+    return this.#gathering
+  }
+
+  /** Ends the commit that is being gathered. */
   #seal(): Promise<void> | undefined {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#writer.rows > 0 && this.#failure === undefined) this.#send(this.#writer.take())
+    if (this.#gathered > 0 && this.#failure === undefined) {
+      const upload = this.#gather().end()
+      this.#gathering = undefined
+      this.#gathered = 0
+      if (this.#preparing === 0) return this.#queueUp(upload)
+      // The failure is told by the next call.
+      return this.#inTurn(async () => [upload]).catch(() => undefined)
+    }
     return this.#full()
   }
 
-  #send(ipc: Uint8Array): Promise<void> | undefined {
-    if (this.#queuedBytes + ipc.byteLength > QUEUED_BYTES_MAX && this.#queue.length > 0) {
+  #sealInTime(): void {
+    try {
+      this.#seal()
+    } catch (error) {
+      this.#failure ??= toMillraceError(error)
+    }
+  }
+
+  #queueUp(upload: Upload): Promise<void> | undefined {
+    const { bytes } = upload
+    if (this.#queuedBytes + bytes > QUEUED_BYTES_MAX && this.#queue.length > 0) {
       this.#failure = new MillraceError(Code.InsufficientResources, `the appender to "${this.relation}" is full`, {
         detail: `${this.#queuedBytes} bytes wait for the engine.`,
         hint: 'Await the promise that append() gives.',
       })
       throw this.#failure
     }
-    this.#queuedBytes += ipc.byteLength
-    const sent = this.#tail.then(() => this.#sendNow(ipc))
+    this.#queuedBytes += bytes
+    const sent = this.#tail.then(() => this.#sendNow(upload))
     this.#tail = sent
     this.#queue.push(sent)
     return this.#full()
   }
 
   /** Never rejects: the failure is told by the next call, which may be long after. */
-  async #sendNow(ipc: Uint8Array): Promise<void> {
+  async #sendNow(upload: Upload): Promise<void> {
+    const { bytes } = upload
     try {
       if (this.#failure) return
-      const { rows } = await this.#engine.append(this.#head, ipc)
+      const { rows } = await upload.append(this.#head)
       this.#rows += BigInt(rows)
     } catch (error) {
       this.#failure ??= toMillraceError(error)
     } finally {
-      this.#queuedBytes -= ipc.byteLength
+      this.#queuedBytes -= bytes
       this.#queue.shift()
     }
   }

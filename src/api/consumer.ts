@@ -12,9 +12,10 @@ import {
   parseValue,
 } from '../../sql/index.js'
 import { columnsOf } from '../catalog/describe.js'
-import { columnReader, columnReaders, readBatches, rowMaker } from '../native/arrow.js'
+import { columnReader, readBatches } from '../native/arrow.js'
 import { canceled, closed, MillraceError, toMillraceError } from '../native/errors.js'
 import type { ConsumedRows, NativeConsumer, NativeEngine } from '../native/native.js'
+import { RowReader } from '../native/row-reader.js'
 import { epochMicroseconds, type Instant } from '../values/instant.js'
 import type { Row } from './result.js'
 import type { Transaction } from './transaction.js'
@@ -82,16 +83,13 @@ export class ConsumerBatch<T = Row> implements Iterable<T> {
   }
 
   get rows(): T[] {
-    return [...this]
+    const rows: T[] = []
+    for (const slice of this.#slices()) for (const row of slice) rows.push(row)
+    return rows
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    const types = this.fields.map((field) => field.data_type)
-    const make = rowMaker(this.fields.map((field) => field.name))
-    for (const batch of this.arrow) {
-      const readers = columnReaders(batch, types)
-      for (let index = 0; index < batch.numRows; index++) yield make(readers, index) as T
-    }
+    for (const slice of this.#slices()) yield* slice
   }
 
   /** The rows with their places. */
@@ -106,6 +104,20 @@ export class ConsumerBatch<T = Row> implements Iterable<T> {
         const row = rows.next().value as T
         yield { partition, offset, epoch: epoch(index) as bigint, time: time(index) as Instant, row }
         offset += 1n
+      }
+    }
+  }
+
+  *#slices(): Iterable<T[]> {
+    const reader = new RowReader(this.fields)
+    for (const batch of this.arrow) {
+      const rows = reader.of(batch)
+      for (let from = 0; from < batch.numRows; ) {
+        const end = rows.end(from, batch.numRows)
+        const slice: T[] = []
+        rows.objects(from, end, slice, 0)
+        yield slice
+        from = end
       }
     }
   }

@@ -1,6 +1,7 @@
 /** A database in this process: what `open` gives. */
 import type { CatalogEntry } from '../catalog/describe.js'
 import { Session } from '../engine/session.js'
+import { Breather } from '../native/breather.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
 import { Appender, type AppenderOptions } from './appender.js'
@@ -73,7 +74,7 @@ export class Database {
     options: CallOptions = {},
   ): Promise<Result<T>> {
     const run = this.#session.run(text, { ...bound(parameters), signal: options.signal })
-    return new Result<T>(await cancellable(run, options.signal))
+    return await Result.of<T>(await cancellable(run, options.signal))
   }
 
   /** Runs one statement whose values are parameters: db.sql`SELECT * FROM t WHERE id = ${id}`. */
@@ -85,7 +86,7 @@ export class Database {
   async execute(script: string, options: CallOptions = {}): Promise<Result[]> {
     const results: Result[] = []
     const run = async () => {
-      for await (const outcome of this.#session.script(script, options)) results.push(new Result(outcome))
+      for await (const outcome of this.#session.script(script, options)) results.push(await Result.of(outcome))
     }
     await cancellable(run(), options.signal)
     return results
@@ -95,14 +96,16 @@ export class Database {
     return new PreparedStatement<T>(this.#session, text)
   }
 
-  /** The rows of a query, a batch at a time. */
+  /** The rows of a query, a batch of at most 8192 at a time; between batches the event loop runs. */
   async *stream<T = Row>(
     text: string,
     parameters: readonly Parameter[] = [],
     options: CallOptions = {},
   ): AsyncGenerator<Batch<T>, undefined> {
     const result = await this.query<T>(text, parameters, options)
+    const breather = new Breather()
     for (const batch of result.batches()) {
+      if (breather.due) await breather.rest()
       if (options.signal?.aborted) throw canceled(options.signal.reason)
       yield batch
     }
@@ -145,7 +148,7 @@ export class Database {
   /** How a statement would run, as text. */
   async explain(text: string, options: CallOptions = {}): Promise<string> {
     const outcome = await cancellable(this.#session.explain(text, options), options.signal)
-    return new Result(outcome)
+    return (await Result.of(outcome))
       .arrays()
       .map(([line]) => line)
       .join('\n')

@@ -19,7 +19,7 @@ export class PreparedStatement<T = Row> {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Result<T>> {
     const { signal } = options
-    return new Result<T>(await this.#session.run(this.text, { ...bound(parameters), signal }))
+    return await Result.of<T>(await this.#session.run(this.text, { ...bound(parameters), signal }))
   }
 }
 

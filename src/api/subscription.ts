@@ -2,10 +2,11 @@
  *  instead of queueing them, so that no subscriber makes memory grow. */
 import type { RecordBatch } from 'apache-arrow'
 import type { Field } from '../../sql/index.js'
-import { columnReader, columnReaders, readBatches, rowMaker } from '../native/arrow.js'
-import { Breather, ROWS_PER_LOOK } from '../native/breather.js'
+import { readBatchesInStretches } from '../native/arrow.js'
+import { Breather } from '../native/breather.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import type { Delivery, NativeSubscription } from '../native/native.js'
+import { RowReader, roomFor } from '../native/row-reader.js'
 import type { Row } from './result.js'
 
 /** A row that came (+1) or went (-1); a larger weight stands for as many equal rows. */
@@ -64,7 +65,7 @@ export class Subscription<T = Row> implements AsyncIterableIterator<ChangeSet<T>
       for (;;) {
         const delivery = await this.#pull()
         if (delivery === undefined) return undefined
-        yield { epoch: delivery.epoch, batches: readBatches(delivery.ipc) }
+        yield { epoch: delivery.epoch, batches: await readBatchesInStretches(delivery.ipc) }
       }
     } finally {
       this.close()
@@ -124,15 +125,22 @@ export class Subscription<T = Row> implements AsyncIterableIterator<ChangeSet<T>
 
   async #changes(ipc: Uint8Array): Promise<Change<T>[]> {
     const breather = new Breather()
-    const types = this.fields.map((field) => field.data_type)
-    const make = rowMaker(this.fields.map((field) => field.name))
-    const changes: Change<T>[] = []
-    for (const batch of readBatches(ipc)) {
-      const readers = columnReaders(batch, types)
-      const weight = columnReader(batch.data.children.at(-1)!, { type: 'bigint' })
-      for (let index = 0; index < batch.numRows; index++) {
-        if (index % ROWS_PER_LOOK === 0 && breather.due) await breather.rest()
-        changes.push({ weight: weight(index) as bigint, row: make(readers, index) as T })
+    const reader = new RowReader(this.fields)
+    const batches = await readBatchesInStretches(ipc)
+    const changes = roomFor<Change<T>>(batches.reduce((sum, batch) => sum + batch.numRows, 0))
+    let at = 0
+    for (const batch of batches) {
+      const rows = reader.of(batch)
+      const weights = batch.data.children.at(-1)!.values as BigInt64Array
+      for (let from = 0; from < batch.numRows; ) {
+        const end = rows.end(from, batch.numRows)
+        const slice: T[] = []
+        rows.objects(from, end, slice, 0)
+        for (let index = 0; index < slice.length; index++) {
+          changes[at++] = { weight: weights[from + index]!, row: slice[index]! }
+        }
+        from = end
+        if (breather.due) await breather.rest()
       }
     }
     return changes

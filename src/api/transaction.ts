@@ -40,7 +40,7 @@ export class Transaction {
   async query<T = Row>(text: string, parameters: readonly Parameter[] = []): Promise<Result<T>> {
     this.#check()
     const options = { ...bound(parameters), signal: this.#signal, scope: this.#scope }
-    return new Result<T>(await this.#session.run(text, options))
+    return await Result.of<T>(await this.#session.run(text, options))
   }
 
   /** Runs one statement whose values are parameters: tx.sql`SELECT * FROM t WHERE id = ${id}`. */
@@ -56,7 +56,7 @@ export class Transaction {
     this.#check()
     const results: Result[] = []
     const options = { signal: this.#signal, scope: this.#scope }
-    for await (const outcome of this.#session.script(script, options)) results.push(new Result(outcome))
+    for await (const outcome of this.#session.script(script, options)) results.push(await Result.of(outcome))
     return results
   }
 

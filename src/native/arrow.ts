@@ -1,38 +1,42 @@
 /** Reads results: Arrow IPC to JavaScript values, column by column, only for the rows that are asked for.
  *  Values are read from Arrow's buffers, not by arrow-js's getters: those give NUMERIC and TIMESTAMPTZ as numbers that
  *  lose digits. */
-import { type Data, type RecordBatch, RecordBatchReader, Table } from 'apache-arrow'
-import { Code, type DataType, formatDate, formatTime, formatTimestamp } from '../../sql/index.js'
+import { type Data, type RecordBatch, RecordBatchReader } from 'apache-arrow'
+import { type DataType, formatDate, formatTime, formatTimestamp } from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import type { Value } from '../values/format.js'
 import { Instant } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
-import { MillraceError } from './errors.js'
+import { Breather } from './breather.js'
 
 /** Reads one value of a column; NULL is null. */
 export type ValueReader = (index: number) => Value
 
-const decoder = new TextDecoder()
+/** A BOM is a character of the text like any other. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** Such a stream is read in well under a stretch. */
+const SHORT_BYTES = 1 << 20
 
 /** The batches of an IPC stream. Their columns share the buffer's memory. */
 export function readBatches(ipc: Uint8Array): RecordBatch[] {
-  // Typed arrays of 64-bit values need their address to be a multiple of 8.
-  const aligned = ipc.byteOffset % 8 === 0 ? ipc : Uint8Array.from(ipc)
-  return RecordBatchReader.from(aligned).readAll()
+  return RecordBatchReader.from(aligned(ipc)).readAll()
 }
 
-export function readTable(ipc: Uint8Array): Table {
-  const aligned = ipc.byteOffset % 8 === 0 ? ipc : Uint8Array.from(ipc)
-  return new Table(RecordBatchReader.from(aligned).readAll())
-}
-
-/** A reader for each column of a batch. */
-export function columnReaders(batch: RecordBatch, types: readonly DataType[]): ValueReader[] {
-  const columns = batch.data.children
-  if (columns.length < types.length) {
-    throw new MillraceError(Code.InternalError, `a result of ${types.length} columns came with ${columns.length}`)
+/** The same for a stream of any length: each batch has some metadata to be read, so it rests between stretches. */
+export async function readBatchesInStretches(ipc: Uint8Array): Promise<RecordBatch[]> {
+  if (ipc.byteLength <= SHORT_BYTES) return readBatches(ipc)
+  const breather = new Breather()
+  const batches: RecordBatch[] = []
+  for (const batch of RecordBatchReader.from(aligned(ipc))) {
+    batches.push(batch)
+    if (breather.due) await breather.rest()
   }
-  return types.map((type, index) => columnReader(columns[index]!, type))
+  return batches
+}
+
+/** Typed arrays of 64-bit values need their address to be a multiple of 8. */
+function aligned(ipc: Uint8Array): Uint8Array {
+  return ipc.byteOffset % 8 === 0 ? ipc : Uint8Array.from(ipc)
 }
 
 /** Reads a column of Arrow data as values of a SQL type. */
@@ -93,23 +97,5 @@ function presentReader(column: Data, type: DataType): ValueReader {
     }
     default:
       return type satisfies never
-  }
-}
-
-/** Makes row objects of a result. The names are the same for every row, so it is made once. */
-export function rowMaker(
-  names: readonly string[],
-): (readers: readonly ValueReader[], index: number) => Record<string, Value> {
-  // A column may be called __proto__: assigning it would change the prototype instead.
-  if (names.includes('__proto__')) {
-    return (readers, index) => {
-      const entries = names.map((name, column): [string, Value] => [name, readers[column]!(index)])
-      return Object.fromEntries(entries)
-    }
-  }
-  return (readers, index) => {
-    const row: Record<string, Value> = {}
-    for (let column = 0; column < names.length; column++) row[names[column]!] = readers[column]!(index)
-    return row
   }
 }

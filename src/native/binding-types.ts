@@ -25,6 +25,12 @@ export interface BindingSubscription {
   close(): void
 }
 
+/** Takes an Arrow IPC stream in parts, which it copies, and appends its rows. */
+export interface BindingUpload {
+  write(part: Uint8Array): void
+  append(head: Uint8Array): Promise<ExecuteResult>
+}
+
 export interface BeginResult {
   readonly error?: NativeError
   readonly transaction?: bigint
@@ -61,7 +67,7 @@ export interface BindingEngine {
   execute(command: Uint8Array): Promise<ExecuteResult>
   query(command: Uint8Array, ticket: number): Promise<QueryResult>
   cancel(ticket: number): void
-  append(head: Uint8Array, ipc: Uint8Array): Promise<ExecuteResult>
+  upload(): BindingUpload
   subscribe(command: Uint8Array): Promise<{ readonly error?: NativeError; readonly subscription?: BindingSubscription }>
   stats(): Promise<string>
   resetFreshness(): void

@@ -1,21 +1,42 @@
-/** Long work on JavaScript's thread in short stretches: timers and other people's callbacks run in between. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+/** Long work on JavaScript's thread in short stretches: timers and other people's callbacks run in between. All who work here
+ *  share one stretch a turn of the event loop: several at once keep the thread no longer than one does. */
 
 /** The longest stretch of our own work, in milliseconds; the limit that we promise is 5. */
 const STRETCH_MS = 2
 /** Rows between two looks at the clock: a look costs as much as a small row. */
 export const ROWS_PER_LOOK = 256
 
+/** Gives a promise to wait for when the stretch has lasted long enough. */
+export type Pause = () => Promise<void> | undefined
+
+/** When this turn's stretch ends. */
+let until = 0
+/** Those who rest, oldest first: each turn lets one of them go on. */
+const resting: (() => void)[] = []
+
+function goOn(): void {
+  until = performance.now() + STRETCH_MS
+  resting.shift()?.()
+  if (resting.length > 0) setImmediate(goOn)
+}
+
 export class Breather {
-  #until = performance.now() + STRETCH_MS
+  constructor() {
+    const now = performance.now()
+    // Nobody has worked for a while. Else somebody may have, in this very turn.
+    if (now - until > STRETCH_MS) until = now + STRETCH_MS
+  }
 
   /** Whether the stretch has lasted long enough: `rest` is due. */
   get due(): boolean {
-    return performance.now() >= this.#until
+    return performance.now() >= until
   }
 
-  async rest(): Promise<void> {
-    await nextTurn()
-    this.#until = performance.now() + STRETCH_MS
+  /** Resolves at a later turn of the event loop. */
+  rest(): Promise<void> {
+    return new Promise((resolve) => {
+      resting.push(resolve)
+      if (resting.length === 1) setImmediate(goOn)
+    })
   }
 }

@@ -26,7 +26,7 @@ import {
   Utf8,
 } from 'apache-arrow'
 import { Code, type DataType } from '../../sql/index.js'
-import { type Breather, ROWS_PER_LOOK } from './breather.js'
+import { type Pause, ROWS_PER_LOOK } from './breather.js'
 import { convert } from './convert.js'
 import { MillraceError } from './errors.js'
 
@@ -78,19 +78,52 @@ export function arrowType(type: DataType): ArrowType {
   }
 }
 
+/** Rows of a batch at most, and bytes of it, about: it is handed on in one go. */
+export const BATCH_ROWS = 8192
+const BATCH_BYTES = 1 << 20
+/** Bytes of a text or bytea beside its own: its offset. */
+const OFFSET_BYTES = 4
+
+/** Rows of these columns that make a batch; texts count as they come. */
+export function batchRows(columns: readonly WriterColumn[]): number {
+  const width = columns.reduce((sum, { type }) => sum + (WIDTHS[type.type] ?? 8), 0)
+  return Math.max(1, Math.min(BATCH_ROWS, Math.floor(BATCH_BYTES / Math.max(1, width))))
+}
+
+const OFFSETS: ReadonlySet<DataType['type']> = new Set(['text', 'bytea'])
+
+const WIDTHS: Partial<Record<DataType['type'], number>> = {
+  boolean: 1,
+  numeric: 16,
+  interval: 16,
+  text: OFFSET_BYTES,
+  bytea: OFFSET_BYTES,
+}
+
 /** Rows of one batch. A row that fails half way leaves nothing behind: the next one is written over it. */
 export class BatchWriter {
   readonly #columns: readonly ColumnWriter[]
+  readonly #texts: readonly ColumnWriter[]
   readonly #schema: Schema
+  readonly #capacity: number
   #rows = 0
 
   constructor(columns: readonly WriterColumn[], capacity: number) {
     this.#columns = columns.map((column) => new ColumnWriter(column, capacity))
-    this.#schema = new Schema(columns.map((column) => new Field(column.name, arrowType(column.type), true)))
+    this.#texts = this.#columns.filter((_, index) => OFFSETS.has(columns[index]!.type.type))
+    this.#schema = arrowSchema(columns)
+    this.#capacity = capacity
   }
 
   get rows(): number {
     return this.#rows
+  }
+
+  /** Whether the batch should be taken before another row. */
+  get full(): boolean {
+    if (this.#rows >= this.#capacity) return true
+    for (const column of this.#texts) if (column.bytes(this.#rows) > BATCH_BYTES) return true
+    return false
   }
 
   /** Appends a row of one value a column. Throws a MillraceError that names the column. */
@@ -100,37 +133,83 @@ export class BatchWriter {
     this.#rows = row + 1
   }
 
-  /** The rows as an Arrow IPC stream; the writer is empty afterwards. */
-  take(): Uint8Array {
+  /** The rows; the writer is empty afterwards, and the next row is written over them. */
+  batch(): RecordBatch {
     const rows = this.#rows
     this.#rows = 0
-    return writeBatch(
+    return recordBatch(
       this.#schema,
       this.#columns.map((column) => column.data(rows)),
       rows,
     )
   }
+
+  /** The rows as an Arrow IPC stream; the writer is empty afterwards. */
+  take(): Uint8Array {
+    return RecordBatchStreamWriter.writeAll([this.batch()]).toUint8Array(true)
+  }
 }
 
-/** One batch as an Arrow IPC stream. */
-export function writeBatch(schema: Schema, children: readonly Data[], length: number): Uint8Array {
+export function arrowSchema(columns: readonly WriterColumn[]): Schema {
+  return new Schema(columns.map((column) => new Field(column.name, arrowType(column.type), true)))
+}
+
+export function recordBatch(schema: Schema, children: readonly Data[], length: number): RecordBatch {
   const data = makeData({ type: new Struct(schema.fields), length, nullCount: 0, children: [...children] })
-  return RecordBatchStreamWriter.writeAll([new RecordBatch(schema, data)]).toUint8Array(true)
+  return new RecordBatch(schema, data)
 }
 
-/** The column of a batch, from an array of values or, without a look at each, from a typed array of its very layout. Rests
- *  between stretches: the array must not change meanwhile. */
-export async function columnFrom(column: WriterColumn, values: ArrayLike<unknown>, breather: Breather): Promise<Data> {
-  const type = arrowType(column.type)
-  if (ArrayBuffer.isView(values) && values.constructor === type.ArrayType && isFlat(column.type)) {
-    return makeData({ type, length: values.length, nullCount: 0, data: values } as Parameters<typeof makeData>[0])
+/** Makes a column of batches out of an array of values or, without a look at each, of a typed array of its very layout. */
+export class ColumnSlices {
+  readonly #column: WriterColumn
+  readonly #type: ArrowType
+  readonly #values: ArrayLike<unknown>
+  readonly #whole: boolean
+  /** 0 where all rows have the one value. */
+  readonly #step: 0 | 1
+  #writer: ColumnWriter | undefined
+
+  constructor(column: WriterColumn, values: ArrayLike<unknown>, step: 0 | 1 = 1) {
+    this.#column = column
+    this.#type = arrowType(column.type)
+    this.#values = values
+    this.#step = step
+    const sameLayout = ArrayBuffer.isView(values) && values.constructor === this.#type.ArrayType && isFlat(column.type)
+    this.#whole = sameLayout && step === 1
   }
-  const writer = new ColumnWriter(column, values.length)
-  for (let row = 0; row < values.length; row++) {
-    if (row % ROWS_PER_LOOK === 0 && breather.due) await breather.rest()
-    writer.set(row, values[row])
+
+  /** Where a batch that begins at this row has to end, as its texts are many bytes; a row is never divided. */
+  end(from: number, to: number): number {
+    if (!OFFSETS.has(this.#column.type.type)) return to
+    let bytes = 0
+    for (let row = from; row < to; row++) {
+      const value = this.#values[row * this.#step]
+      if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length
+      if (bytes > BATCH_BYTES && row > from) return row
+    }
+    return to
   }
-  return writer.data(values.length)
+
+  /** Rows `from` up to `to`, with pauses. The next call may use their memory again. */
+  async data(from: number, to: number, pause: Pause): Promise<Data> {
+    const length = to - from
+    if (this.#whole) {
+      const data = (this.#values as Float64Array).subarray(from, to)
+      return makeData({ type: this.#type, length, nullCount: 0, data } as Parameters<typeof makeData>[0])
+    }
+    if (this.#writer === undefined || this.#writer.capacity < length) {
+      this.#writer = new ColumnWriter(this.#column, length)
+    }
+    const writer = this.#writer
+    for (let row = 0; row < length; row++) {
+      if (row % ROWS_PER_LOOK === 0) {
+        const pausing = pause()
+        if (pausing !== undefined) await pausing
+      }
+      writer.set(row, this.#values[(from + row) * this.#step])
+    }
+    return writer.data(length)
+  }
 }
 
 function isFlat(type: DataType): boolean {
@@ -143,8 +222,10 @@ class ColumnWriter {
   readonly #valid: Uint8Array
   #values: Uint8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array
   readonly #offsets: Int32Array | undefined
+  readonly capacity: number
 
   constructor(column: WriterColumn, capacity: number) {
+    this.capacity = capacity
     this.#column = column
     this.#type = arrowType(column.type)
     this.#valid = new Uint8Array((capacity + 7) >> 3)
@@ -226,6 +307,11 @@ class ColumnWriter {
       default:
         throw new MillraceError(Code.InternalError, `no writer for ${type satisfies never}`)
     }
+  }
+
+  /** Bytes of the texts of so many rows. */
+  bytes(rows: number): number {
+    return this.#offsets === undefined ? 0 : this.#offsets[rows]!
   }
 
   data(rows: number): Data {

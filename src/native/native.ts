@@ -5,7 +5,14 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Append, Code, type Command, type Definition, type Seek } from '../../sql/index.js'
-import type { Binding, BindingConsumer, BindingEngine, BindingSubscription, NativeOptions } from './binding-types.js'
+import type {
+  Binding,
+  BindingConsumer,
+  BindingEngine,
+  BindingSubscription,
+  BindingUpload,
+  NativeOptions,
+} from './binding-types.js'
 import { decodeDefinitions, encodeAppend, encodeCommand, encodeSeek } from './encode.js'
 import { canceled, closed, fromNative, MillraceError } from './errors.js'
 
@@ -74,10 +81,9 @@ export class NativeEngine {
     }
   }
 
-  async append(head: Append, ipc: Uint8Array): Promise<Executed> {
-    const { error, rows, epoch } = await this.#open().append(encodeAppend(head), ipc)
-    if (error) throw fromNative(error)
-    return { rows, epoch }
+  /** Begins an append. */
+  upload(): NativeUpload {
+    return new NativeUpload(this.#open().upload(), () => this.#closed)
   }
 
   /** Takes a snapshot for a transaction, and gives the number that its commands carry. */
@@ -130,6 +136,36 @@ export class NativeEngine {
   #open(): BindingEngine {
     if (this.#closed) throw closed('database')
     return this.#engine
+  }
+}
+
+/** Rows on their way to the engine, as an Arrow IPC stream that is copied part by part. */
+export class NativeUpload {
+  readonly #upload: BindingUpload
+  readonly #ended: () => boolean
+  #bytes = 0
+
+  constructor(upload: BindingUpload, ended: () => boolean) {
+    this.#upload = upload
+    this.#ended = ended
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Adds the next bytes of the stream. */
+  write(part: Uint8Array): void {
+    this.#upload.write(part)
+    this.#bytes += part.byteLength
+  }
+
+  /** Resolves when the commit is as durable as the database promises. */
+  async append(head: Append): Promise<Executed> {
+    if (this.#ended()) throw closed('database')
+    const { error, rows, epoch } = await this.#upload.append(encodeAppend(head))
+    if (error) throw fromNative(error)
+    return { rows, epoch }
   }
 }
 

@@ -3,8 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DataType } from '../../sql/contract/plan.generated.js'
 import { columnReader, readBatches } from '../../src/native/arrow.js'
-import { Breather } from '../../src/native/breather.js'
-import { BatchWriter, columnFrom } from '../../src/native/column-writer.js'
+import { BatchWriter, ColumnSlices } from '../../src/native/column-writer.js'
 import { MillraceError } from '../../src/native/errors.js'
 import { Decimal } from '../../src/values/decimal.js'
 import { Instant } from '../../src/values/instant.js'
@@ -133,8 +132,11 @@ describe('what does not fit', () => {
 
 it('a typed array of the right layout is taken whole', async () => {
   const values = Float64Array.of(1, 2, 3)
-  const breather = new Breather()
-  expect((await columnFrom({ name: 'a', type: { type: 'double' } }, values, breather)).values).toBe(values)
-  const widened = await columnFrom({ name: 'a', type: { type: 'double' } }, Int32Array.of(1, 2), breather)
+  const noPause = () => undefined
+  const column = { name: 'a', type: { type: 'double' } } as const
+  const whole = await new ColumnSlices(column, values).data(1, 3, noPause)
+  expect((whole.values as Float64Array).buffer).toBe(values.buffer)
+  expect([...(whole.values as Float64Array)]).toEqual([2, 3])
+  const widened = await new ColumnSlices(column, Int32Array.of(1, 2)).data(0, 2, noPause)
   expect([...(widened.values as Float64Array)]).toEqual([1, 2])
 })

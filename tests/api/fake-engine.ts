@@ -55,8 +55,11 @@ export class FakeEngine implements BindingEngine {
     return error || this.#consumer === undefined ? { ...(error && { error }) } : { consumer: this.#consumer }
   }
 
-  async append() {
-    return { rows: 0, epoch: 0n }
+  upload() {
+    return {
+      write: () => undefined,
+      append: async () => ({ rows: 0, epoch: 0n }),
+    }
   }
 
   async subscribe() {

@@ -13,6 +13,7 @@ use crate::consumer::ConsumerResult;
 use crate::convert::{BeginResult, CloseResult, ExecuteResult, NativeError, QueryResult};
 use crate::promise::promise;
 use crate::subscription::SubscribeResult;
+use crate::upload::NativeUpload;
 
 #[napi(object, object_to_js = false)]
 pub struct NativeOptions {
@@ -90,10 +91,16 @@ impl Engine {
         self.inner.cancel(ticket);
     }
 
-    /// Appends an Arrow IPC stream of rows. The bytes are copied: JavaScript could change them while they are read.
+    /// Appends an Arrow IPC stream of rows, copied in one go.
     #[napi(catch_unwind, ts_return_type = "Promise<ExecuteResult>")]
     pub fn append<'e>(&self, env: &'e Env, head: &[u8], ipc: &[u8]) -> napi::Result<Object<'e>> {
         promise::<_, ExecuteResult>(env, |reply| self.inner.append(head.to_vec(), vec![ipc.to_vec()], reply))
+    }
+
+    /// Begins an append.
+    #[napi(catch_unwind)]
+    pub fn upload(&self) -> NativeUpload {
+        NativeUpload::new(self.inner.clone())
     }
 
     #[napi(catch_unwind, ts_return_type = "Promise<SubscribeResult>")]

@@ -8,3 +8,4 @@ mod convert;
 mod engine;
 mod promise;
 mod subscription;
+mod upload;

@@ -32,6 +32,10 @@ impl Layout {
         } else {
             (0..schema.fields().len()).collect()
         };
+        if let Some(c) = key_columns.iter().find(|&&c| c >= schema.fields().len()) {
+            let found = format!("a table of {} columns has column {c} in its key", schema.fields().len());
+            return Err(Error::new(Code::DataCorrupted, found));
+        }
         let fields = key_columns.iter().map(|&c| SortField::new(schema.field(c).data_type().clone())).collect();
         let keys = RowConverter::new(fields).map_err(|e| Error::internal(format!("key encoding: {e}")))?;
         Ok(Self { schema, key_columns, has_primary_key, keys })
