@@ -180,6 +180,7 @@ export class Database {
 
   async #close(): Promise<void> {
     const flushed = await Promise.allSettled([...this.#open].map((open) => open.close()))
+    await this.#session.close()
     await this.#engine.close().catch((error: unknown) => {
       throw toMillraceError(error)
     })
