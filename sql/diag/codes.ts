@@ -23,6 +23,7 @@ export const Code = {
   FailedTransaction: '25P02',
   InvalidTransactionTermination: '2D000',
   SerializationFailure: '40001',
+  InsufficientPrivilege: '42501',
   SyntaxError: '42601',
   UndefinedColumn: '42703',
   UndefinedTable: '42P01',

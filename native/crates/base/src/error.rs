@@ -35,13 +35,15 @@ impl Error {
         Self::new(Code::InternalError, message)
     }
 
-    /// An I/O error with the path that it concerns. Maps a full disk to its own code.
+    /// An I/O error with the path that it concerns. A full disk and the like have codes of their own.
     pub fn io(path: impl AsRef<std::path::Path>, doing: &str, cause: &std::io::Error) -> Self {
         let code = match cause.raw_os_error() {
             // ENOSPC, EDQUOT, and EFBIG, which a limit on the size of files gives.
             Some(28 | 122 | 27) => Code::DiskFull,
             // EMFILE, ENFILE.
             Some(24 | 23) => Code::InsufficientResources,
+            // EPERM, EACCES, EROFS.
+            Some(1 | 13 | 30) => Code::InsufficientPrivilege,
             _ => Code::IoError,
         };
         Self::new(code, format!("could not {doing} \"{}\": {cause}", path.as_ref().display()))
@@ -90,6 +92,7 @@ codes! {
     FailedTransaction = "25P02",
     InvalidTransactionTermination = "2D000",
     SerializationFailure = "40001",
+    InsufficientPrivilege = "42501",
     SyntaxError = "42601",
     UndefinedColumn = "42703",
     UndefinedTable = "42P01",

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow_schema::{Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result};
+use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage};
 use millrace_plan::Definition;
 use parking_lot::{Mutex, RwLock};
 
@@ -107,21 +107,30 @@ pub struct Log {
     poke: Mutex<Option<Sender<()>>>,
     lock: Mutex<Option<FolderLock>>,
     is_background: bool,
+    is_read_only: bool,
 }
 
 impl Log {
     /// Opens or makes the database in `path`; `None` is a database in memory. `on_durable` is called by the journal
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
-        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes, own_file_bytes } = options;
-        let mut lock = None;
-        if let Some(path) = path {
-            storage.create_dir_all(path).map_err(|e| Error::io(path, "create", &e))?;
-            lock = Some(FolderLock::take(path)?);
-        }
+        let LogOptions { storage, clock, rng, durability, read_only, .. } = options;
+        let LogOptions { background, journal_file_bytes, own_file_bytes, .. } = options;
         let root = path.unwrap_or(Path::new("/memory"));
+        if read_only {
+            check_exists(storage.as_ref(), root)?;
+        }
+        let lock = match path {
+            None => None,
+            Some(path) if read_only => Some(FolderLock::share(path)?),
+            Some(path) => {
+                storage.create_dir_all(path).map_err(|e| unwritable(Error::io(path, "create", &e)))?;
+                Some(FolderLock::take(path, clock.now_us()).map_err(unwritable)?)
+            }
+        };
+        let recovered = recover(&storage, rng, root, journal_file_bytes, own_file_bytes, read_only);
         let Recovered { state, journal, sealer, pool } =
-            recover(&storage, rng, root, journal_file_bytes, own_file_bytes)?;
+            if read_only { recovered? } else { recovered.map_err(unwritable)? };
         let journal = Arc::new(journal);
         let queue = Arc::new(Queue::new(state.ledger.epoch));
         let inner = Arc::new(Inner {
@@ -152,8 +161,12 @@ impl Log {
             threads: Mutex::default(),
             poke: Mutex::new(Some(poke)),
             lock: Mutex::new(lock),
-            is_background: background,
+            is_background: background && !read_only,
+            is_read_only: read_only,
         };
+        if read_only {
+            return Ok(log);
+        }
         if background {
             log.spawn("millrace-journal", move || {
                 writer.run();
@@ -185,6 +198,18 @@ impl Log {
         }
     }
 
+    /// Whether nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if !self.is_read_only {
+            return Ok(());
+        }
+        Err(Error::new(Code::ReadOnlyTransaction, "cannot write to a database that is open to be read only"))
+    }
+
     /// Puts a commit in the order of all commits. Tables and catalog show it at once to `table` and `definitions`;
     /// scans see it once it is durable.
     pub fn commit(&self, commit: Commit) -> Result<Ticket> {
@@ -203,6 +228,7 @@ impl Log {
 
     /// As `commit_then`; `check` sees the newest state of all that was committed before, and can refuse.
     pub fn commit_checked(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
+        self.check_writable()?;
         let (body, head) = encode_body(&commit)?;
         let body_crc = crc32c::crc32c(&body);
         let delta = Delta::of(&head);
@@ -232,11 +258,11 @@ impl Log {
         }
         let now_us = self.inner.clock.now_us();
         state.advance(epoch, now_us, &delta);
-        state.truncate(&commit.truncated);
+        let starts = state.starts_of(&commit.truncated);
         let durability = commit.durability.unwrap_or(self.inner.durability);
         let committed = Committed { epoch, time_us: state.ledger.time_us, commit: Arc::new(commit) };
         drop(state);
-        self.inner.queue.push(Pending { committed, body, body_crc, entries, done, durability });
+        self.inner.queue.push(Pending { committed, body, body_crc, entries, starts, done, durability });
         Ok(epoch)
     }
 
@@ -305,10 +331,15 @@ impl Log {
         state.ledger.groups.range(from..=to).map(|((_, _, partition), &next)| (*partition, next)).collect()
     }
 
-    /// Each partition's offsets, newest commits included.
+    /// Each partition's offsets: where the rows that are shown begin, and where the newest commits end.
     pub fn extents(&self, stream: RelationId) -> Vec<(u32, Extent)> {
         let state = self.inner.state.read();
-        state.ledger.extents.range((stream, 0)..=(stream, u32::MAX)).map(|(&(_, p), &e)| (p, e)).collect()
+        let Some(RelationData::Stream(rows)) = state.relations.get(&stream).map(|r| &r.data) else { return Vec::new() };
+        let rows = rows.read();
+        // A truncation that is on its way to the journal counts only once it is durable.
+        let start = |partition: u32| rows.partitions.get(&partition).map_or(0, |p| p.start);
+        let extents = state.ledger.extents.range((stream, 0)..=(stream, u32::MAX));
+        extents.map(|(&(_, p), e)| (p, Extent { start: start(p).min(e.end), end: e.end })).collect()
     }
 
     /// The stored columns of a stream, source or table; all are nullable here.
@@ -514,6 +545,7 @@ impl Log {
 
     /// One unit of sealing or compaction; false when there is nothing to do.
     pub fn maintain(&self) -> Result<bool> {
+        self.check_writable()?;
         self.inner.maintain()
     }
 
@@ -524,6 +556,7 @@ impl Log {
 
     /// Seals everything that is durable now.
     pub fn checkpoint(&self) -> Result<()> {
+        self.check_writable()?;
         let target = self.durable_epoch();
         self.request_rotation();
         let deadline = std::time::Instant::now() + Duration::from_secs(600);
@@ -552,6 +585,30 @@ impl Log {
             let _ = thread.join(); // a panic there has failed its tickets already
         }
         self.lock.lock().take();
+    }
+}
+
+/// A folder that holds no database is not made one by who only reads.
+fn check_exists(storage: &dyn Storage, root: &Path) -> Result<()> {
+    for part in ["journal", "manifest"].map(|part| root.join(part)) {
+        match storage.list(&part) {
+            Ok(files) if files.is_empty() => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io(&part, "list", &error)),
+        }
+    }
+    Err(Error::new(Code::UndefinedFile, format!("database \"{}\" does not exist", root.display()))
+        .with_hint("One that is opened to be read only is not made."))
+}
+
+/// A folder that may not be written can still be read.
+fn unwritable(error: Error) -> Error {
+    match (error.code, &error.hint) {
+        (Code::InsufficientPrivilege, None) => {
+            error.with_hint("A database in a folder that cannot be written can be opened to be read only.")
+        }
+        _ => error,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct LogOptions {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub durability: Durability,
+    /// Nothing is written, not even what an open would otherwise put in order.
+    pub read_only: bool,
     /// Without it nothing happens by itself: `Log::run_pending` writes what waits and `Log::maintain` seals, both in
     /// the caller's thread, so that a simulation decides the order of everything.
     pub background: bool,
@@ -41,6 +43,7 @@ impl LogOptions {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             durability,
+            read_only: false,
             background: true,
             journal_file_bytes: 64 << 20,
             own_file_bytes: 1 << 20,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::buffer::Buffer;
 use arrow_schema::SchemaRef;
 use millrace_base::{Code, Epoch, Error, Result, Rng, Storage};
 
@@ -23,30 +24,36 @@ pub struct Recovered {
     pub pool: Arc<FilePool>,
 }
 
-/// Reads the database in `root`, or makes an empty one.
+/// Reads the database in `root`, or makes an empty one; with `read_only` every file stays as it is.
 pub fn recover(
     storage: &Arc<dyn Storage>,
     rng: Arc<dyn Rng>,
     root: &Path,
     journal_file_bytes: u64,
     own_file_bytes: u64,
+    read_only: bool,
 ) -> Result<Recovered> {
-    let segments = root.join("segments");
-    storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
-    let mut manifest = Manifest::open(storage.clone(), &root.join("manifest"))?;
+    let (segments, manifests, journals) = (root.join("segments"), root.join("manifest"), root.join("journal"));
+    let mut manifest = if read_only {
+        Manifest::open_read_only(storage.clone(), &manifests)?
+    } else {
+        storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
+        Manifest::open(storage.clone(), &manifests)?
+    };
     let pool = Arc::new(FilePool::new(storage.clone(), &segments));
     let mut state = restore(manifest.live(), &pool)?;
-    let journal = Journal::open(
-        storage.clone(),
-        rng,
-        &root.join("journal"),
-        state.ledger.epoch,
-        journal_file_bytes,
-        |frame, body| {
-            let place = frame.clone();
-            state.replay(frame, body).map_err(|error| unreadable(&place, error))
-        },
-    )?;
+    let sealed = state.ledger.epoch;
+    let replay = |frame: FrameRef, body: &Buffer| {
+        let place = frame.clone();
+        state.replay(frame, body).map_err(|error| unreadable(&place, error))
+    };
+    if read_only {
+        let journal = Journal::open_read_only(storage.clone(), rng, &journals, sealed, replay)?;
+        let next_file = manifest.live().file_max + 1;
+        let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
+        return Ok(Recovered { state, journal, sealer, pool });
+    }
+    let journal = Journal::open(storage.clone(), rng, &journals, sealed, journal_file_bytes, replay)?;
     // From here on files are changed: all of them have been found whole.
     manifest.settle()?;
     let next_file = remove_orphans(storage.as_ref(), &segments, manifest.live())?;
@@ -126,13 +133,18 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
             state.relations.insert(definition.id, relation);
         }
     }
+    // Also of partitions that hold no rows any more.
+    for (&(relation, partition), extent) in &live.ledger.extents {
+        if let Some(Relation { data: RelationData::Stream(stream), .. }) = state.relations.get(&relation) {
+            stream.write().partitions.entry(partition).or_default().set_start(extent.start);
+        }
+    }
     for ((relation, partition), mut entries) in rows {
         let Some((schema, _)) = stored_schema(&live.ledger, relation) else { continue };
         entries.sort_by_key(|e| (e.first_offset, e.epochs, e.id));
         let Some(Relation { data, .. }) = state.relations.get(&relation) else { continue };
         match data {
             RelationData::Stream(stream) => {
-                let start = live.ledger.extents.get(&(relation, partition)).map_or(0, |e| e.start);
                 let mut stream = stream.write();
                 let place = stream.partitions.entry(partition).or_default();
                 for entry in entries {
@@ -140,6 +152,7 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
                     check_entry(entry, &file, &schema)?;
                     place.segments.push(StreamSegment { entry: entry.clone(), _file: file });
                 }
+                let start = place.start;
                 place.set_start(start);
             }
             RelationData::Table(table) => {

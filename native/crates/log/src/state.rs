@@ -75,7 +75,9 @@ impl State {
             delta.offsets.clear();
         }
         self.advance(epoch, time_us, &delta);
-        self.truncate(&head.truncated);
+        for (stream, partition, start) in self.starts_of(&head.truncated) {
+            stream.write().partitions.entry(partition).or_default().set_start(start);
+        }
         Ok(())
     }
 
@@ -127,16 +129,15 @@ impl State {
         Ok(())
     }
 
-    /// Drops the rows of truncated streams before their new starts.
-    pub fn truncate(&self, streams: &[RelationId]) {
-        for id in streams {
+    /// The partitions of streams that have just been truncated, and where they begin now.
+    pub fn starts_of(&self, truncated: &[RelationId]) -> Vec<(Arc<RwLock<StreamState>>, u32, u64)> {
+        let mut out = Vec::new();
+        for id in truncated {
             let Some(RelationData::Stream(stream)) = self.relations.get(id).map(|r| &r.data) else { continue };
-            let mut stream = stream.write();
-            // Also of partitions whose first rows are still on their way to the journal.
-            for (&(_, number), extent) in self.ledger.extents.range((*id, 0)..=(*id, u32::MAX)) {
-                stream.partitions.entry(number).or_default().set_start(extent.start);
-            }
+            let extents = self.ledger.extents.range((*id, 0)..=(*id, u32::MAX));
+            out.extend(extents.map(|(&(_, number), extent)| (stream.clone(), number, extent.start)));
         }
+        out
     }
 
     /// That a commit can be applied: nothing of it may fail once a part has been.

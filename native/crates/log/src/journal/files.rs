@@ -53,6 +53,8 @@ pub struct Journal {
     storage: Arc<dyn Storage>,
     rng: Arc<dyn Rng>,
     folder: PathBuf,
+    /// `Read`: no file is changed, removed or made.
+    kind: FileKind,
     file_bytes_target: u64,
     members: RwLock<BTreeMap<u64, Member>>,
     spares: Mutex<Vec<PathBuf>>,
@@ -80,10 +82,41 @@ impl Journal {
         mut visit: impl FnMut(FrameRef, &Buffer) -> Result<()>,
     ) -> Result<Self> {
         storage.create_dir_all(folder).map_err(|e| Error::io(folder, "create", &e))?;
+        let (journal, next, epoch) =
+            Self::read(storage, rng, folder, sealed, file_bytes_target, FileKind::ReadWrite, &mut visit)?;
+        if journal.tail.lock().is_none() {
+            journal.start_file(next, epoch)?;
+        }
+        Ok(journal)
+    }
+
+    /// As `open`, but every file stays as it is, a torn tail too; nothing can be appended.
+    pub fn open_read_only(
+        storage: Arc<dyn Storage>,
+        rng: Arc<dyn Rng>,
+        folder: &Path,
+        sealed: Epoch,
+        mut visit: impl FnMut(FrameRef, &Buffer) -> Result<()>,
+    ) -> Result<Self> {
+        let (journal, ..) = Self::read(storage, rng, folder, sealed, 0, FileKind::Read, &mut visit)?;
+        Ok(journal)
+    }
+
+    /// With the journal the number and the first epoch that a new file would get.
+    fn read(
+        storage: Arc<dyn Storage>,
+        rng: Arc<dyn Rng>,
+        folder: &Path,
+        sealed: Epoch,
+        file_bytes_target: u64,
+        kind: FileKind,
+        visit: &mut dyn FnMut(FrameRef, &Buffer) -> Result<()>,
+    ) -> Result<(Self, u64, Epoch)> {
         let journal = Self {
             storage,
             rng,
             folder: folder.to_path_buf(),
+            kind,
             file_bytes_target,
             members: RwLock::default(),
             spares: Mutex::default(),
@@ -95,12 +128,14 @@ impl Journal {
             let why = format!("the journal is missing: no file in \"{}\"", folder.display());
             return Err(Error::new(Code::DataCorrupted, why));
         }
-        let mut walk = Walk { last_epoch: sealed, sealed, visit: &mut visit };
+        let mut walk = Walk { last_epoch: sealed, sealed, visit };
         let next = journal.walk_all(&found, &mut walk)?;
-        if journal.tail.lock().is_none() {
-            journal.start_file(next, walk.last_epoch.next())?;
-        }
-        Ok(journal)
+        let epoch = walk.last_epoch.next();
+        Ok((journal, next, epoch))
+    }
+
+    fn writes(&self) -> bool {
+        self.kind == FileKind::ReadWrite
     }
 
     fn path(&self, sequence: u64) -> PathBuf {
@@ -109,20 +144,26 @@ impl Journal {
 
     /// The journal's files in order; spares of an earlier run are removed.
     fn find_files(&self) -> Result<Vec<Arc<JournalFile>>> {
-        let entries = self.storage.list(&self.folder).map_err(|e| Error::io(&self.folder, "list", &e))?;
+        let entries = match self.storage.list(&self.folder) {
+            // The first open was cut short.
+            Err(error) if !self.writes() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            listed => listed.map_err(|e| Error::io(&self.folder, "list", &e))?,
+        };
         let mut sequences: Vec<u64> = Vec::new();
         for entry in &entries {
             match entry.extension().and_then(|e| e.to_str()) {
                 Some("wal") => sequences.extend(entry.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok())),
                 // A spare holds nothing: whether its removal is durable does not matter.
-                Some("spare") => self.storage.remove(entry).map_err(|e| Error::io(entry, "remove", &e))?,
+                Some("spare") if self.writes() => {
+                    self.storage.remove(entry).map_err(|e| Error::io(entry, "remove", &e))?
+                }
                 _ => {}
             }
         }
         sequences.sort_unstable();
         let open = |&sequence: &u64| {
             let path = self.path(sequence);
-            let file = self.storage.open(&path, FileKind::ReadWrite).map_err(|e| Error::io(&path, "open", &e))?;
+            let file = self.storage.open(&path, self.kind).map_err(|e| Error::io(&path, "open", &e))?;
             Ok(Arc::new(JournalFile { sequence, path, file }))
         };
         sequences.iter().map(open).collect()
@@ -159,7 +200,9 @@ impl Journal {
         let cut_off = found.len() > members.len();
         let start = members.iter().rposition(|m| m.first_epoch <= walk.sealed.next()).unwrap_or(0);
         for member in members.drain(..start) {
-            self.discard(member)?;
+            if self.writes() {
+                self.discard(member)?;
+            }
         }
         // Only now: of files that are done with some may be gone, in any order.
         let numbers = members.iter().map(|m| &m.file).chain(found.last().filter(|_| cut_off));
@@ -221,14 +264,14 @@ impl Journal {
                 .with_detail(detail)
                 .with_hint("Restore the file from a backup. Nothing was changed."));
         }
-        if next.is_none() && offset < len && !millrace_base::planted("torn-tail-kept") {
+        if next.is_none() && self.writes() && offset < len && !millrace_base::planted("torn-tail-kept") {
             // A frame that was never acknowledged must not come back behind one that is written over it.
             file.file
                 .set_len(offset)
                 .and_then(|()| file.file.sync())
                 .map_err(|e| Error::io(&file.path, "truncate", &e))?;
         }
-        if next.is_none() && !millrace_base::planted("recovered-tail-not-synced") {
+        if next.is_none() && self.writes() && !millrace_base::planted("recovered-tail-not-synced") {
             let from = unproven.front().map_or(0, |&(_, at)| if at == member.frames_at { 0 } else { at });
             // The padding behind the last frame may not have been written.
             self.make_durable(file, from, offset.min(len))?;
@@ -472,9 +515,10 @@ impl Journal {
     pub fn bytes(&self) -> u64 {
         let members = self.members.read();
         let tail = self.tail.lock();
-        let tail = tail.as_ref().expect("an open journal has a tail");
-        let closed = members.values().filter(|m| m.file.sequence != tail.member.file.sequence);
-        closed.map(|m| m.file.file.len().unwrap_or(0)).sum::<u64>() + tail.offset
+        // One that is only read may have none.
+        let (open, end) = tail.as_ref().map_or((None, 0), |tail| (Some(tail.member.file.sequence), tail.offset));
+        let closed = members.values().filter(|m| Some(m.file.sequence) != open);
+        closed.map(|m| m.file.file.len().unwrap_or(0)).sum::<u64>() + end
     }
 }
 

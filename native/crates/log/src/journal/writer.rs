@@ -29,6 +29,8 @@ pub struct Pending {
     pub body_crc: u32,
     /// The streams that will find their rows in this frame, from which offset on.
     pub entries: Vec<(Stream, RowsAt, u64)>,
+    /// The partitions of truncated streams, and where they begin from this commit on.
+    pub starts: Vec<(Stream, u32, u64)>,
     pub done: Done,
     pub durability: Durability,
 }
@@ -305,6 +307,10 @@ fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &O
             let mut stream = stream.write();
             let partition = stream.partitions.entry(at.partition).or_default();
             partition.entries.push_back(EntryRef { frame: frame.clone(), at, first_offset });
+        }
+        // Not before: a truncation that does not become durable has not been.
+        for (stream, partition, start) in pending.starts {
+            stream.write().partitions.entry(partition).or_default().set_start(start);
         }
         let epoch = pending.committed.epoch;
         queue.durable.store(epoch.0, Ordering::Release);

@@ -50,6 +50,15 @@ impl Manifest {
     /// Reads the newest manifest; a database without one is empty up to its journal.
     pub fn open(storage: Arc<dyn Storage>, folder: &Path) -> Result<Self> {
         storage.create_dir_all(folder).map_err(|e| Error::io(folder, "create", &e))?;
+        Self::open_as(storage, folder, FileKind::ReadWrite)
+    }
+
+    /// As `open`, to be read only: `settle`, `append` and the like must not be called.
+    pub fn open_read_only(storage: Arc<dyn Storage>, folder: &Path) -> Result<Self> {
+        Self::open_as(storage, folder, FileKind::Read)
+    }
+
+    fn open_as(storage: Arc<dyn Storage>, folder: &Path, kind: FileKind) -> Result<Self> {
         let mut manifest = Self {
             storage,
             folder: folder.to_path_buf(),
@@ -59,17 +68,24 @@ impl Manifest {
             superseded: Vec::new(),
         };
         let mut numbers = Vec::new();
-        for entry in manifest.storage.list(folder).map_err(|e| Error::io(folder, "list", &e))? {
+        let listed = match manifest.storage.list(folder) {
+            // The first open was cut short: all there is lies in the journal.
+            Err(error) if kind == FileKind::Read && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            listed => listed.map_err(|e| Error::io(folder, "list", &e))?,
+        };
+        for entry in listed {
             match entry.extension().and_then(|e| e.to_str()) {
                 Some("mf") => numbers.extend(entry.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok())),
                 // One that was never finished.
-                Some("new") => manifest.storage.remove(&entry).map_err(|e| Error::io(&entry, "remove", &e))?,
+                Some("new") if kind == FileKind::ReadWrite => {
+                    manifest.storage.remove(&entry).map_err(|e| Error::io(&entry, "remove", &e))?;
+                }
                 _ => {}
             }
         }
         numbers.sort_unstable();
         if let Some(newest) = numbers.pop() {
-            manifest.read(newest)?;
+            manifest.read(newest, kind)?;
             manifest.superseded = numbers;
         }
         Ok(manifest)
@@ -130,9 +146,9 @@ impl Manifest {
         self.folder.join(format!("{number:016}.mf"))
     }
 
-    fn read(&mut self, number: u64) -> Result<()> {
+    fn read(&mut self, number: u64, kind: FileKind) -> Result<()> {
         let path = self.path(number);
-        let file = self.storage.open(&path, FileKind::ReadWrite).map_err(|e| Error::io(&path, "open", &e))?;
+        let file = self.storage.open(&path, kind).map_err(|e| Error::io(&path, "open", &e))?;
         let len = file.len().map_err(|e| Error::io(&path, "read", &e))?;
         let size = usize::try_from(len).map_err(|_| damaged(&path, "is too large"))?;
         let mut bytes = vec![0; size];
