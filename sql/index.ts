@@ -1,6 +1,13 @@
 /** The planner's way in: text to statements (`parseScript`), a statement to what the engine is asked (`compile`). */
 
-import { compileBackup, compileCheckpoint, compileSeekGroup, compileTruncate, inspect } from './compile/admin.js'
+import {
+  compileBackup,
+  compileCheckpoint,
+  compileDropGroup,
+  compileSeekGroup,
+  compileTruncate,
+  inspect,
+} from './compile/admin.js'
 import type { CompileContext, Compiled } from './compile/context.js'
 import { setOptions } from './compile/ddl/alter.js'
 import { createModel } from './compile/ddl/create-model.js'
@@ -95,6 +102,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return compileTruncate(statement, context)
     case 'set_options':
       return setOptions(statement, context)
+    case 'drop_group':
+      return compileDropGroup(statement, context)
     case 'seek_group':
       return compileSeekGroup(statement, context)
     case 'backup':

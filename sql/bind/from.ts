@@ -116,13 +116,6 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       ref.alias,
     )
   }
-  if (asOf !== null && definition.object.kind === 'materialized_view') {
-    unsupported(
-      `AS OF cannot be said of materialized view "${name}" yet`,
-      ref.asOf?.span ?? ref.name.span,
-      'The past of a view is not kept; that of the tables and streams that it reads is.',
-    )
-  }
   const rel = scan(
     definition.id,
     columns.map((_, i) => i),

@@ -34,14 +34,7 @@ export function compileTruncate(statement: tree.Truncate, context: CompileContex
 }
 
 export function compileSeekGroup(statement: tree.SeekGroup, context: CompileContext): Compiled {
-  const stream = relation(statement.stream, ['stream', 'source'], context)
-  if (stream.object.kind !== 'stream' && stream.object.kind !== 'source') {
-    fail('WrongObjectType', `"${stream.name}" is a ${kindName(stream.object.kind)}`, statement.stream.span, {
-      hint: 'Consumer groups read streams and sources.',
-    })
-  }
-  if (statement.group === '')
-    fail('InvalidParameterValue', 'the name of a consumer group must not be empty', statement.groupSpan)
+  const stream = streamOf(statement, context)
   const env = environmentOf(context)
   const { partition } = statement
   const number = partition === undefined ? null : Number(bindCount(partition, 'PARTITION', env))
@@ -55,6 +48,30 @@ export function compileSeekGroup(statement: tree.SeekGroup, context: CompileCont
     seek: { partition: number, to: positionOf(statement, context) },
   }
   return { kind: 'command', command, tag: 'ALTER CONSUMER GROUP' }
+}
+
+export function compileDropGroup(statement: tree.DropGroup, context: CompileContext): Compiled {
+  const command = {
+    command: 'consumer_drop' as const,
+    version: PLAN_VERSION,
+    group: statement.group,
+    stream: streamOf(statement, context).id,
+    if_exists: statement.ifExists,
+  }
+  return { kind: 'command', command, tag: 'DROP CONSUMER GROUP' }
+}
+
+/** The stream of a statement about a consumer group. */
+function streamOf(statement: tree.SeekGroup | tree.DropGroup, context: CompileContext): Definition {
+  const stream = relation(statement.stream, ['stream', 'source'], context)
+  if (stream.object.kind !== 'stream' && stream.object.kind !== 'source') {
+    fail('WrongObjectType', `"${stream.name}" is a ${kindName(stream.object.kind)}`, statement.stream.span, {
+      hint: 'Consumer groups read streams and sources.',
+    })
+  }
+  if (statement.group === '')
+    fail('InvalidParameterValue', 'the name of a consumer group must not be empty', statement.groupSpan)
+  return stream
 }
 
 function positionOf({ to, value }: tree.SeekGroup, context: CompileContext): Position {

@@ -3,7 +3,7 @@
 import { type Environment, newEnvironment } from '../bind/environment.js'
 import type { Catalog } from '../catalog/catalog.js'
 import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
-import type { Span } from '../syntax/tree.js'
+import type { Span, Transaction } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
 
 export interface CompileContext {
@@ -27,10 +27,12 @@ export type Compiled =
   | TransactionCompiled
   | { readonly kind: 'set'; readonly name: string; readonly value: string | null }
 
-/** BEGIN, COMMIT and ROLLBACK are the session's: it knows the transaction's number. */
+/** BEGIN, COMMIT, ROLLBACK and savepoints are the session's: it knows the transaction's number. */
 export interface TransactionCompiled {
   readonly kind: 'transaction'
-  readonly action: 'begin' | 'commit' | 'rollback'
+  readonly action: Transaction['action']
+  /** Of the savepoint, where the action has one. */
+  readonly name?: string
   readonly readOnly: boolean
   /** As the statement began: START TRANSACTION and BEGIN are answered with their own words. */
   readonly tag: string

@@ -1,11 +1,11 @@
-/** BEGIN, COMMIT, ROLLBACK. There is one isolation level, snapshot: PostgreSQL's REPEATABLE READ. */
+/** BEGIN, COMMIT, ROLLBACK and savepoints. There is one isolation level, snapshot: PostgreSQL's REPEATABLE READ. */
 
 import { unsupported } from '../bind/fail.js'
 import type { Transaction } from '../syntax/tree.js'
 import { type CompileContext, type TransactionCompiled, textOf } from './context.js'
 
 export function compileTransaction(statement: Transaction, context: CompileContext): TransactionCompiled {
-  const { action, isolation, access, span } = statement
+  const { action, name, isolation, access, span } = statement
   if (isolation === 'serializable') {
     unsupported(
       'isolation level SERIALIZABLE is not supported',
@@ -22,7 +22,8 @@ export function compileTransaction(statement: Transaction, context: CompileConte
     kind: 'transaction',
     action,
     readOnly: access === 'read only',
-    tag: started ? 'START TRANSACTION' : action.toUpperCase(),
+    tag: started ? 'START TRANSACTION' : action === 'rollback to' ? 'ROLLBACK' : action.toUpperCase(),
+    ...(name && { name: name.name }),
     notices,
   }
 }

@@ -65,11 +65,11 @@ export type PartitionOffset = { partition: number, next_offset: bigint, };
 
 export type Inspection = "consumer_groups" | "segments" | "check_database";
 
-export type Command = { "command": "query", version: number, root: Rel, names: Array<string>, transaction: bigint | null, } | { "command": "subscribe", version: number, root: Rel, names: Array<string>, snapshot: boolean, } | { "command": "insert", version: number, relation: RelationId, source: Rel, on_conflict: ConflictAction, transaction: bigint | null, } | { "command": "update", version: number, relation: RelationId, assignments: Array<Assignment>, predicate: Expr | null, transaction: bigint | null, } | { "command": "delete", version: number, relation: RelationId, predicate: Expr | null, transaction: bigint | null, } | { "command": "truncate", version: number, relations: Array<RelationId>, transaction: bigint | null, } | { "command": "begin", version: number, read_only: boolean, } | { "command": "commit", version: number, transaction: bigint, } | { "command": "rollback", version: number, transaction: bigint, } | { "command": "ddl", version: number, changes: Array<CatalogChange>, } | { "command": "checkpoint", version: number, } | { "command": "backup", version: number, path: string, } | { "command": "inspect", version: number, what: Inspection, } | { "command": "consumer_open", version: number, group: string, stream: RelationId, columns: Array<number>, 
+export type Command = { "command": "query", version: number, root: Rel, names: Array<string>, transaction: bigint | null, } | { "command": "subscribe", version: number, root: Rel, names: Array<string>, snapshot: boolean, } | { "command": "insert", version: number, relation: RelationId, source: Rel, on_conflict: ConflictAction, transaction: bigint | null, } | { "command": "update", version: number, relation: RelationId, assignments: Array<Assignment>, predicate: Expr | null, transaction: bigint | null, } | { "command": "delete", version: number, relation: RelationId, predicate: Expr | null, transaction: bigint | null, } | { "command": "truncate", version: number, relations: Array<RelationId>, transaction: bigint | null, } | { "command": "begin", version: number, read_only: boolean, } | { "command": "commit", version: number, transaction: bigint, } | { "command": "rollback", version: number, transaction: bigint, } | { "command": "savepoint", version: number, transaction: bigint, } | { "command": "rollback_to", version: number, transaction: bigint, savepoint: number, } | { "command": "release", version: number, transaction: bigint, savepoint: number, } | { "command": "ddl", version: number, changes: Array<CatalogChange>, } | { "command": "checkpoint", version: number, } | { "command": "backup", version: number, path: string, } | { "command": "inspect", version: number, what: Inspection, } | { "command": "consumer_open", version: number, group: string, stream: RelationId, columns: Array<number>, 
 /**
  * Where partitions are read from for which the group has committed nothing.
  */
-from: Position, } | { "command": "consumer_commit", version: number, group: string, stream: RelationId, member: bigint, offsets: Array<PartitionOffset>, transaction: bigint | null, } | { "command": "consumer_seek", version: number, group: string, stream: RelationId, seek: Seek, };
+from: Position, } | { "command": "consumer_commit", version: number, group: string, stream: RelationId, member: bigint, offsets: Array<PartitionOffset>, transaction: bigint | null, } | { "command": "consumer_seek", version: number, group: string, stream: RelationId, seek: Seek, } | { "command": "consumer_drop", version: number, group: string, stream: RelationId, if_exists: boolean, };
 
 export type ColumnDef = { name: string, data_type: DataType, nullable: boolean, 
 /**
@@ -93,7 +93,11 @@ properties: { [key in string]: string }, };
 
 export type KafkaSink = { brokers: string, topic: string, properties: { [key in string]: string }, };
 
-export type DefinitionKind = { "kind": "stream", columns: Array<ColumnDef>, watermark: Watermark | null, options: { [key in string]: string }, } | { "kind": "table", columns: Array<ColumnDef>, primary_key: Array<number>, options: { [key in string]: string }, } | { "kind": "source", columns: Array<ColumnDef>, watermark: Watermark | null, kafka: KafkaSource, } | { "kind": "view", columns: Array<Field>, } | { "kind": "materialized_view", columns: Array<Field>, query: Rel, } | { "kind": "sink", from: RelationId, key: Array<number>, kafka: KafkaSink, } | { "kind": "model", 
+export type DefinitionKind = { "kind": "stream", columns: Array<ColumnDef>, watermark: Watermark | null, options: { [key in string]: string }, } | { "kind": "table", columns: Array<ColumnDef>, primary_key: Array<number>, options: { [key in string]: string }, } | { "kind": "source", columns: Array<ColumnDef>, watermark: Watermark | null, kafka: KafkaSource, 
+/**
+ * Sources of an earlier release have none.
+ */
+options: { [key in string]: string }, } | { "kind": "view", columns: Array<Field>, } | { "kind": "materialized_view", columns: Array<Field>, query: Rel, } | { "kind": "sink", from: RelationId, key: Array<number>, kafka: KafkaSink, } | { "kind": "model", 
 /**
  * The ONNX file's bytes; empty where the catalog is listed.
  */

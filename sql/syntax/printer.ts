@@ -79,7 +79,8 @@ export function printStatement(statement: Statement): string {
     case 'transaction': {
       const isolation = statement.isolation === undefined ? '' : ` ISOLATION LEVEL ${statement.isolation.toUpperCase()}`
       const access = statement.access === undefined ? '' : ` ${statement.access.toUpperCase()}`
-      return `${statement.action.toUpperCase()}${isolation}${access}`
+      const name = statement.name === undefined ? '' : ` ${printIdent(statement.name)}`
+      return `${statement.action.toUpperCase()}${isolation}${access}${name}`
     }
     case 'truncate':
       return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}`
@@ -90,6 +91,10 @@ export function printStatement(statement: Statement): string {
       const value = statement.value === undefined ? '' : ` ${printValue(statement.value)}`
       const to = `${statement.to.toUpperCase()}${value}`
       return `ALTER CONSUMER GROUP ${quoteString(statement.group)} ON ${printName(statement.stream)}${partition} SEEK TO ${to}`
+    }
+    case 'drop_group': {
+      const ifExists = statement.ifExists ? 'IF EXISTS ' : ''
+      return `DROP CONSUMER GROUP ${ifExists}${quoteString(statement.group)} ON ${printName(statement.stream)}`
     }
     case 'backup':
       return `BACKUP TO ${quoteString(statement.path)}`

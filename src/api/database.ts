@@ -1,8 +1,9 @@
 /** A database in this process: what `open` gives. */
+import { Code } from '../../sql/index.js'
 import type { CatalogEntry } from '../catalog/describe.js'
 import { Session } from '../engine/session.js'
 import { Breather } from '../native/breather.js'
-import { canceled, toMillraceError } from '../native/errors.js'
+import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
 import { Appender, type AppenderOptions } from './appender.js'
 import { type Consumer, type ConsumerOptions, openConsumer } from './consumer.js'
@@ -17,6 +18,9 @@ export interface OpenOptions {
   /** When a commit is acknowledged: after fsync (`commit`, if not given), before (`interval` or `interval:<milliseconds>`),
    *  or without any (`none`). */
   readonly durability?: 'commit' | 'interval' | `interval:${number}` | 'none'
+  /** Opens a database without writing to its folder: every change is refused with 25006, no source or sink runs, and views are
+   *  built in memory. Several processes can read a database at once, but none beside one that writes it. */
+  readonly readOnly?: boolean
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
   readonly journalFileBytes?: number
@@ -35,14 +39,15 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, journalFileBytes, signal } = options
+  const { durability, readOnly = false, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
     const engine = await openEngine(path === ':memory:' ? null : path, {
       ...(durability === undefined ? {} : { durability }),
+      ...(readOnly ? { readOnly } : {}),
       ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
     })
-    if (!signal?.aborted) return new Database(engine)
+    if (!signal?.aborted) return new Database(engine, readOnly)
     await engine.close()
     throw canceled(signal.reason)
   } catch (error) {
@@ -56,15 +61,18 @@ interface Open {
 
 export class Database {
   readonly #engine: NativeEngine
+  /** Whether it was opened so. */
+  readonly readOnly: boolean
   readonly #session: Session
   /** Appenders and subscriptions that end with the database. */
   readonly #open = new Set<Open>()
   #closing: Promise<void> | undefined
 
   /** Use `open`. */
-  constructor(engine: NativeEngine) {
+  constructor(engine: NativeEngine, readOnly = false) {
     this.#engine = engine
-    this.#session = new Session(engine)
+    this.readOnly = readOnly
+    this.#session = new Session(engine, readOnly)
   }
 
   /** Runs one statement. Parameters are `$1`, `$2`, … in its text. */
@@ -125,6 +133,7 @@ export class Database {
   /** The fast way to put rows into a table or stream. */
   appender(relation: string, options: AppenderOptions = {}): Appender {
     const definition = this.#session.catalog.writable(relation)
+    if (this.readOnly) throw readOnly('an appender')
     const appender: Appender = new Appender(this.#engine, definition, options, () => this.#open.delete(appender))
     this.#open.add(appender)
     return appender
@@ -187,6 +196,10 @@ export class Database {
     const failed = flushed.find((result) => result.status === 'rejected')
     if (failed) throw toMillraceError(failed.reason)
   }
+}
+
+function readOnly(what: string): MillraceError {
+  return new MillraceError(Code.ReadOnlyTransaction, `cannot open ${what} in a database that is open to be read only`)
 }
 
 /** `$1` for the first value, and so on. */

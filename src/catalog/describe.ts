@@ -76,6 +76,7 @@ function propertiesOf(
         ['topic', object.kafka.topic],
         ['brokers', object.kafka.brokers],
         ['dead letters', relation(object.kafka.dead_letters)],
+        ...optionsOf(object),
       ]
     case 'sink':
       return [

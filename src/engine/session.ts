@@ -22,7 +22,7 @@ import { PlanningThread } from './planning/thread.js'
 import './planning/warm-up.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
-import { TransactionScope, type TransactionStatus } from './transaction-scope.js'
+import { checkReadable, TransactionScope, type TransactionStatus } from './transaction-scope.js'
 import { Transactions } from './transactions.js'
 import { type Begun, Turnstile } from './turnstile.js'
 
@@ -62,9 +62,12 @@ export class Session {
   /** The transaction that BEGIN in a text begins. */
   readonly #scope = new TransactionScope(false)
   readonly #transactions: Transactions
+  readonly #readOnly: boolean
 
-  constructor(engine: NativeEngine) {
+  /** `readOnly` is said of a database that is open so. */
+  constructor(engine: NativeEngine, readOnly = false) {
     this.engine = engine
+    this.#readOnly = readOnly
     this.#transactions = new Transactions(engine)
     this.#catalog = new CatalogSnapshot(engine.catalog())
   }
@@ -97,7 +100,7 @@ export class Session {
     await scope.settled()
     const { cause } = scope
     if (cause === undefined) return await this.#transactions.commit(scope).catch(rethrow)
-    scope.end()
+    await this.#transactions.rollback(scope).catch(rethrow)
     // One that lost to another is run again by whoever began it, so its code is kept.
     if (cause.code === Code.SerializationFailure) throw cause
     throw new MillraceError(Code.FailedTransaction, 'the transaction was rolled back as a statement in it failed', {
@@ -242,12 +245,18 @@ export class Session {
     const planned = known ?? (await this.#plan(script, index, form, scope.id, parameters))
     throwIfAborted(signal)
     scope.check(planned)
+    if (this.#readOnly) checkReadable(planned)
     if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {
       this.#compiled.set(kept, planned)
     }
     if (planned.kind === 'transaction') {
       // What follows has to know whether it is inside.
-      return { exclusive: true, work: this.#transactions.run(planned, scope).catch(rethrow) }
+      const done = this.#transactions.run(planned, scope).catch((error: unknown) => {
+        // A savepoint that is not there is an error inside; after a COMMIT that failed nothing is left to fail.
+        this.#transactions.fail(scope, error)
+        return rethrow(error)
+      })
+      return { exclusive: true, work: done }
     }
     const work = this.#run(planned, signal, scope).catch((error: unknown) => {
       this.#transactions.fail(scope, error)
@@ -287,7 +296,11 @@ export class Session {
           const { rows, epoch } = await write
           // What was cancelled may still be committed, but not as a part of a transaction.
           if (inside) throwIfAborted(signal)
-          if (compiled.kind === 'command') return { tag: compiled.tag, fields: [], epoch, notices: [] }
+          if (compiled.kind === 'command') {
+            const none = compiled.command.command === 'consumer_drop' && rows === 0
+            const notices = none ? ['the consumer group does not exist, skipping'] : []
+            return { tag: compiled.tag, fields: [], epoch, notices }
+          }
           const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
           return { tag, fields: [], rowCount: rows, epoch, notices: [] }
         } finally {

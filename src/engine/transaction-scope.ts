@@ -1,5 +1,5 @@
 /** Where a user's statements stand: in no transaction, in one, or in one that failed. PostgreSQL's rules: an error inside
- *  ends all but ROLLBACK, and COMMIT of a failed transaction is a ROLLBACK. */
+ *  ends all but ROLLBACK, or ROLLBACK TO a savepoint; COMMIT of a failed transaction is a ROLLBACK. */
 import { Code, type Command } from '../../sql/index.js'
 import { type EncodedCommand, within } from '../native/encode.js'
 import { MillraceError, toMillraceError } from '../native/errors.js'
@@ -9,8 +9,16 @@ export type TransactionStatus = 'idle' | 'active' | 'failed'
 
 type State =
   | { readonly status: 'idle' }
-  | { readonly status: 'active'; readonly id: bigint; readonly readOnly: boolean }
-  | { readonly status: 'failed'; readonly cause: MillraceError }
+  | ({ readonly status: 'active' } & Held)
+  /** `held` is what the engine keeps of it, as there is a savepoint to go back to. */
+  | { readonly status: 'failed'; readonly cause: MillraceError; readonly held: Held | undefined }
+
+interface Held {
+  readonly id: bigint
+  readonly readOnly: boolean
+  /** The names of its savepoints, the newest last: a name may be there more than once. */
+  readonly savepoints: readonly string[]
+}
 
 export class TransactionScope {
   /** A function's own transaction ends with the function, not by a statement. */
@@ -31,41 +39,67 @@ export class TransactionScope {
     return this.#state.status === 'active' ? this.#state.id : null
   }
 
+  /** The number of the transaction that the engine keeps, one that failed included. */
+  get held(): bigint | null {
+    return this.#held?.id ?? null
+  }
+
+  get #held(): Held | undefined {
+    if (this.#state.status === 'active') return this.#state
+    return this.#state.status === 'failed' ? this.#state.held : undefined
+  }
+
   /** The error that made it fail. */
   get cause(): MillraceError | undefined {
     return this.#state.status === 'failed' ? this.#state.cause : undefined
   }
 
   start(id: bigint, readOnly: boolean): void {
-    this.#state = { status: 'active', id, readOnly }
+    this.#state = { status: 'active', id, readOnly, savepoints: [] }
+  }
+
+  /** A savepoint's place among all: the newest of that name. */
+  savepoint(name: string): number {
+    const place = this.#held?.savepoints.lastIndexOf(name) ?? -1
+    if (place >= 0) return place
+    throw new MillraceError(Code.InvalidSavepoint, `savepoint "${name}" does not exist`)
+  }
+
+  /** The engine stands where these savepoints say, and goes on. */
+  resume(savepoints: (before: readonly string[]) => readonly string[]): void {
+    const held = this.#held
+    if (held !== undefined) this.#state = { ...held, status: 'active', savepoints: savepoints(held.savepoints) }
   }
 
   end(): void {
     this.#state = { status: 'idle' }
   }
 
-  /** An error inside a transaction; gives the number that the engine can forget, once. */
+  /** An error inside a transaction; gives the number that the engine can forget, once, if there is no savepoint. */
   fail(error: unknown): bigint | undefined {
     if (this.#state.status !== 'active') return undefined
-    const { id } = this.#state
-    this.#state = { status: 'failed', cause: toMillraceError(error) }
-    return id
+    const { id, readOnly, savepoints } = this.#state
+    const held = savepoints.length === 0 ? undefined : { id, readOnly, savepoints }
+    this.#state = { status: 'failed', cause: toMillraceError(error), held }
+    return held === undefined ? id : undefined
   }
 
   /** Refuses what may not run now, before it is compiled. */
   admit(statement?: StatementHead): void {
-    const ends = statement?.kind === 'transaction' && statement.action !== 'begin'
-    if (statement?.kind === 'transaction' && this.ofFunction) {
+    const action = statement?.kind === 'transaction' ? statement.action : undefined
+    const ends = action === 'commit' || action === 'rollback'
+    if ((ends || action === 'begin') && this.ofFunction) {
       throw new MillraceError(Code.InvalidTransactionTermination, 'invalid transaction termination', {
         hint: 'The transaction ends with its function: return to commit, throw to roll back.',
       })
     }
-    if (this.#state.status !== 'failed' || ends) return
-    const { cause } = this.#state
+    if (this.#state.status !== 'failed' || ends || action === 'rollback to') return
+    const { cause, held } = this.#state
+    const back = held === undefined ? '' : ', or ROLLBACK TO a savepoint to go on from there'
     throw new MillraceError(
       Code.FailedTransaction,
       'current transaction is aborted, commands ignored until end of transaction block',
-      { detail: `It failed with: ${cause.message}.`, hint: 'Run ROLLBACK to end it.', cause },
+      { detail: `It failed with: ${cause.message}.`, hint: `Run ROLLBACK to end it${back}.`, cause },
     )
   }
 
@@ -79,10 +113,8 @@ export class TransactionScope {
     const { command, tag } = compiled
     if (command.command === 'backup') throw outside(tag, 'A backup has what is committed.')
     if (command.command === 'consumer_seek') throw outside(tag, 'The move of a group is a commit of its own.')
-    if (this.#state.readOnly && 'transaction' in command) {
-      const verb = tag.split(' ')[0]
-      throw new MillraceError(Code.ReadOnlyTransaction, `cannot execute ${verb} in a read-only transaction`)
-    }
+    if (command.command === 'consumer_drop') throw outside(tag, 'The end of a group is a commit of its own.')
+    if (this.#state.readOnly && 'transaction' in command) throw readOnly(tag)
   }
 
   /** The command as a part of this transaction. */
@@ -108,6 +140,17 @@ export class TransactionScope {
   async settled(): Promise<void> {
     await Promise.all(this.#running)
   }
+}
+
+/** Refuses what a database that is open to be read only cannot do. */
+export function checkReadable(compiled: Planned): void {
+  const backup = compiled.kind === 'command' && compiled.command.command === 'backup'
+  if (backup || (compiled.kind !== 'ddl' && compiled.kind !== 'dml' && compiled.kind !== 'command')) return
+  throw readOnly(compiled.tag, 'The database is open to be read only.')
+}
+
+function readOnly(tag: string, detail?: string): MillraceError {
+  return new MillraceError(Code.ReadOnlyTransaction, `cannot execute ${tag} in a read-only transaction`, { detail })
 }
 
 function outside(tag: string, detail: string): MillraceError {

@@ -1,4 +1,4 @@
-/** BEGIN, COMMIT and ROLLBACK of a scope, as statements and for functions. The engine keeps a transaction's writes; here it is
+/** BEGIN, COMMIT, ROLLBACK and savepoints of a scope, as statements and for functions. The engine keeps a transaction's writes; here it is
  *  known by its number. */
 import { Code, PLAN_VERSION } from '../../sql/index.js'
 import { MillraceError, toMillraceError } from '../native/errors.js'
@@ -17,11 +17,15 @@ export class Transactions {
   }
 
   async run(statement: Statement, scope: TransactionScope): Promise<Outcome> {
-    const { action, tag, notices } = statement
+    const { action, tag, notices, name } = statement
     const done = { tag, fields: [], notices }
     if (action === 'begin') {
       if (scope.status !== 'idle') return { ...done, warnings: ['there is already a transaction in progress'] }
       await this.begin(scope, statement.readOnly)
+      return done
+    }
+    if (name !== undefined) {
+      await this.#savepoint(action, name, scope)
       return done
     }
     if (scope.status === 'idle') return { ...done, warnings: ['there is no transaction in progress'] }
@@ -32,6 +36,30 @@ export class Transactions {
     }
     await this.rollback(scope)
     return { ...done, tag: 'ROLLBACK' }
+  }
+
+  async #savepoint(action: Statement['action'], name: string, scope: TransactionScope): Promise<void> {
+    if (scope.status === 'idle') {
+      const what = action.toUpperCase().replace(/ TO$/, ' TO SAVEPOINT').replace('RELEASE', 'RELEASE SAVEPOINT')
+      throw new MillraceError(Code.NoActiveTransaction, `${what} can only be used in transaction blocks`)
+    }
+    await scope.settled()
+    // What was under way may have failed.
+    if (action !== 'rollback to') scope.admit()
+    const place = action === 'savepoint' ? undefined : scope.savepoint(name)
+    const transaction = scope.held
+    if (transaction === null) throw new MillraceError(Code.InternalError, 'a savepoint without its transaction')
+    const version = PLAN_VERSION
+    if (place === undefined) {
+      await this.#engine.execute({ command: 'savepoint', version, transaction })
+      scope.resume((before) => [...before, name])
+    } else if (action === 'rollback to') {
+      await this.#engine.execute({ command: 'rollback_to', version, transaction, savepoint: place })
+      scope.resume((before) => before.slice(0, place + 1))
+    } else {
+      await this.#engine.execute({ command: 'release', version, transaction, savepoint: place })
+      scope.resume((before) => before.slice(0, place))
+    }
   }
 
   async begin(scope: TransactionScope, readOnly: boolean): Promise<void> {
@@ -48,7 +76,7 @@ export class Transactions {
   }
 
   async rollback(scope: TransactionScope): Promise<void> {
-    const transaction = scope.id
+    const transaction = scope.held
     scope.end()
     if (transaction !== null) await this.#forget(transaction)
   }

@@ -76,6 +76,7 @@ export interface BindingEngine {
 
 export interface NativeOptions {
   readonly durability?: string
+  readonly readOnly?: boolean
   readonly journalFileBytes?: number
 }
 

@@ -7,6 +7,7 @@ export interface Arguments {
   readonly inputs: readonly { readonly kind: 'command' | 'file'; readonly value: string }[]
   readonly expanded: boolean
   readonly quiet: boolean
+  readonly readOnly: boolean
   readonly show: 'help' | 'version' | undefined
 }
 
@@ -21,6 +22,7 @@ Usage: millrace [path] [options]
   -f, --file FILE     run a script, then exit; may be given often
   -x, --expanded      print a line a column
   -q, --quiet         print no command tags
+      --readonly      change nothing: neither the data nor the folder
   -h, --help          print this, then exit
   -V, --version       print the version, then exit
 
@@ -40,6 +42,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
       file: { type: 'string', short: 'f', multiple: true },
       expanded: { type: 'boolean', short: 'x' },
       quiet: { type: 'boolean', short: 'q' },
+      readonly: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'V' },
     },
@@ -52,5 +55,6 @@ export function parseArguments(argv: readonly string[]): Arguments {
   })
   const show = values.help ? 'help' : values.version ? 'version' : undefined
   const path = positionals[0] ?? ':memory:'
-  return { path, inputs, expanded: values.expanded ?? false, quiet: values.quiet ?? false, show }
+  const { expanded = false, quiet = false, readonly: readOnly = false } = values
+  return { path, inputs, expanded, quiet, readOnly, show }
 }

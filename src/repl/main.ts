@@ -33,7 +33,7 @@ async function main(): Promise<number> {
     return 0
   }
   try {
-    database = await open(options.path)
+    database = await open(options.path, { readOnly: options.readOnly })
   } catch (error) {
     process.stderr.write(error instanceof MillraceError ? formatError(error) : `ERROR:  ${String(error)}\n`)
     return EXIT_OPEN

@@ -129,6 +129,31 @@ describe('a consumer group', () => {
     expect(await numbers(await joined('g'))).toEqual([4, 9])
   })
 
+  it('is dropped once it has no members', async () => {
+    await insert(1, 2, 3)
+    const consumer = await joined("it's", 'one')
+    await numbers(consumer)
+    await consumer.commit()
+    expect(await failure(db.execute("DROP CONSUMER GROUP 'it''s' ON one"))).toMatchObject({ code: '55006' })
+    consumer.close()
+    expect((await db.query('SHOW CONSUMER GROUPS')).rows).toHaveLength(1)
+    await expect(failure(db.query("BEGIN; DROP CONSUMER GROUP 'it''s' ON one"))).resolves.toBeDefined()
+    await db.execute("DROP CONSUMER GROUP 'it''s' ON one")
+    expect((await db.query('SHOW CONSUMER GROUPS')).rows).toEqual([])
+    const missing = await failure(db.execute('DROP CONSUMER GROUP nobody ON one'))
+    expect(missing).toMatchObject({
+      code: '42704',
+      message: 'consumer group "nobody" of stream "one" does not exist',
+    })
+    expect((await db.query('DROP CONSUMER GROUP IF EXISTS nobody ON one')).notices).toEqual([
+      'the consumer group does not exist, skipping',
+    ])
+    await db.close()
+    db = await open(folder)
+    expect((await db.query('SHOW CONSUMER GROUPS')).rows).toEqual([])
+    expect(await numbers(await joined("it's"))).toEqual([1, 2, 3])
+  })
+
   it('commits with the rows of a transaction, or not at all', async () => {
     await db.execute('CREATE TABLE done (n INT PRIMARY KEY)')
     await insert(1, 2, 3, 4)

@@ -117,7 +117,7 @@ describe('as statements', () => {
     const { engine, session } = started()
     for (const [text, verb] of [
       [INSERT, 'INSERT'],
-      ['TRUNCATE t', 'TRUNCATE'],
+      ['TRUNCATE t', 'TRUNCATE TABLE'],
     ] as const) {
       await session.run('BEGIN READ ONLY')
       const error = await failure(session.run(text))

@@ -81,6 +81,20 @@ describe('create', () => {
     expect(source!.id).not.toBe(letters!.id)
   })
 
+  test('a source keeps its rows as long as its options say', () => {
+    const kafka = "connector = 'kafka', topic = 'x', properties.bootstrap.server = 'h:1'"
+    const [, source] = made(
+      `create source kept (a int) with (${kafka}, retention = '7 days', retention_bytes = '1GB') format plain encode json`,
+    )
+    expect(source!.object).toMatchObject({
+      kind: 'source',
+      options: { retention: '604800000000', retention_bytes: '1073741824' },
+    })
+    expect(made(SOURCE)[1]!.object).toMatchObject({ options: {} })
+    for (const wrong of ["retention = '7'", "retain = '1 day'", "partitions = '4'"])
+      expect(() => made(`create source x (a int) with (${kafka}, ${wrong})`), wrong).toThrow()
+  })
+
   test('a materialized view reads what it says', () => {
     const [view] = made(
       'create materialized view v (k, m) as select b.card_id, holder from big b join cards c on c.card_id = b.card_id',

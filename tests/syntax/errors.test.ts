@@ -66,7 +66,7 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   [
     'alter ^view v set (a = 1)',
     'syntax error at or near "view"',
-    { detail: 'Expected one of: TABLE, CONSUMER, STREAM.' },
+    { detail: 'Expected one of: TABLE, CONSUMER, SOURCE, STREAM.' },
   ],
   [
     'alter consumer group g on s seek to ^begining',

@@ -1,4 +1,4 @@
-/** ALTER STREAM and ALTER TABLE … SET (option = value): other options for a relation that is there. */
+/** ALTER STREAM, ALTER SOURCE and ALTER TABLE … SET (option = value): other options for a relation that is there. */
 
 import { fail, perhaps, unsupported } from '../../bind/fail.js'
 import { objectName } from '../../bind/object-name.js'
@@ -17,7 +17,10 @@ export function setOptions(statement: SetOptions, context: CompileContext): DdlC
     })
   }
   const { object } = found
-  if (object.kind !== statement.object || (object.kind !== 'stream' && object.kind !== 'table')) {
+  if (
+    object.kind !== statement.object ||
+    (object.kind !== 'stream' && object.kind !== 'source' && object.kind !== 'table')
+  ) {
     fail('WrongObjectType', `"${wanted}" is not a ${statement.object}`, statement.name.span, {
       hint: `It is a ${kindName(object.kind)}.`,
     })

@@ -10,6 +10,7 @@ import { bindColumns, bindWatermark } from './columns.js'
 import { whenTaken } from './existing.js'
 import { kafkaOptions } from './kafka.js'
 import { Options } from './options.js'
+import { definedOptions, RELATION_OPTIONS, storedOptions } from './relation-options.js'
 
 export function createSource(statement: CreateSource, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -35,7 +36,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const watermark = bindWatermark(statement.watermark, columns, env)
   const { brokers, topic, properties, options } = kafkaOptions(
     statement.options,
-    ['scan.startup.mode'],
+    ['scan.startup.mode', ...RELATION_OPTIONS.source],
     'source',
     statement.span,
   )
@@ -60,6 +61,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
       columns,
       watermark,
       kafka: { brokers, topic, startup, dead_letters: lettersId, properties },
+      options: definedOptions(storedOptions(options, 'source', columns)),
     },
     depends_on: [lettersId],
   }

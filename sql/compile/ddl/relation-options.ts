@@ -1,4 +1,4 @@
-/** The options of streams and tables: their text is checked here and kept as whole numbers, which is what the engine reads. */
+/** The options of streams, sources and tables: their text is checked here and kept as whole numbers, which is what the engine reads. */
 
 import { fail } from '../../bind/fail.js'
 import type { ColumnDef } from '../../contract/plan.generated.js'
@@ -9,6 +9,7 @@ import { Options } from './options.js'
 
 export const RELATION_OPTIONS = {
   stream: ['partitions', 'partition_by', 'retention', 'retention_bytes', 'durability'],
+  source: ['retention', 'retention_bytes'],
   table: ['retain', 'durability'],
 } as const
 
@@ -28,10 +29,18 @@ const DURABILITIES = ['commit', 'interval', 'none']
 /** The options as the definition keeps them; undefined is one that is taken away (`forever`). */
 export function readOptions(
   given: readonly Option[],
-  kind: 'stream' | 'table',
+  kind: keyof typeof RELATION_OPTIONS,
   columns: readonly ColumnDef[],
 ): Map<string, string | undefined> {
-  const options = new Options(given, RELATION_OPTIONS[kind], kind)
+  return storedOptions(new Options(given, RELATION_OPTIONS[kind], kind), kind, columns)
+}
+
+/** As `readOptions`, where there are options of other kinds beside them. */
+export function storedOptions(
+  options: Options,
+  kind: keyof typeof RELATION_OPTIONS,
+  columns: readonly ColumnDef[],
+): Map<string, string | undefined> {
   const read = new Map<string, string | undefined>()
   for (const key of RELATION_OPTIONS[kind]) {
     const option = options.get(key)

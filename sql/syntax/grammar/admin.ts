@@ -1,11 +1,14 @@
 /** Statements that change no rows: transactions, ALTER, and the care of the database (BACKUP, CHECKPOINT, CHECK). */
-import type { ParserMethod } from '../chevrotain.js'
+import { EOF, type ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
   Backup,
   CheckDatabase,
   Checkpoint,
+  Drop,
+  DropGroup,
   Expr,
+  Ident,
   IsolationLevel,
   SeekGroup,
   SetOptions,
@@ -26,6 +29,7 @@ const [
   COMMITTED,
   CONSUMER,
   DATABASE,
+  DROP,
   END,
   GROUP,
   ISOLATION,
@@ -47,6 +51,7 @@ const [
   t.kw('committed'),
   t.kw('consumer'),
   t.kw('database'),
+  t.kw('drop'),
   t.kw('end'),
   t.kw('group'),
   t.kw('isolation'),
@@ -58,12 +63,15 @@ const [
   t.kw('read'),
 ]
 const [
+  RELEASE,
   REPEATABLE,
   ROLLBACK,
+  SAVEPOINT,
   SEEK,
   SERIALIZABLE,
   SET,
   SNAPSHOT,
+  SOURCE,
   START,
   STREAM,
   TABLE,
@@ -74,12 +82,15 @@ const [
   WORK,
   WRITE,
 ] = [
+  t.kw('release'),
   t.kw('repeatable'),
   t.kw('rollback'),
+  t.kw('savepoint'),
   t.kw('seek'),
   t.kw('serializable'),
   t.kw('set'),
   t.kw('snapshot'),
+  t.kw('source'),
   t.kw('start'),
   t.kw('stream'),
   t.kw('table'),
@@ -98,6 +109,7 @@ export abstract class AdminGrammar extends DdlGrammar {
   readonly transaction = this.RULE('transaction', (): Transaction => {
     const start = this.mark()
     let modes: Omit<Transaction, 'kind' | 'action' | 'span'> = {}
+    let name: Ident | undefined
     const action = this.OR<Transaction['action']>([
       {
         ALT: () => {
@@ -128,13 +140,47 @@ export abstract class AdminGrammar extends DdlGrammar {
       },
       {
         ALT: () => {
-          this.OR3([{ ALT: () => this.CONSUME(ROLLBACK) }, { ALT: () => this.CONSUME(ABORT) }])
+          this.CONSUME(ROLLBACK)
           this.SUBRULE2(this.work)
+          this.OPTION(() => {
+            this.CONSUME(TO)
+            name = this.SUBRULE(this.savepoint)
+          })
+          return name === undefined ? ('rollback' as const) : ('rollback to' as const)
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(ABORT)
+          this.SUBRULE3(this.work)
           return 'rollback' as const
         },
       },
+      {
+        ALT: () => {
+          this.CONSUME(SAVEPOINT)
+          name = this.SUBRULE(this.ident)
+          return 'savepoint' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(RELEASE)
+          name = this.SUBRULE1(this.savepoint)
+          return 'release' as const
+        },
+      },
     ])
-    return { kind: 'transaction', action, ...modes, span: this.since(start) }
+    return { kind: 'transaction', action, ...modes, ...(name && { name }), span: this.since(start) }
+  })
+
+  /** `[SAVEPOINT] name`: a savepoint may be called that, too. */
+  readonly savepoint = this.RULE('savepoint', (): Ident => {
+    this.OPTION({
+      GATE: () => this.LA(2).tokenType !== EOF,
+      DEF: () => this.CONSUME(SAVEPOINT),
+    })
+    return this.SUBRULE(this.ident)
   })
 
   readonly work = this.RULE('work', (): void => {
@@ -252,6 +298,12 @@ export abstract class AdminGrammar extends DdlGrammar {
       },
       {
         ALT: () => {
+          this.CONSUME(SOURCE)
+          return 'source' as const
+        },
+      },
+      {
+        ALT: () => {
           this.CONSUME(TABLE)
           return 'table' as const
         },
@@ -267,12 +319,7 @@ export abstract class AdminGrammar extends DdlGrammar {
     let partition: Expr | undefined
     this.CONSUME(CONSUMER)
     this.CONSUME(GROUP)
-    const groupStart = this.mark()
-    const group = this.OR<string>([
-      { ALT: () => this.SUBRULE(this.ident).name },
-      { ALT: () => this.SUBRULE(this.text) },
-    ])
-    const groupSpan = this.since(groupStart)
+    const { group, groupSpan } = this.SUBRULE(this.groupName)
     this.CONSUME(ON)
     const stream = this.SUBRULE(this.name)
     this.OPTION(() => {
@@ -291,6 +338,34 @@ export abstract class AdminGrammar extends DdlGrammar {
       ...seek,
       span: this.since(start),
     }
+  })
+
+  readonly groupName = this.RULE('groupName', (): Pick<SeekGroup, 'group' | 'groupSpan'> => {
+    const start = this.mark()
+    const group = this.OR<string>([
+      { ALT: () => this.SUBRULE(this.ident).name },
+      { ALT: () => this.SUBRULE(this.text) },
+    ])
+    return { group, groupSpan: this.since(start) }
+  })
+
+  readonly drop: ParserMethod<[], Drop | DropGroup> = this.RULE('drop', (): Drop | DropGroup => {
+    const start = this.mark()
+    this.CONSUME(DROP)
+    return this.OR<Drop | DropGroup>([
+      { ALT: () => this.SUBRULE(this.dropObjects, { ARGS: [start] }) },
+      { ALT: () => this.SUBRULE(this.dropGroup, { ARGS: [start] }) },
+    ])
+  })
+
+  readonly dropGroup = this.RULE('dropGroup', (start: number): DropGroup => {
+    this.CONSUME(CONSUMER)
+    this.CONSUME(GROUP)
+    const ifExists = this.SUBRULE(this.ifExists)
+    const { group, groupSpan } = this.SUBRULE(this.groupName)
+    this.CONSUME(ON)
+    const stream = this.SUBRULE(this.name)
+    return { kind: 'drop_group', ifExists, group, groupSpan, stream, span: this.since(start) }
   })
 
   readonly seekTo = this.RULE(

@@ -21,24 +21,22 @@ import type {
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
-const [AS, CASCADE, CREATE, DROP, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] =
-  [
-    t.kw('as'),
-    t.kw('cascade'),
-    t.kw('create'),
-    t.kw('drop'),
-    t.kw('from'),
-    t.kw('materialized'),
-    t.kw('model'),
-    t.kw('or'),
-    t.kw('replace'),
-    t.kw('restrict'),
-    t.kw('sink'),
-    t.kw('source'),
-    t.kw('stream'),
-    t.kw('table'),
-    t.kw('view'),
-  ]
+const [AS, CASCADE, CREATE, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] = [
+  t.kw('as'),
+  t.kw('cascade'),
+  t.kw('create'),
+  t.kw('from'),
+  t.kw('materialized'),
+  t.kw('model'),
+  t.kw('or'),
+  t.kw('replace'),
+  t.kw('restrict'),
+  t.kw('sink'),
+  t.kw('source'),
+  t.kw('stream'),
+  t.kw('table'),
+  t.kw('view'),
+]
 
 export abstract class DdlGrammar extends RelationGrammar {
   readonly create: ParserMethod<[], Statement> = this.RULE('create', (): Statement => {
@@ -215,11 +213,9 @@ export abstract class DdlGrammar extends RelationGrammar {
     return { kind: 'create_model', orReplace, ifNotExists, name, path, pathSpan, options, span: this.since(start) }
   })
 
-  readonly drop = this.RULE('drop', (): Drop => {
-    const start = this.mark()
+  readonly dropObjects = this.RULE('dropObjects', (start: number): Drop => {
     const names: Name[] = []
     let cascade = false
-    this.CONSUME(DROP)
     const object = this.OR<ObjectKind>([
       {
         ALT: () => {

@@ -26,6 +26,7 @@ export type Statement =
   | Truncate
   | SetOptions
   | SeekGroup
+  | DropGroup
   | Backup
   | Checkpoint
   | CheckDatabase
@@ -257,7 +258,9 @@ export interface Verify {
 
 export interface Transaction {
   readonly kind: 'transaction'
-  readonly action: 'begin' | 'commit' | 'rollback'
+  readonly action: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback to' | 'release'
+  /** Of the savepoint, for the last three. */
+  readonly name?: Ident
   /** What BEGIN says, the last of each kind; absent where it says nothing. */
   readonly isolation?: IsolationLevel
   readonly access?: 'read only' | 'read write'
@@ -276,9 +279,19 @@ export interface Truncate {
 /** `ALTER STREAM s SET (retention = '7 days')`. */
 export interface SetOptions {
   readonly kind: 'set_options'
-  readonly object: 'stream' | 'table'
+  readonly object: 'stream' | 'source' | 'table'
   readonly name: Name
   readonly options: readonly Option[]
+  readonly span: Span
+}
+
+/** `DROP CONSUMER GROUP [IF EXISTS] g ON s`. */
+export interface DropGroup {
+  readonly kind: 'drop_group'
+  readonly ifExists: boolean
+  readonly group: string
+  readonly groupSpan: Span
+  readonly stream: Name
   readonly span: Span
 }
 

@@ -91,6 +91,7 @@ codes! {
     NoActiveTransaction = "25P01",
     FailedTransaction = "25P02",
     InvalidTransactionTermination = "2D000",
+    InvalidSavepoint = "3B001",
     SerializationFailure = "40001",
     InsufficientPrivilege = "42501",
     SyntaxError = "42601",

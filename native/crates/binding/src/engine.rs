@@ -19,6 +19,8 @@ use crate::upload::NativeUpload;
 pub struct NativeOptions {
     /// `commit` (acknowledged after fsync), `interval` or `interval:<milliseconds>`, `none`.
     pub durability: Option<String>,
+    /// Nothing is written.
+    pub read_only: Option<bool>,
     /// For tests: the size at which a journal file is ended and sealed.
     pub journal_file_bytes: Option<u32>,
 }
@@ -50,6 +52,7 @@ impl Engine {
     pub fn open<'e>(env: &'e Env, path: Option<String>, options: Option<NativeOptions>) -> napi::Result<Object<'e>> {
         let options = options.map_or_else(EngineOptions::default, |o| EngineOptions {
             durability: o.durability,
+            read_only: o.read_only.unwrap_or(false),
             journal_file_bytes: o.journal_file_bytes.map(u64::from),
         });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))

@@ -203,7 +203,8 @@ impl Log {
         self.is_read_only
     }
 
-    fn check_writable(&self) -> Result<()> {
+    /// SQLSTATE 25006 if nothing can be written.
+    pub fn check_writable(&self) -> Result<()> {
         if !self.is_read_only {
             return Ok(());
         }

@@ -107,6 +107,23 @@ pub enum Command {
         version: u32,
         transaction: u64,
     },
+    /// A further savepoint of the transaction; they are counted from 0.
+    Savepoint {
+        version: u32,
+        transaction: u64,
+    },
+    /// Forgets what the transaction wrote since the savepoint, and the savepoints after it; SQLSTATE 3B001 if there is none.
+    RollbackTo {
+        version: u32,
+        transaction: u64,
+        savepoint: u32,
+    },
+    /// Forgets the savepoint and those after it, and keeps what was written.
+    Release {
+        version: u32,
+        transaction: u64,
+        savepoint: u32,
+    },
     /// All or nothing, in one commit.
     Ddl {
         version: u32,
@@ -151,6 +168,14 @@ pub enum Command {
         stream: RelationId,
         seek: Seek,
     },
+    /// Forgets the places of a group that has no members now, durably; SQLSTATE 55006 if it has some, 42704 if there is no
+    /// such group.
+    ConsumerDrop {
+        version: u32,
+        group: String,
+        stream: RelationId,
+        if_exists: bool,
+    },
 }
 
 impl Command {
@@ -171,7 +196,11 @@ impl Command {
             | Self::Inspect { version, .. }
             | Self::ConsumerOpen { version, .. }
             | Self::ConsumerCommit { version, .. }
-            | Self::ConsumerSeek { version, .. } => *version,
+            | Self::Savepoint { version, .. }
+            | Self::RollbackTo { version, .. }
+            | Self::Release { version, .. }
+            | Self::ConsumerSeek { version, .. }
+            | Self::ConsumerDrop { version, .. } => *version,
         }
     }
 
@@ -184,7 +213,11 @@ impl Command {
             | Self::Delete { transaction, .. }
             | Self::Truncate { transaction, .. }
             | Self::ConsumerCommit { transaction, .. } => *transaction,
-            Self::Commit { transaction, .. } | Self::Rollback { transaction, .. } => Some(*transaction),
+            Self::Commit { transaction, .. }
+            | Self::Rollback { transaction, .. }
+            | Self::Savepoint { transaction, .. }
+            | Self::RollbackTo { transaction, .. }
+            | Self::Release { transaction, .. } => Some(*transaction),
             _ => None,
         }
     }

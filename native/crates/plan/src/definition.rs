@@ -82,6 +82,9 @@ pub enum DefinitionKind {
         columns: Vec<ColumnDef>,
         watermark: Option<Watermark>,
         kafka: KafkaSource,
+        /// Sources of an earlier release have none.
+        #[serde(default)]
+        options: BTreeMap<String, String>,
     },
     /// CREATE VIEW: expanded by the binder from its SQL; the engine only keeps it.
     View {
@@ -108,10 +111,10 @@ pub enum DefinitionKind {
 }
 
 impl DefinitionKind {
-    /// Puts other options in the place of a stream's or a table's; false for what has none.
+    /// Puts other options in the place of a stream's, a source's or a table's; false for what has none.
     pub fn set_options(&mut self, new: BTreeMap<String, String>) -> bool {
         match self {
-            Self::Stream { options, .. } | Self::Table { options, .. } => *options = new,
+            Self::Stream { options, .. } | Self::Source { options, .. } | Self::Table { options, .. } => *options = new,
             _ => return false,
         }
         true
@@ -139,7 +142,7 @@ pub enum CatalogChange {
     Drop {
         id: RelationId,
     },
-    /// The options of a stream or a table from now on, those that stay the same included.
+    /// The options of a stream, a source or a table from now on, those that stay the same included.
     SetOptions {
         id: RelationId,
         options: BTreeMap<String, String>,

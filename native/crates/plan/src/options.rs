@@ -1,4 +1,4 @@
-//! The WITH options of a stream or table, read from a definition's map. The map holds canonical text: whole numbers
+//! The WITH options of a stream, source or table, read from a definition's map. The map holds canonical text: whole numbers
 //! (microseconds, bytes, column numbers), as the planner writes them.
 
 use std::collections::BTreeMap;
@@ -46,13 +46,13 @@ impl Default for RelationOptions {
 }
 
 impl RelationOptions {
-    /// Of a stream or a table; what has no options has the defaults. A definition of a time when options were kept without
+    /// Of a stream, a source or a table; what has no options has the defaults. A definition of a time when options were kept without
     /// effect has them as they were written, which is an error here: read such a stored one as the defaults.
     pub fn of(object: &DefinitionKind) -> Result<Self> {
         let (options, columns) = match object {
-            DefinitionKind::Stream { options, columns, .. } | DefinitionKind::Table { options, columns, .. } => {
-                (options, columns.len())
-            }
+            DefinitionKind::Stream { options, columns, .. }
+            | DefinitionKind::Source { options, columns, .. }
+            | DefinitionKind::Table { options, columns, .. } => (options, columns.len()),
             _ => return Ok(Self::default()),
         };
         let read = Self::read(options)?;

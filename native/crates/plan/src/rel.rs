@@ -138,8 +138,8 @@ pub enum AsOf {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rel {
-    /// The listed columns, in this order, of a stream, table, source or materialized view. `as_of` is of tables, streams and
-    /// sources in queries only; without it the query's own epoch is read.
+    /// The listed columns, in this order, of a stream, table, source or materialized view. `as_of` is of
+    /// queries only; without it the query's own epoch is read.
     Scan {
         relation: RelationId,
         columns: Vec<u32>,

@@ -68,9 +68,16 @@ pub fn validate_command(command: &Command, relations: &dyn Relations) -> Result<
             validate_group(group)?;
             validate_position(&seek.to, relations)
         }
+        Command::ConsumerDrop { group, stream, .. } => {
+            stream_columns(*stream, relations)?;
+            validate_group(group)
+        }
         Command::Begin { .. }
         | Command::Commit { .. }
         | Command::Rollback { .. }
+        | Command::Savepoint { .. }
+        | Command::RollbackTo { .. }
+        | Command::Release { .. }
         | Command::Checkpoint { .. }
         | Command::Backup { .. }
         | Command::Inspect { .. } => Ok(()),

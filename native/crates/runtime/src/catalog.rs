@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::Float64Array;
 use arrow_schema::SchemaRef;
-use millrace_base::{Code, Error, RelationId, Result};
+use millrace_base::{Code, Epoch, Error, RelationId, Result};
 use millrace_expr::{Model, Models};
 use millrace_model::OnnxModel;
 use millrace_plan::{
-    CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, Field, Relations, arrow_schema, validate_rel,
+    AsOf, CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, Field, Rel, Relations, arrow_schema,
+    validate_rel,
 };
 
 /// A definition and what the engine derives from it.
@@ -280,8 +281,7 @@ fn derive(definition: &mut Definition) -> Result<Object> {
 }
 
 /// The relations that a plan scans, each once.
-pub fn scans(rel: &millrace_plan::Rel, out: &mut Vec<RelationId>) {
-    use millrace_plan::Rel;
+pub fn scans(rel: &Rel, out: &mut Vec<RelationId>) {
     match rel {
         Rel::Scan { relation, .. } => {
             if !out.contains(relation) {
@@ -301,5 +301,31 @@ pub fn scans(rel: &millrace_plan::Rel, out: &mut Vec<RelationId>) {
             scans(right, out);
         }
         Rel::UnionAll { inputs } => inputs.iter().for_each(|input| scans(input, out)),
+    }
+}
+
+/// The plan with all its scans at an epoch of the past; what a view of it reads follows when that is scanned.
+pub fn as_of_epoch(rel: Rel, epoch: Epoch) -> Rel {
+    let boxed = |input: Box<Rel>| Box::new(as_of_epoch(*input, epoch));
+    match rel {
+        Rel::Scan { relation, columns, .. } => {
+            Rel::Scan { relation, columns, as_of: Some(AsOf::Epoch { epoch: epoch.0 }) }
+        }
+        Rel::Values { .. } | Rel::GenerateSeries { .. } => rel,
+        Rel::Filter { input, predicate } => Rel::Filter { input: boxed(input), predicate },
+        Rel::Project { input, exprs } => Rel::Project { input: boxed(input), exprs },
+        Rel::Aggregate { input, group, aggregates } => Rel::Aggregate { input: boxed(input), group, aggregates },
+        Rel::Window { input, partition, order, calls } => Rel::Window { input: boxed(input), partition, order, calls },
+        Rel::Sort { input, keys, limit, offset } => Rel::Sort { input: boxed(input), keys, limit, offset },
+        Rel::Limit { input, limit, offset } => Rel::Limit { input: boxed(input), limit, offset },
+        Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
+            Rel::TimeWindow { input: boxed(input), time, size_us, slide_us, offset_us }
+        }
+        Rel::Join { kind, left, right, keys, residual } => {
+            Rel::Join { kind, left: boxed(left), right: boxed(right), keys, residual }
+        }
+        Rel::UnionAll { inputs } => {
+            Rel::UnionAll { inputs: inputs.into_iter().map(|input| as_of_epoch(input, epoch)).collect() }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::shared::Shared;
 
 pub fn run(shared: &Arc<Shared>, changes: Vec<CatalogChange>) -> Result<Executed> {
     let _one_at_a_time = shared.ddl.lock();
-    shared.check_alive()?;
+    shared.check_writable()?;
     let planned = shared.catalog().plan(changes, shared.log.next_relation_id())?;
     let created: Vec<Definition> = created(&planned);
     let dropped: Vec<RelationId> = dropped(&planned);

@@ -25,7 +25,7 @@ pub struct TableChange {
     pub new: RecordBatch,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Effect {
     /// What the statement counts.
     pub rows: u64,

@@ -41,6 +41,8 @@ pub const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
 pub struct EngineOptions {
     /// `commit` (the default), `interval`, `interval:<milliseconds>` or `none`.
     pub durability: Option<String>,
+    /// Nothing is written, and no source or sink runs.
+    pub read_only: bool,
     /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
     pub journal_file_bytes: Option<u64>,
 }
@@ -102,6 +104,11 @@ impl Engine {
     /// meanwhile, and a query that reads one waits for it.
     pub fn open(path: Option<&Path>, options: &EngineOptions) -> Result<Self> {
         let durability = parse_durability(options.durability.as_deref())?;
+        if path.is_none() && options.read_only {
+            let error =
+                Error::new(Code::InvalidParameterValue, "a database in memory cannot be opened to be read only");
+            return Err(error.with_hint("There would be nothing to read. Give a path."));
+        }
         let mailbox = Arc::new(Mailbox::default());
         let groups = Arc::new(Groups::default());
         let on_durable = {
@@ -114,6 +121,7 @@ impl Engine {
         };
         let mut log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
         log_options.journal_file_bytes = options.journal_file_bytes.unwrap_or(log_options.journal_file_bytes);
+        log_options.read_only = options.read_only;
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;
@@ -135,7 +143,7 @@ impl Engine {
             closing: Mutex::new(()),
         };
         options::apply_retention(&engine.shared, &opened.catalog);
-        for object in opened.catalog.objects() {
+        for object in opened.catalog.objects().filter(|_| !options.read_only) {
             engine.shared.connectors.start(&engine.shared, &object.definition)?;
         }
         Ok(engine)

@@ -303,6 +303,29 @@ impl Groups {
         let places = position::resolve(shared, catalog, stream, &partitions, &seek.to)?;
         Ok(effect(group, stream, places, claim))
     }
+
+    /// Forgets a group that has no members; counts 1 if there was one.
+    pub fn forget(
+        &self,
+        log: &Log,
+        catalog: &Catalog,
+        group: &str,
+        stream: RelationId,
+        if_exists: bool,
+    ) -> Result<Effect> {
+        let claim = Claim::Empty { group: group.to_string(), stream };
+        self.check(std::slice::from_ref(&claim))?;
+        let known = log.group_offsets_settled(group, stream);
+        if known.is_empty() && !if_exists {
+            let name = &catalog.require(stream)?.definition.name;
+            let message = format!("consumer group \"{group}\" of stream \"{name}\" does not exist");
+            return Err(Error::new(Code::UndefinedObject, message)
+                .with_hint("SHOW CONSUMER GROUPS lists those that have committed an offset."));
+        }
+        let gone = |partition| GroupOffset { group: group.to_string(), stream, partition, next_offset: None };
+        let rows = u64::from(!known.is_empty());
+        Ok(Effect { rows, groups: known.into_keys().map(gone).collect(), claims: vec![claim], ..Effect::default() })
+    }
 }
 
 fn effect(group: &str, stream: RelationId, places: Vec<(u32, u64)>, claim: Claim) -> Effect {

@@ -30,6 +30,7 @@ mod published;
 mod read;
 mod rebuild;
 mod reply;
+mod savepoints;
 mod shared;
 mod sink_thread;
 mod source_thread;

@@ -19,7 +19,9 @@ pub fn of(object: &DefinitionKind) -> RelationOptions {
 pub fn apply_retention(shared: &Shared, catalog: &Catalog) {
     let read = read_by_views(catalog);
     for object in catalog.objects() {
-        let DefinitionKind::Stream { .. } = object.definition.object else { continue };
+        if !matches!(object.definition.object, DefinitionKind::Stream { .. } | DefinitionKind::Source { .. }) {
+            continue;
+        }
         let options = of(&object.definition.object);
         let retention = Retention { time_us: options.retention_us, bytes: options.retention_bytes };
         let wanted = retention != Retention::default() && !read.contains(&object.definition.id);

@@ -11,10 +11,10 @@ use arrow_schema::Schema;
 use millrace_base::{Code, Epoch, Error, RelationId, Result};
 use millrace_exec::{ExecContext, Snapshot, execute};
 use millrace_expr::Evaluator;
-use millrace_plan::{AsOf, Command, Expr, Rel, validate_command, validate_rel};
+use millrace_plan::{AsOf, Command, DefinitionKind, Expr, Rel, validate_command, validate_rel};
 use parking_lot::Mutex;
 
-use crate::catalog::{Catalog, scans};
+use crate::catalog::{Catalog, as_of_epoch, scans};
 use crate::inspect::inspect;
 use crate::ipc;
 use crate::pins::Pin;
@@ -65,6 +65,7 @@ pub fn rows(
             epoch: pin.epoch(),
             transaction: Some(transaction),
             pasts: Mutex::default(),
+            cancel,
         };
         let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
         return execute(root, &snapshot, &context);
@@ -80,20 +81,21 @@ pub fn rows(
     let mut views = None;
     let pin = shared.pins.pin(|| if reads_views { views.insert(shared.published.now()).frontier } else { newest });
     let pasts = Mutex::default();
-    let snapshot = ReadSnapshot { shared, catalog, views, epoch: pin.epoch(), transaction: None, pasts };
+    let snapshot = ReadSnapshot { shared, catalog, views, epoch: pin.epoch(), transaction: None, pasts, cancel };
     let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
     execute(root, &snapshot, &context)
 }
 
 struct ReadSnapshot<'a> {
     shared: &'a Arc<Shared>,
-    catalog: &'a Catalog,
+    catalog: &'a Arc<Catalog>,
     views: Option<Arc<Views>>,
     epoch: Epoch,
     /// Whose writes are seen as well.
     transaction: Option<&'a Transaction>,
     /// States of the past that the query reads as well.
     pasts: Mutex<Vec<Pin>>,
+    cancel: &'a AtomicBool,
 }
 
 impl ReadSnapshot<'_> {
@@ -178,12 +180,16 @@ impl Snapshot for ReadSnapshot<'_> {
         as_of: &AsOf,
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + Send + '_>> {
         let object = self.catalog.require(relation)?;
-        if object.is_view() {
-            let message = format!("AS OF of view \"{}\" is not supported", object.definition.name);
-            return Err(Error::new(Code::FeatureNotSupported, message)
-                .with_hint("Ask its query of the tables and streams as of that epoch."));
-        }
         let epoch = self.epoch_of(as_of)?;
+        if let DefinitionKind::MaterializedView { query, .. } = &object.definition.object {
+            // At every epoch a view is its query: what it was is what its query gives of its inputs as they were.
+            let past = as_of_epoch(query.clone(), epoch);
+            let (models, relations) = (&**self.catalog, &**self.catalog);
+            let context = ExecContext { now_us: self.shared.now_us(), models, relations, cancel: self.cancel };
+            let wanted: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
+            let batches = execute(&past, self, &context)?.into_iter();
+            return Ok(Box::new(batches.map(move |batch| batch.project(&wanted).map_err(failed))));
+        }
         self.pasts.lock().push(self.shared.pins.pin(|| epoch));
         Ok(Box::new(self.shared.log.scan(relation, columns, epoch)?.batches()))
     }

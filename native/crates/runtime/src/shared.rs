@@ -97,6 +97,12 @@ impl Shared {
         self.failure.lock().as_ref().map_or(Ok(()), |error| Err(error.clone()))
     }
 
+    /// Refuses writes on a database that is open to be read only.
+    pub fn check_writable(&self) -> Result<()> {
+        self.check_alive()?;
+        self.log.check_writable()
+    }
+
     /// A thread that all depend on has died: every later call says so, and nobody waits for it.
     pub fn poison(&self, error: Error) {
         self.failure.lock().get_or_insert_with(|| error.clone());

@@ -15,6 +15,7 @@ use crate::groups::Claim;
 use crate::overlay::{Overlaid, Overlay, refuse_conflict};
 use crate::pins::Pin;
 use crate::published::Views;
+use crate::savepoints::Savepoints;
 use crate::shared::Shared;
 use crate::target_rows::TargetRows;
 
@@ -64,6 +65,7 @@ pub struct Transaction {
     /// The views at the snapshot.
     pub views: Arc<Views>,
     read_only: bool,
+    savepoints: Savepoints,
     tables: BTreeMap<RelationId, Overlay>,
     /// Rows for streams, in order.
     appended: Vec<(RelationId, RecordBatch)>,
@@ -83,7 +85,8 @@ pub fn begin(shared: &Shared, read_only: bool) -> Result<u64> {
     shared.transactions.insert(Transaction {
         pin,
         views,
-        read_only,
+        read_only: read_only || shared.log.is_read_only(),
+        savepoints: Savepoints::default(),
         tables: BTreeMap::new(),
         appended: Vec::new(),
         truncated: Vec::new(),
@@ -125,13 +128,24 @@ impl Transaction {
         if self.read_only && writes {
             return Err(Error::new(Code::ReadOnlyTransaction, "cannot write in a read-only transaction"));
         }
-        for change in effect.changes {
+        for change in &effect.changes {
             let table = shared.log.table(change.relation)?;
             // What another has changed meanwhile cannot be committed any more: say so now.
             refuse_conflict(&table, &change.old, self.snapshot())?;
             if table.has_primary_key() {
                 refuse_conflict(&table, &change.new, self.snapshot())?;
             }
+        }
+        let noted = self.savepoints.any().then(|| effect.clone());
+        self.join(shared, effect)?;
+        self.savepoints.note(noted);
+        Ok(())
+    }
+
+    /// Puts an effect behind what was done so far.
+    fn join(&mut self, shared: &Shared, effect: Effect) -> Result<()> {
+        for change in effect.changes {
+            let table = shared.log.table(change.relation)?;
             let overlay = match self.tables.entry(change.relation) {
                 std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
                 std::collections::btree_map::Entry::Vacant(place) => {
@@ -153,17 +167,41 @@ impl Transaction {
     }
 
     /// The one commit that does it all.
-    pub fn commit(&mut self, shared: &Shared, catalog: &Catalog) -> Result<Commit> {
-        let mut effect = Effect {
-            appended: std::mem::take(&mut self.appended),
-            truncated: std::mem::take(&mut self.truncated),
-            groups: std::mem::take(&mut self.groups),
-            ..Effect::default()
-        };
-        for (&relation, overlay) in &self.tables {
-            effect.changes.push(overlay.change(relation)?);
-        }
-        effect.into_commit(shared, catalog)
+    pub fn commit(&self, shared: &Shared, catalog: &Catalog) -> Result<Commit> {
+        self.so_far()?.into_commit(shared, catalog)
+    }
+
+    /// All that was done, as one effect.
+    fn so_far(&self) -> Result<Effect> {
+        let changes = self.tables.iter().map(|(&relation, overlay)| overlay.change(relation)).collect::<Result<_>>()?;
+        Ok(Effect {
+            rows: 0,
+            changes,
+            appended: self.appended.clone(),
+            truncated: self.truncated.clone(),
+            groups: self.groups.clone(),
+            claims: self.claims.clone(),
+        })
+    }
+
+    pub fn savepoint(&mut self) -> Result<()> {
+        let base = if self.savepoints.any() { None } else { Some(self.so_far()?) };
+        self.savepoints.push(base)
+    }
+
+    /// Forgets what was done since.
+    pub fn rollback_to(&mut self, shared: &Shared, savepoint: u32) -> Result<()> {
+        let kept = self.savepoints.back_to(savepoint)?;
+        self.tables.clear();
+        self.appended.clear();
+        self.truncated.clear();
+        self.groups.clear();
+        self.claims.clear();
+        kept.into_iter().try_for_each(|effect| self.join(shared, effect))
+    }
+
+    pub fn release(&mut self, savepoint: u32) -> Result<()> {
+        self.savepoints.release(savepoint)
     }
 
     /// That nobody else has changed the same rows, and that consumers still read what they commit; asked where commits

@@ -13,6 +13,7 @@ use crate::ipc;
 use crate::reply::{Reply, caught};
 use crate::shared::Shared;
 use crate::statement::{Statement, concat, types, writable};
+use crate::transaction::Transaction;
 
 /// Runs a statement that changes rows, or ends a transaction; the reply is sent when it is durable.
 pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
@@ -23,6 +24,15 @@ pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
                 shared.transactions.take(transaction)?;
                 Ok(Executed { rows: 0, epoch: shared.log.durable_epoch() })
             });
+        }
+        Command::Savepoint { transaction, .. } => {
+            return reply.answer(|| within(shared, transaction, |t| t.savepoint()));
+        }
+        Command::RollbackTo { transaction, savepoint, .. } => {
+            return reply.answer(|| within(shared, transaction, |t| t.rollback_to(shared, savepoint)));
+        }
+        Command::Release { transaction, savepoint, .. } => {
+            return reply.answer(|| within(shared, transaction, |t| t.release(savepoint)));
         }
         _ => {}
     }
@@ -35,9 +45,19 @@ pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
             Command::ConsumerSeek { group, stream, seek, .. } => {
                 shared.groups.seek(shared, statement.catalog, group, *stream, seek)
             }
+            Command::ConsumerDrop { group, stream, if_exists, .. } => {
+                shared.groups.forget(&shared.log, statement.catalog, group, *stream, *if_exists)
+            }
             _ => statement.effect(&command),
         }
     });
+}
+
+/// What changes nothing but the transaction itself.
+fn within(shared: &Shared, transaction: u64, change: impl FnOnce(&mut Transaction) -> Result<()>) -> Result<Executed> {
+    shared.check_alive()?;
+    change(&mut shared.transactions.get(transaction)?.lock())?;
+    Ok(Executed { rows: 0, epoch: shared.log.durable_epoch() })
 }
 
 /// Appends rows that came as an Arrow IPC stream.
@@ -61,7 +81,7 @@ fn run(
 ) {
     let _gate = shared.gate.read();
     let catalog = shared.catalog();
-    let planned = shared.check_alive().and_then(|()| {
+    let planned = shared.check_writable().and_then(|()| {
         caught(|| match transaction {
             None => plan(&Statement { shared, catalog: &catalog, transaction: None }),
             Some(number) => {

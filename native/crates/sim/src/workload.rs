@@ -67,6 +67,7 @@ fn definition(id: RelationId, now: &Plain, dice: &mut Dice) -> Definition {
                 dead_letters: id,
                 properties: BTreeMap::new(),
             },
+            options: BTreeMap::new(),
         },
     };
     Definition { id, name: format!("r{}", id.0), sql: String::new(), object, depends_on: vec![] }
