@@ -47,7 +47,7 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   [
     'drop ^t',
     'syntax error at or near "t"',
-    { detail: 'Expected one of: TABLE, MATERIALIZED, MODEL, SINK, SOURCE, STREAM, VIEW.' },
+    { detail: 'Expected one of: TABLE, CONSUMER, MATERIALIZED, MODEL, SINK, SOURCE, STREAM, VIEW.' },
   ],
   [
     'create table ^order (a int)',
