@@ -69,10 +69,8 @@ it('rows and views are read by several at once, and nothing is written', async (
     })
     expect(await failure(inside)).toMatchObject({ code: '25006' })
     const consumer = await one.consumer({ group: 'g', stream: 's' })
-    for await (const batch of consumer) {
-      expect([...batch.records()]).toHaveLength(2)
-      break
-    }
+    const { value } = await consumer[Symbol.asyncIterator]().next()
+    expect([...value!.records()]).toHaveLength(3)
     expect(await failure(consumer.commit())).toMatchObject({ code: '25006' })
     expect((await one.query('CHECK DATABASE')).rows).toEqual([])
     const writer = await failure(open(path))
