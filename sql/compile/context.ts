@@ -13,6 +13,8 @@ export interface CompileContext {
   readonly parameters?: readonly Literal[]
   /** The text that the statement's spans count in. */
   readonly searchText: string
+  /** What the user has set, by name. */
+  readonly settings?: ReadonlyMap<string, string> | undefined
 }
 
 export type Compiled =
