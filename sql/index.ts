@@ -90,6 +90,14 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return describe(statement, context)
     case 'set':
       return { kind: 'set', name: statement.name.name, value: statement.value ?? null }
+    case 'deallocate':
+      return {
+        kind: 'deallocate',
+        name: statement.name?.name,
+        tag: statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE',
+      }
+    case 'discard':
+      return { kind: 'discard', all: statement.what === 'all', tag: `DISCARD ${statement.what.toUpperCase()}` }
     case 'transaction':
       return compileTransaction(statement, context)
     case 'truncate':

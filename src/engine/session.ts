@@ -20,6 +20,7 @@ import type { Planned, Script, StatementHead } from './planning/script.js'
 import { PlanningThread } from './planning/thread.js'
 import './planning/warm-up.js'
 import { highestParameter } from './parameters-of.js'
+import { NO_NAMES, type PreparedNames } from './prepared-names.js'
 import { Settings } from './settings.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
@@ -50,6 +51,7 @@ export interface RunOptions {
   readonly scope?: TransactionScope | undefined
   /** What the user has set; the session's own if not given. */
   readonly settings?: Settings | undefined
+  readonly prepared?: PreparedNames | undefined
 }
 
 export class Session {
@@ -261,7 +263,7 @@ export class Session {
     options: RunOptions,
     text?: string,
   ): Promise<Begun<Outcome>> {
-    const { signal, parameters, scope = this.#scope, settings = this.#settings } = options
+    const { signal, parameters, scope = this.#scope } = options
     scope.admit(heads[index])
     // Parameters and the transaction are a part of the plan.
     const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
@@ -276,7 +278,7 @@ export class Session {
       // What follows has to know whether it is inside.
       return { exclusive: true, work: this.#transactions.run(planned, scope).catch(rethrow) }
     }
-    const work = this.#run(planned, signal, scope, settings).catch((error: unknown) => {
+    const work = this.#run(planned, scope, options).catch((error: unknown) => {
       this.#transactions.fail(scope, error)
       return rethrow(error)
     })
@@ -298,9 +300,8 @@ export class Session {
   /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
   async #run(
     compiled: Exclude<Planned, { kind: 'transaction' }>,
-    signal: AbortSignal | undefined,
     scope: TransactionScope,
-    settings: Settings,
+    { signal, settings = this.#settings, prepared = NO_NAMES }: RunOptions,
   ): Promise<Outcome> {
     switch (compiled.kind) {
       case 'query': {
@@ -335,6 +336,20 @@ export class Session {
       case 'set':
         settings.set(compiled.name, compiled.value)
         return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
+      case 'deallocate': {
+        const { name, tag } = compiled
+        if (name === undefined) prepared.clear()
+        else if (!prepared.delete(name)) {
+          throw new MillraceError(Code.InvalidStatementName, `prepared statement "${name}" does not exist`)
+        }
+        return { tag, fields: [], notices: [] }
+      }
+      case 'discard':
+        if (compiled.all) {
+          settings.reset()
+          prepared.clear()
+        }
+        return { tag: compiled.tag, fields: [], notices: [] }
       case 'subscribe':
         throw new MillraceError(Code.WrongObjectType, 'SUBSCRIBE does not end, so it has no result', {
           hint: 'Use subscribe().',

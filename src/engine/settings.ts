@@ -36,6 +36,10 @@ export class Settings {
     this.#values.set(name, value)
   }
 
+  reset(): void {
+    this.#values.clear()
+  }
+
   /** How long a statement may take, in milliseconds; 0 is for ever. */
   get statementTimeout(): number {
     return milliseconds('statement_timeout', this.get('statement_timeout') ?? '0')

@@ -17,6 +17,8 @@ import { OID } from './wire-types.js'
 const STATUS = { idle: 'I', active: 'T', failed: 'E' } as const
 const NOTICE_CODE = '00000'
 const WARNING_CODE = '01000'
+/** What may change a setting that the client is told of. */
+const SETS: ReadonlySet<string> = new Set(['SET', 'RESET', 'DISCARD ALL'])
 /** Statements and portals of one client. */
 const KEPT_MAX = 10_000
 
@@ -106,7 +108,7 @@ export class Connection {
   }
 
   get #options() {
-    return { scope: this.#scope, settings: this.settings }
+    return { scope: this.#scope, settings: this.settings, prepared: this.#statements }
   }
 
   /** The whole of a result, as text. */
@@ -125,7 +127,7 @@ export class Connection {
   #notices(outcome: Outcome): void {
     for (const text of outcome.notices) this.out.send(messages.notice(text, 'NOTICE', NOTICE_CODE))
     for (const text of outcome.warnings ?? []) this.out.send(messages.notice(text, 'WARNING', WARNING_CODE))
-    if (outcome.tag === 'SET' || outcome.tag === 'RESET') reportChange(this.out, this.settings)
+    if (SETS.has(outcome.tag)) reportChange(this.out, this.settings)
   }
 
   async #extended(type: string, reader: BodyReader): Promise<void> {
