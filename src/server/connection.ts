@@ -93,11 +93,12 @@ export class Connection {
       // As in PostgreSQL, a simple query ends the unnamed ones.
       this.#statements.delete('')
       this.#portals.delete('')
-      await this.#cancellable(async (signal) => {
+      await this.#cancellable(async (signal, begin) => {
         let any = false
         for await (const outcome of this.#session.script(text, { ...this.#options, signal })) {
           any = true
           await this.#give(outcome)
+          begin()
         }
         if (!any) this.out.send(messages.emptyQueryResponse)
       })
@@ -271,15 +272,20 @@ export class Connection {
     throw new MillraceError(Code.InvalidCursorName, `portal "${name}" does not exist`)
   }
 
-  /** Runs a statement that a cancel request, a time-out or the end of the server can end. */
-  async #cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Runs what a cancel request, a time-out or the end of the server can end; `begin` starts the time of the next statement. */
+  async #cancellable<T>(work: (signal: AbortSignal, begin: () => void) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     this.#running = abort
-    const timeout = this.settings.statementTimeout
+    let timer: NodeJS.Timeout | undefined
     const late = () => abort.abort(canceled(undefined, 'canceling statement due to statement timeout'))
-    const timer = timeout === 0 ? undefined : setTimeout(late, timeout)
+    const begin = () => {
+      clearTimeout(timer)
+      const timeout = this.settings.statementTimeout
+      timer = timeout === 0 ? undefined : setTimeout(late, timeout)
+    }
     try {
-      return await work(abort.signal)
+      begin()
+      return await work(abort.signal, begin)
     } catch (error) {
       throw abort.signal.aborted ? abort.signal.reason : error
     } finally {

@@ -46,6 +46,7 @@ export class Server {
   readonly #idleMs: number
   readonly #sockets = new Map<Socket, Promise<void>>()
   readonly #clients = new Map<number, Client>()
+  #address: AddressInfo | undefined
   #closing = false
 
   private constructor(session: Session, options: ListenOptions, verifier: Verifier | undefined) {
@@ -77,6 +78,7 @@ export class Server {
       server.#net.once('error', failed)
       server.#net.listen(port, host, () => {
         server.#net.off('error', failed)
+        server.#address = server.#net.address() as AddressInfo
         // A connection that cannot be accepted is the client's loss, not ours.
         server.#net.on('error', () => undefined)
         resolve()
@@ -86,11 +88,11 @@ export class Server {
   }
 
   get host(): string {
-    return (this.#net.address() as AddressInfo).address
+    return this.#address?.address ?? ''
   }
 
   get port(): number {
-    return (this.#net.address() as AddressInfo).port
+    return this.#address?.port ?? 0
   }
 
   get connections(): number {

@@ -56,6 +56,7 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
       'apache-arrow',
       'msgpackr',
       'kafkajs',
+      'pg',
       'onnxruntime-web',
       '@duckdb/node-api',
       'chevrotain',

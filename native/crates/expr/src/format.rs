@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
+use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::{DataType as Arrow, TimeUnit};
 use millrace_base::{Error, Result};
 
