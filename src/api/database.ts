@@ -5,6 +5,7 @@ import { Session } from '../engine/session.js'
 import { Breather } from '../native/breather.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
+import { type ListenOptions, Server } from '../server/server.js'
 import { Appender, type AppenderOptions } from './appender.js'
 import { type Consumer, type ConsumerOptions, openConsumer } from './consumer.js'
 import type { Parameter } from './parameters.js'
@@ -161,6 +162,13 @@ export class Database {
       .arrays()
       .map(([line]) => line)
       .join('\n')
+  }
+
+  /** Serves the database to PostgreSQL's clients until the server or the database is closed. */
+  async listen(options: ListenOptions = {}): Promise<Server> {
+    const server = await Server.listen(this.#session, options)
+    this.#open.add(server)
+    return server
   }
 
   async stats(): Promise<Stats> {

@@ -16,10 +16,12 @@ import { readModelFile } from './model-file.js'
 import { CatalogSnapshot } from './planning/catalog-snapshot.js'
 import { EXPLAIN, type Form, RUN } from './planning/form.js'
 import { LocalScript } from './planning/local-script.js'
-import { plan } from './planning/plan.js'
 import type { Planned, Script, StatementHead } from './planning/script.js'
 import { PlanningThread } from './planning/thread.js'
 import './planning/warm-up.js'
+import { highestParameter } from './parameters-of.js'
+import { NO_NAMES, type PreparedNames } from './prepared-names.js'
+import { Settings } from './settings.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
 import { checkReadable, TransactionScope, type TransactionStatus } from './transaction-scope.js'
@@ -47,6 +49,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined
   /** The transaction that the statement may be a part of; the session's own if not given. */
   readonly scope?: TransactionScope | undefined
+  /** What the user has set; the session's own if not given. */
+  readonly settings?: Settings | undefined
+  readonly prepared?: PreparedNames | undefined
 }
 
 export class Session {
@@ -63,6 +68,7 @@ export class Session {
   readonly #scope = new TransactionScope(false)
   readonly #transactions: Transactions
   readonly #readOnly: boolean
+  readonly #settings = new Settings()
 
   /** `readOnly` is said of a database that is open so. */
   constructor(engine: NativeEngine, readOnly = false) {
@@ -176,7 +182,7 @@ export class Session {
     try {
       const opened = await this.#step(script, 0, options, async (heads) => {
         single(heads)
-        const planned = await this.#plan(script, 0, form, null, options.parameters)
+        const planned = await this.#plan(script, 0, form, null, options)
         if (planned.kind !== 'subscribe') throw noQuery()
         const { command, fields } = planned
         return {
@@ -189,6 +195,28 @@ export class Session {
     } finally {
       script.close()
     }
+  }
+
+  /** The columns of what the one statement of a text would give, if it gives rows. Nothing is run. */
+  async describe(text: string, options: RunOptions = {}): Promise<readonly Field[] | undefined> {
+    const script = this.#scriptOf(text)
+    try {
+      return await this.#step(script, 0, options, async (heads) => {
+        single(heads)
+        const { scope = this.#scope } = options
+        scope.admit(heads[0])
+        const planned = await this.#plan(script, 0, RUN, scope.id, options)
+        const fields = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
+        return { exclusive: false, work: Promise.resolve(fields) }
+      })
+    } finally {
+      script.close()
+    }
+  }
+
+  /** The highest n of the parameters `$n` in a text of one statement. */
+  parameterCount(text: string): number {
+    return Math.max(0, ...this.parse(text).map(highestParameter))
   }
 
   #scriptOf(text: string): Script {
@@ -235,14 +263,15 @@ export class Session {
     index: number,
     form: Form,
     heads: readonly StatementHead[],
-    { signal, parameters, scope = this.#scope }: RunOptions,
+    options: RunOptions,
     text?: string,
   ): Promise<Begun<Outcome>> {
+    const { signal, parameters, scope = this.#scope } = options
     scope.admit(heads[index])
     // Parameters and the transaction are a part of the plan.
     const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
     const known = kept === undefined ? undefined : this.#compiled.get(kept)
-    const planned = known ?? (await this.#plan(script, index, form, scope.id, parameters))
+    const planned = known ?? (await this.#plan(script, index, form, scope.id, options))
     throwIfAborted(signal)
     scope.check(planned)
     if (this.#readOnly) checkReadable(planned)
@@ -258,7 +287,7 @@ export class Session {
       })
       return { exclusive: true, work: done }
     }
-    const work = this.#run(planned, signal, scope).catch((error: unknown) => {
+    const work = this.#run(planned, scope, options).catch((error: unknown) => {
       this.#transactions.fail(scope, error)
       return rethrow(error)
     })
@@ -270,17 +299,18 @@ export class Session {
     index: number,
     form: Form,
     transaction: bigint | null,
-    parameters: readonly Literal[] | undefined,
+    { parameters, settings = this.#settings }: RunOptions,
   ): Planned | Promise<Planned> {
     const nextId = this.engine.nextRelationId()
-    return script.plan(index, { form, catalog: this.#catalog, nextId, parameters, transaction })
+    const asked = { form, catalog: this.#catalog, nextId, parameters, transaction, settings: settings.changed }
+    return script.plan(index, asked)
   }
 
   /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
   async #run(
     compiled: Exclude<Planned, { kind: 'transaction' }>,
-    signal: AbortSignal | undefined,
     scope: TransactionScope,
+    { signal, settings = this.#settings, prepared = NO_NAMES }: RunOptions,
   ): Promise<Outcome> {
     switch (compiled.kind) {
       case 'query': {
@@ -317,8 +347,22 @@ export class Session {
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':
-        this.#checkSetting(compiled.name, compiled.value)
+        settings.set(compiled.name, compiled.value)
         return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
+      case 'deallocate': {
+        const { name, tag } = compiled
+        if (name === undefined) prepared.clear()
+        else if (!prepared.delete(name)) {
+          throw new MillraceError(Code.InvalidStatementName, `prepared statement "${name}" does not exist`)
+        }
+        return { tag, fields: [], notices: [] }
+      }
+      case 'discard':
+        if (compiled.all) {
+          settings.reset()
+          prepared.clear()
+        }
+        return { tag: compiled.tag, fields: [], notices: [] }
       case 'subscribe':
         throw new MillraceError(Code.WrongObjectType, 'SUBSCRIBE does not end, so it has no result', {
           hint: 'Use subscribe().',
@@ -326,18 +370,6 @@ export class Session {
       default:
         return compiled satisfies never
     }
-  }
-
-  /** Settings are fixed so far: SET to another value is refused, as taking it and doing nothing would be a lie. */
-  #checkSetting(name: string, value: string | null): void {
-    const span = { start: 0, end: 0 }
-    const asked: Statement = { kind: 'show', what: 'setting', name: { kind: 'ident', name, span }, span }
-    const shown = plan(asked, RUN, '', { catalog: this.catalog.names, nextId: 0 })
-    const current = shown.kind === 'rows' ? (shown.rows[0]?.[0] ?? '') : ''
-    if (value === null || value.toLowerCase() === current.toLowerCase()) return
-    throw new MillraceError(Code.FeatureNotSupported, `parameter "${name}" cannot be changed`, {
-      detail: `It is "${current}".`,
-    })
   }
 
   async #changeCatalog(compiled: Extract<Planned, { kind: 'ddl' }>): Promise<Outcome> {

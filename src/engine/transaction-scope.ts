@@ -109,6 +109,7 @@ export class TransactionScope {
     if (compiled.kind === 'ddl') {
       throw outside(compiled.tag, 'A change of the catalog is a commit of its own.')
     }
+    if (compiled.kind === 'discard' && compiled.all) throw outside(compiled.tag, 'It ends all that the session has.')
     if (compiled.kind !== 'dml' && compiled.kind !== 'command') return
     const { command, tag } = compiled
     if (command.command === 'backup') throw outside(tag, 'A backup has what is committed.')

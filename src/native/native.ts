@@ -28,6 +28,8 @@ export interface Delivery {
   readonly ipc: Uint8Array
 }
 
+const SMALL_RESULT_BYTES = 32 << 10
+
 let binding: Binding | undefined
 
 /** Opens a database in a folder, or in memory for `null`. */
@@ -80,6 +82,22 @@ export class NativeEngine {
     } finally {
       signal?.removeEventListener('abort', cancel)
     }
+  }
+
+  /** A result as PostgreSQL's `DataRow` messages. `formats` has a code a column, one for all, or none for text. */
+  async dataRows(
+    ipc: Uint8Array,
+    formats: readonly number[],
+  ): Promise<{ readonly rows: number; readonly bytes: Uint8Array }> {
+    const engine = this.#open()
+    // A small result takes less time than to change threads.
+    const now = ipc.byteLength <= SMALL_RESULT_BYTES
+    const { error, rows, bytes } = now
+      ? engine.dataRowsNow(ipc, [...formats])
+      : await engine.dataRows(ipc, [...formats])
+    if (error) throw fromNative(error)
+    if (!bytes) throw new MillraceError(Code.InternalError, 'a result gave neither rows nor an error')
+    return { rows, bytes }
   }
 
   /** Begins an append. */

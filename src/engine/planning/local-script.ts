@@ -17,11 +17,11 @@ export class LocalScript implements Script {
     return this.#parse(this.#text).map(headOf)
   }
 
-  plan(index: number, { form, catalog, nextId, parameters }: Asked): Planned {
+  plan(index: number, { form, catalog, nextId, parameters, settings }: Asked): Planned {
     const statement = this.#parse(this.#text)[index]
     if (statement === undefined) throw new Error(`the text has no statement ${index}`)
     try {
-      return plan(statement, form, this.#text, { catalog: catalog.catalog.names, nextId, parameters })
+      return plan(statement, form, this.#text, { catalog: catalog.catalog.names, nextId, parameters, settings })
     } catch (error) {
       throw toMillraceError(error)
     }

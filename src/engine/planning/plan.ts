@@ -6,9 +6,10 @@ export interface PlanningContext {
   readonly catalog: Catalog
   readonly nextId: number
   readonly parameters?: readonly Literal[] | undefined
+  readonly settings?: ReadonlyMap<string, string> | undefined
 }
 
 export function plan(statement: Statement, form: Form, text: string, context: PlanningContext): Compiled {
-  const { catalog, nextId, parameters = [] } = context
-  return compile(shaped(statement, form), { catalog, nextId: () => nextId, parameters, searchText: text })
+  const { catalog, nextId, parameters = [], settings } = context
+  return compile(shaped(statement, form), { catalog, nextId: () => nextId, parameters, searchText: text, settings })
 }

@@ -14,6 +14,7 @@ export type Request =
       readonly nextId: number
       readonly parameters: readonly Literal[] | undefined
       readonly transaction: bigint | null
+      readonly settings: ReadonlyMap<string, string> | undefined
       /** The stored definitions, if they are others than at the request before. */
       readonly catalog: Uint8Array | undefined
     }

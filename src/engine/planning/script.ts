@@ -19,6 +19,7 @@ export interface Asked {
   readonly parameters?: readonly Literal[] | undefined
   /** The transaction whose part the command is. */
   readonly transaction: bigint | null
+  readonly settings?: ReadonlyMap<string, string> | undefined
 }
 
 type WithEncoded<C> = C extends { readonly command: Command }

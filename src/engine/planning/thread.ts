@@ -107,7 +107,7 @@ class ThreadScript implements Script {
     return this.#heads
   }
 
-  async plan(index: number, { form, catalog, nextId, parameters, transaction }: Asked): Promise<Planned> {
+  async plan(index: number, { form, catalog, nextId, parameters, transaction, settings }: Asked): Promise<Planned> {
     const life = this.#thread.begin()
     if (life !== this.#life) this.#heads = this.#parse()
     await this.heads()
@@ -121,6 +121,7 @@ class ThreadScript implements Script {
       nextId,
       parameters,
       transaction,
+      settings,
       catalog: known ? undefined : catalog.bytes,
     })
     if ('planned' in answer) return answer.planned

@@ -44,8 +44,8 @@ function answerTo(request: Request): Answer {
   const script = scripts.get(request.script)
   const statement = script?.statements[request.index]
   if (script === undefined || statement === undefined) throw new Error(`there is no statement ${request.index} to plan`)
-  const { nextId, parameters, transaction } = request
-  const compiled = plan(statement, request.form, script.text, { catalog, nextId, parameters })
+  const { nextId, parameters, transaction, settings } = request
+  const compiled = plan(statement, request.form, script.text, { catalog, nextId, parameters, settings })
   return { planned: encoded(compiled, transaction) }
 }
 

@@ -47,6 +47,7 @@ pub fn open(storage: &Arc<MemoryStorage>, sealing: bool) -> Result<Log> {
         clock: Arc::new(Steady(AtomicU64::new(0))),
         rng: Arc::new(Steady(AtomicU64::new(7))),
         durability: Durability::Commit,
+        read_only: false,
         background: false,
         journal_file_bytes: if sealing { 2048 } else { 1 << 30 },
         own_file_bytes: 1 << 20,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use millrace_base::{Code, Epoch, Error, RelationId, Result};
 use millrace_log::{Durability, Log, LogOptions};
 use millrace_plan::{Append, Command, validate_command};
+use millrace_wire::{DataRows, Format};
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
@@ -45,6 +46,12 @@ pub struct EngineOptions {
     pub read_only: bool,
     /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
     pub journal_file_bytes: Option<u64>,
+}
+
+/// See `Engine::data_rows`; at once.
+pub fn data_rows(ipc: &[u8], formats: &[u16]) -> Result<DataRows> {
+    let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
+    millrace_wire::data_rows(ipc, &formats)
 }
 
 /// What a write or a change of the catalog did.
@@ -234,6 +241,11 @@ impl Engine {
             drop(running);
             reply.send(result);
         });
+    }
+
+    /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes.
+    pub fn data_rows(&self, ipc: Vec<u8>, formats: Vec<u16>, reply: Reply<DataRows>) {
+        self.queries.give(reply, move |reply| reply.answer(|| data_rows(&ipc, &formats)));
     }
 
     pub fn cancel(&self, ticket: u32) {

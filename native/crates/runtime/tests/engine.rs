@@ -252,7 +252,7 @@ fn a_source_without_a_broker_says_so_and_closes_fast() {
         properties: Default::default(),
     };
     let columns = vec![column("a", DataType::Bigint), column("b", DataType::Bigint)];
-    let source = DefinitionKind::Source { columns, watermark: None, kafka: kafka.clone(), options: BTreeMap::new() };
+    let source = DefinitionKind::Source { columns, watermark: None, kafka: kafka.clone(), options: Default::default() };
     let id = create(&engine, "source", source, vec![dead_letters]).unwrap();
     let sink = KafkaSink { brokers: kafka.brokers.clone(), topic: "u".into(), properties: Default::default() };
     let t = table(&engine, "t");
@@ -268,7 +268,7 @@ fn a_source_without_a_broker_says_so_and_closes_fast() {
     assert_eq!(query(&engine, scan(id), 2).unwrap(), Vec::<String>::new());
     let wrong = KafkaSource { properties: [("no.such.setting".to_string(), "1".to_string())].into(), ..kafka };
     let columns = vec![column("a", DataType::Bigint)];
-    let source = DefinitionKind::Source { columns, watermark: None, kafka: wrong, options: BTreeMap::new() };
+    let source = DefinitionKind::Source { columns, watermark: None, kafka: wrong, options: Default::default() };
     assert_eq!(code(create(&engine, "wrong", source, vec![dead_letters])), Code::InvalidParameterValue);
     let began = Instant::now();
     engine.close();

@@ -118,7 +118,7 @@ fn a_topic_becomes_a_view_becomes_a_topic_across_restarts() {
         properties: Default::default(),
     };
     let columns = vec![column("a", DataType::Bigint), column("b", DataType::Bigint)];
-    let object = DefinitionKind::Source { columns, watermark: None, kafka, options: BTreeMap::new() };
+    let object = DefinitionKind::Source { columns, watermark: None, kafka, options: Default::default() };
     let source = create(&engine, "source", object, vec![dead_letters]).unwrap();
     let totals = view(&engine, "totals", sums(source), SUMS, &[source]).unwrap();
     sink(&engine, &brokers, totals);

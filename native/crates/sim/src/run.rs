@@ -135,6 +135,9 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
         opens: 0,
         dice,
     };
+    if options.trace {
+        run.disk.trace();
+    }
     let mut step = 0;
     let mut history = || -> Result<(), String> {
         run.open(End::Close)?;
@@ -443,6 +446,7 @@ impl Run {
             clock: self.clock.clone(),
             rng: Arc::new(SimRng::new(self.dice.next())),
             durability: self.durability,
+            read_only: false,
             background: false,
             journal_file_bytes: *self.dice.pick(&[1000, 8_000, 60_000, 64 << 20]),
             own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
