@@ -64,7 +64,7 @@ fn check_scan(
     log: &Log,
     id: RelationId,
     relation: &PlainRelation,
-    (after, as_of): (u64, u64),
+    (after, as_of, newest): (u64, u64, u64),
     dice: &mut Dice,
 ) -> Result<(), Trouble> {
     let count = relation.columns.len();
@@ -74,7 +74,7 @@ fn check_scan(
         _ => vec![dice.below(count) as u32],
     };
     let project = |row: &Row| -> Row { columns.iter().map(|&c| row[c as usize].clone()).collect() };
-    let mut expected: Vec<Row> = relation.rows(after, as_of).map(project).collect();
+    let mut expected: Vec<Row> = relation.rows(after, as_of, newest).map(project).collect();
     let mut found: Vec<Row> = Vec::new();
     let scan = log.scan_after(id, &columns, Epoch(after), Epoch(as_of))?;
     for batch in scan {
@@ -103,13 +103,13 @@ fn check_scan(
 /// The rows of all relations at `as_of`, and once more at some epochs before it.
 pub fn check_rows(log: &Log, state: &Plain, as_of: u64, dice: &mut Dice) -> Result<(), Trouble> {
     for (&id, relation) in &state.relations {
-        check_scan(log, id, relation, (0, as_of), dice)?;
+        check_scan(log, id, relation, (0, as_of, as_of), dice)?;
         if as_of > 0 && dice.percent(50) {
-            check_scan(log, id, relation, (0, dice.within(0..as_of)), dice)?;
+            check_scan(log, id, relation, (0, dice.within(0..as_of), as_of), dice)?;
         }
         if as_of > 0 && !relation.is_table() && dice.percent(50) {
             let after = dice.within(0..as_of);
-            check_scan(log, id, relation, (after, dice.within(after..as_of + 1)), dice)?;
+            check_scan(log, id, relation, (after, dice.within(after..as_of + 1), as_of), dice)?;
         }
     }
     Ok(())

@@ -69,9 +69,11 @@ impl PlainRelation {
         self.key.is_some()
     }
 
-    /// The rows at `as_of` that were born after `after`, in the order of their making.
-    pub fn rows(&self, after: u64, as_of: u64) -> impl Iterator<Item = &Row> {
-        let seen = move |v: &&Version| after < v.born && v.born <= as_of && as_of < v.died;
+    /// The rows at `as_of` that were born after `after`, in the order of their making, while the log shows `newest`: of a
+    /// stream nothing is kept for readers of the past, but a truncation counts only once it is shown.
+    pub fn rows(&self, after: u64, as_of: u64, newest: u64) -> impl Iterator<Item = &Row> {
+        let alive_at = if self.is_table() { as_of } else { newest };
+        let seen = move |v: &&Version| after < v.born && v.born <= as_of && alive_at < v.died;
         self.versions.iter().filter(seen).map(|v| &v.row)
     }
 
@@ -146,8 +148,8 @@ impl Plain {
             relation.apply(self.epoch, part);
         }
         for id in &commit.truncated {
-            // Of a stream nothing is kept for readers of the past.
-            self.relations.get_mut(id).expect("a stream that exists").versions.clear();
+            let stream = self.relations.get_mut(id).expect("a stream that exists");
+            stream.versions.iter_mut().filter(|v| v.died == ALIVE).for_each(|v| v.died = self.epoch);
         }
         for offset in &commit.offsets {
             self.offsets.insert((offset.source, offset.partition), offset.next_offset);

@@ -154,7 +154,7 @@ pub fn commit(now: &Plain, sizes: Sizes, dice: &mut Dice) -> PlainCommit {
             out.truncated.push(id);
         } else if dice.percent(5) {
             let partition = dice.below(sizes.partitions) as u32;
-            let next_offset = dice.percent(85).then(|| dice.below(stream.rows(0, now.epoch).count() + 1) as u64);
+            let next_offset = dice.percent(85).then(|| dice.below(stream.live().len() + 1) as u64);
             out.groups.push(GroupOffset {
                 group: (*dice.pick(&["g", "h"])).into(),
                 stream: id,
