@@ -198,7 +198,7 @@ fn merge(writer: &mut FileWriter, pool: &Arc<FilePool>, key: &SegmentKey, old: &
     writer.begin(key.clone(), &schema, old[0].first_offset)?;
     let columns: Vec<usize> = (0..schema.fields().len()).collect();
     for entry in old {
-        let segment = pool.segment(entry.id)?;
+        let segment = pool.segment(entry.id)?.uncached();
         let mut runs = RunReader::new(&segment)?;
         for found in segment.scan(&columns, &[], 0..entry.rows) {
             let (_, batch) = found?;

@@ -113,7 +113,16 @@ impl Log {
     /// Opens or makes the database in `path`; `None` is a database in memory. `on_durable` is called by the journal
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
-        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes, own_file_bytes } = options;
+        let LogOptions {
+            storage,
+            clock,
+            rng,
+            durability,
+            background,
+            journal_file_bytes,
+            own_file_bytes,
+            cache_bytes,
+        } = options;
         let mut lock = None;
         if let Some(path) = path {
             storage.create_dir_all(path).map_err(|e| Error::io(path, "create", &e))?;
@@ -121,7 +130,7 @@ impl Log {
         }
         let root = path.unwrap_or(Path::new("/memory"));
         let Recovered { state, journal, sealer, pool } =
-            recover(&storage, rng, root, journal_file_bytes, own_file_bytes)?;
+            recover(&storage, rng, root, journal_file_bytes, own_file_bytes, cache_bytes)?;
         let journal = Arc::new(journal);
         let queue = Arc::new(Queue::new(state.ledger.epoch));
         let inner = Arc::new(Inner {

@@ -31,7 +31,11 @@ pub struct LogOptions {
     pub journal_file_bytes: u64,
     /// Rows of a partition that are fewer bytes than this when they are sealed share a file with those of others.
     pub own_file_bytes: u64,
+    /// Column blocks of segments that are kept in memory, in bytes.
+    pub cache_bytes: usize,
 }
+
+pub const CACHE_BYTES_DEFAULT: usize = 256 << 20;
 
 impl LogOptions {
     /// The operating system's files, clock and chance.
@@ -44,6 +48,7 @@ impl LogOptions {
             background: true,
             journal_file_bytes: 64 << 20,
             own_file_bytes: 1 << 20,
+            cache_bytes: CACHE_BYTES_DEFAULT,
         }
     }
 

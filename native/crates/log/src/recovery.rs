@@ -30,11 +30,12 @@ pub fn recover(
     root: &Path,
     journal_file_bytes: u64,
     own_file_bytes: u64,
+    cache_bytes: usize,
 ) -> Result<Recovered> {
     let segments = root.join("segments");
     storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
     let mut manifest = Manifest::open(storage.clone(), &root.join("manifest"))?;
-    let pool = Arc::new(FilePool::new(storage.clone(), &segments));
+    let pool = Arc::new(FilePool::new(storage.clone(), &segments, cache_bytes));
     let mut state = restore(manifest.live(), &pool)?;
     let journal = Journal::open(
         storage.clone(),

@@ -1,6 +1,7 @@
 //! One column block as bytes: the encoded array, compressed where that saves enough to be worth the time.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow_array::Array;
 use arrow_schema::DataType;
@@ -70,40 +71,23 @@ pub fn unwrap(bytes: &[u8]) -> std::result::Result<Cow<'_, [u8]>, Malformed> {
 
 /// A column of one block as it is encoded.
 pub struct EncodedColumn {
-    /// What was read, and how much of it; the encoded array lies behind the header if it is not compressed.
-    block: Vec<u8>,
-    len: usize,
-    plain: Option<Vec<u8>>,
+    /// Behind the general codec.
+    plain: Arc<Vec<u8>>,
     data_type: DataType,
     rows: usize,
 }
 
 impl EncodedColumn {
-    pub(super) fn new(
-        block: Vec<u8>,
-        len: usize,
-        data_type: &DataType,
-        rows: usize,
-    ) -> std::result::Result<Self, Malformed> {
-        let plain = match unwrap(&block[..len])? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(plain) => Some(plain),
-        };
-        Ok(Self { block, len, plain, data_type: data_type.clone(), rows })
+    pub(super) fn new(plain: Arc<Vec<u8>>, data_type: &DataType, rows: usize) -> Self {
+        Self { plain, data_type: data_type.clone(), rows }
     }
 
     /// The values for kernels (`millrace_kernels::scan`).
     pub fn view(&self) -> std::result::Result<Encoded<'_>, Malformed> {
-        let bytes = self.plain.as_deref().unwrap_or(&self.block[HEADER_BYTES..self.len]);
-        Encoded::new(bytes, &self.data_type, self.rows)
+        Encoded::new(&self.plain, &self.data_type, self.rows)
     }
 
     pub fn rows(&self) -> usize {
         self.rows
-    }
-
-    /// Room for the next block.
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.block
     }
 }
