@@ -113,16 +113,8 @@ impl Log {
     /// Opens or makes the database in `path`; `None` is a database in memory. `on_durable` is called by the journal
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
-        let LogOptions {
-            storage,
-            clock,
-            rng,
-            durability,
-            background,
-            journal_file_bytes,
-            own_file_bytes,
-            cache_bytes,
-        } = options;
+        let LogOptions { storage, clock, rng, durability, background, journal_file_bytes, own_file_bytes, cache_bytes } =
+            options;
         let mut lock = None;
         if let Some(path) = path {
             storage.create_dir_all(path).map_err(|e| Error::io(path, "create", &e))?;

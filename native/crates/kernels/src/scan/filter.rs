@@ -161,19 +161,19 @@ struct Count {
 
 impl Sink for Count {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         if self.low > u64::from(u32::MAX) {
             return;
         }
         let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
-        let found: u32 = values.iter().map(|&value| u32::from(value.wrapping_sub(low) <= width)).sum();
+        let found: u32 = values.map(|value| u32::from(value.wrapping_sub(low) <= width)).sum();
         self.count += found as usize;
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         let (low, width) = (self.low, self.high - self.low);
-        let found: u64 = values.iter().map(|&value| u64::from(value.wrapping_sub(low) <= width)).sum();
+        let found: u64 = values.map(|value| u64::from(value.wrapping_sub(low) <= width)).sum();
         self.count += found as usize;
     }
 }
@@ -209,25 +209,27 @@ impl Select {
 
 impl Sink for Select {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         let mut answers = [0u8; crate::encodings::pack::CHUNK];
+        let count = values.len();
         if self.low <= u64::from(u32::MAX) {
             let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
-            for (answer, &value) in answers.iter_mut().zip(values) {
+            for (answer, value) in answers.iter_mut().zip(values) {
                 *answer = u8::from(value.wrapping_sub(low) <= width);
             }
         }
-        self.push(&answers[..values.len()]);
+        self.push(&answers[..count]);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         let mut answers = [0u8; crate::encodings::pack::CHUNK];
+        let count = values.len();
         let (low, width) = (self.low, self.high - self.low);
-        for (answer, &value) in answers.iter_mut().zip(values) {
+        for (answer, value) in answers.iter_mut().zip(values) {
             *answer = u8::from(value.wrapping_sub(low) <= width);
         }
-        self.push(&answers[..values.len()]);
+        self.push(&answers[..count]);
     }
 }
 

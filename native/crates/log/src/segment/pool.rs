@@ -83,12 +83,7 @@ pub struct FilePool {
 impl FilePool {
     /// `cache_bytes` of column blocks are kept in memory.
     pub fn new(storage: Arc<dyn Storage>, folder: &Path, cache_bytes: usize) -> Self {
-        Self {
-            storage,
-            folder: folder.to_path_buf(),
-            files: Mutex::default(),
-            cache: BlockCache::new(cache_bytes),
-        }
+        Self { storage, folder: folder.to_path_buf(), files: Mutex::default(), cache: BlockCache::new(cache_bytes) }
     }
 
     /// The segment with this name; reads and checks its file's footer at the first use.

@@ -77,7 +77,8 @@ impl Segment {
     ) -> Result<()> {
         let mut order: Vec<usize> = Vec::with_capacity(columns.len());
         for (at, &column) in columns.iter().enumerate() {
-            let kept = if self.cached { self.pool.cache.get((self.id.file, block.columns[column].offset)) } else { None };
+            let kept =
+                if self.cached { self.pool.cache.get((self.id.file, block.columns[column].offset)) } else { None };
             match kept {
                 Some(bytes) => each(at, &Plain::Kept(bytes))?,
                 None => order.push(at),
@@ -211,9 +212,7 @@ impl Segment {
             let block = &meta.blocks[index];
             self.read(block, self.first_of(index), projection, &mut buffer, |at, bytes| {
                 let place = &block.columns[projection[at]];
-                let picked = || {
-                    Encoded::new(bytes, schema.field(at).data_type(), block.rows as usize)?.take(places)
-                };
+                let picked = || Encoded::new(bytes, schema.field(at).data_type(), block.rows as usize)?.take(places);
                 parts[at].push(picked().map_err(self.malformed(place))?);
                 Ok(())
             })?;
