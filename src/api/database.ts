@@ -1,8 +1,10 @@
 /** A database in this process: what `open` gives. */
+
+import { Code } from '../../sql/index.js'
 import type { CatalogEntry } from '../catalog/describe.js'
 import { Session } from '../engine/session.js'
 import { Breather } from '../native/breather.js'
-import { canceled, toMillraceError } from '../native/errors.js'
+import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
 import { type ListenOptions, Server } from '../server/server.js'
 import { Appender, type AppenderOptions } from './appender.js'
@@ -18,6 +20,8 @@ export interface OpenOptions {
   /** When a commit is acknowledged: after fsync (`commit`, if not given), before (`interval` or `interval:<milliseconds>`),
    *  or without any (`none`). */
   readonly durability?: 'commit' | 'interval' | `interval:${number}` | 'none'
+  /** How much of what was read from sealed segments is kept in memory, in bytes; 256 MiB if not given. */
+  readonly cacheBytes?: number
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
   readonly journalFileBytes?: number
@@ -36,11 +40,15 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, journalFileBytes, signal } = options
+  const { durability, cacheBytes, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
+    if (cacheBytes !== undefined && !(Number.isSafeInteger(cacheBytes) && cacheBytes >= 0)) {
+      throw new MillraceError(Code.InvalidParameterValue, `cacheBytes is not a number of bytes: ${cacheBytes}`)
+    }
     const engine = await openEngine(path === ':memory:' ? null : path, {
       ...(durability === undefined ? {} : { durability }),
+      ...(cacheBytes === undefined ? {} : { cacheBytes }),
       ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
     })
     if (!signal?.aborted) return new Database(engine)

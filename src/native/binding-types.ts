@@ -85,6 +85,7 @@ export interface BindingEngine {
 export interface NativeOptions {
   readonly durability?: string
   readonly journalFileBytes?: number
+  readonly cacheBytes?: number
 }
 
 export interface Binding {

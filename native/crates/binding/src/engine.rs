@@ -21,6 +21,7 @@ pub struct NativeOptions {
     pub durability: Option<String>,
     /// For tests: the size at which a journal file is ended and sealed.
     pub journal_file_bytes: Option<u32>,
+    pub cache_bytes: Option<f64>,
 }
 
 #[napi]
@@ -51,6 +52,7 @@ impl Engine {
         let options = options.map_or_else(EngineOptions::default, |o| EngineOptions {
             durability: o.durability,
             journal_file_bytes: o.journal_file_bytes.map(u64::from),
+            cache_bytes: o.cache_bytes.map(|bytes| bytes as u64),
         });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }
