@@ -217,6 +217,50 @@ impl SimDisk {
         inner.quota = None;
     }
 
+    /// A full disk has room again.
+    pub fn make_room(&self) {
+        self.0.lock().quota = None;
+    }
+
+    /// Another disk, with only what lies below `folder`, moved to `to`.
+    pub fn copy_of(&self, folder: &Path, to: &Path) -> Self {
+        let copy = self.copy();
+        {
+            let mut inner = copy.0.lock();
+            let Inner { names, durable_names, pending_names, .. } = &mut *inner;
+            let moved = |path: &Path| path.strip_prefix(folder).ok().map(|rest| to.join(rest));
+            for map in [names, durable_names] {
+                let kept = std::mem::take(map).into_iter();
+                *map = kept.filter_map(|(path, entry)| Some((moved(&path)?.components().collect(), entry))).collect();
+            }
+            let kept = std::mem::take(pending_names).into_iter().filter_map(|change| {
+                Some(match change {
+                    NameChange::Link(path, entry) => NameChange::Link(moved(&path)?, entry),
+                    NameChange::Unlink(path) => NameChange::Unlink(moved(&path)?),
+                    NameChange::Rename(from, to, entry) => NameChange::Rename(moved(&from)?, moved(&to)?, entry),
+                })
+            });
+            *pending_names = kept.collect();
+            inner.faults = Faults::default();
+            inner.quota = None;
+            inner.power_left = None;
+        }
+        copy
+    }
+
+    /// Removes a folder and all below it, for good.
+    pub fn forget(&self, folder: &Path) {
+        let mut inner = self.0.lock();
+        inner.names.retain(|path, _| !path.starts_with(folder));
+        inner.durable_names.retain(|path, _| !path.starts_with(folder));
+        inner.pending_names.retain(|change| match change {
+            NameChange::Link(path, _) | NameChange::Unlink(path) | NameChange::Rename(path, ..) => {
+                !path.starts_with(folder)
+            }
+        });
+        inner.reap();
+    }
+
     /// As `heal`, but a full disk stays full, and the power may still go.
     pub fn heal_faults_only(&self) {
         self.0.lock().faults = Faults::default();
