@@ -253,7 +253,11 @@ impl Log {
         let still = |error: Error| error.with_hint("Writes go on when the cause is gone.");
         inner.journal.resume().map_err(still)?;
         let state = rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable())?;
-        *inner.state.write() = state;
+        if !millrace_base::planted("refused-kept-on-resume") {
+            let mut current = inner.state.write();
+            state.inherit(&current, sealer.sealed_epoch());
+            *current = state;
+        }
         inner.queue.resume();
         Ok(())
     }

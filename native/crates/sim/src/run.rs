@@ -22,6 +22,20 @@ use crate::workload::{self, Sizes};
 /// 2026-01-01.
 const START_US: i64 = 1_767_225_600_000_000;
 
+/// Hosts do set their clocks back, mostly by little.
+const CLOCK_STEPS_US: [i64; 10] = [
+    1,
+    1000,
+    60_000_000,
+    60_000_000,
+    60_000_000,
+    86_400_000_000,
+    86_400_000_000,
+    -60_000_000,
+    -3_600_000_000,
+    -86_400_000_000_000,
+];
+
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub seed: u64,
@@ -86,8 +100,8 @@ const STEPS: [(Step, u64); 19] = [
     (Step::Clock, 5),
     (Step::Maintain, 10),
     (Step::CutMaintenance, 2),
-    (Step::Retain, 2),
-    (Step::Horizon, 4),
+    (Step::Retain, 4),
+    (Step::Horizon, 8),
     (Step::Resume, 3),
     (Step::Backup, 1),
 ];
@@ -136,10 +150,19 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
     // Each run does some things often and others never: bugs hide where many things happen at once, and also where
     // one thing happens again and again (Groce et al.: Swarm testing, 2012).
     let steps = STEPS.iter().flat_map(|&(step, weight)| {
-        let often = if step == Step::Commit { 1 } else { *dice.pick(&[0, 1, 1, 2]) };
+        let often = match step {
+            Step::Commit => 1,
+            // Segments must be many before they are merged.
+            Step::Maintain => *dice.pick(&[0, 1, 2, 4]),
+            _ => *dice.pick(&[0, 1, 1, 2]),
+        };
         vec![step; (weight * often) as usize]
     });
-    let steps = steps.collect();
+    let mut steps: Vec<Step> = steps.collect();
+    if sizes.alike {
+        steps.extend([Step::Crash; 10]);
+        steps.extend([Step::Kill; 10]);
+    }
     let mut run = Run {
         disk: SimDisk::new(dice.fork()),
         clock: Arc::new(SimClock::new(START_US)),
@@ -249,7 +272,7 @@ impl Run {
                 Ok(())
             }
             Step::Clock => {
-                let by = *self.dice.pick(&[1, 1000, 60_000_000, 86_400_000_000, -3_600_000_000, -86_400_000_000_000]);
+                let by = *self.dice.pick(&CLOCK_STEPS_US);
                 self.clock.shift(by);
                 Ok(())
             }

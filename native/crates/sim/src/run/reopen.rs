@@ -30,7 +30,7 @@ impl Run {
                 break;
             }
             if self.dice.percent(50) {
-                self.disk.cut_power_after(self.dice.within(1..20));
+                self.cut_power();
             } else {
                 let op = *self.dice.pick(&Op::ALL);
                 self.plan(op);
@@ -93,7 +93,11 @@ impl Run {
     }
 
     fn log_options(&mut self) -> LogOptions {
-        self.durability = if self.dice.percent(85) { Durability::Commit } else { Durability::None };
+        self.durability = if self.dice.percent(if self.sizes.alike { 30 } else { 85 }) {
+            Durability::Commit
+        } else {
+            Durability::None
+        };
         LogOptions {
             storage: Arc::new(self.disk.clone()),
             clock: self.clock.clone(),

@@ -19,10 +19,10 @@ type Start = (RelationId, u32, u64);
 
 impl Run {
     pub(super) fn maintain(&mut self) -> Result<(), String> {
-        if self.dice.percent(40) {
+        if self.dice.percent(60) {
             self.log().request_rotation();
         }
-        for _ in 0..self.dice.within(1..4) {
+        for _ in 0..self.dice.within(1..8) {
             if !self.maintain_once()? {
                 break;
             }
@@ -121,10 +121,19 @@ impl Run {
         self.log().request_rotation();
         self.flush()?;
         self.faulty = true;
-        self.disk.cut_power_after(self.dice.within(1..20));
+        self.cut_power();
         while self.maintain_once()? {}
         let end = if self.dice.percent(70) { End::Kill } else { End::Crash };
         self.reopen_with(end, true)
+    }
+
+    /// Some time later, or where much depends on it: in an fsync.
+    pub(super) fn cut_power(&mut self) {
+        if self.dice.percent(50) {
+            self.disk.cut_power_after(self.dice.within(1..20));
+        } else {
+            self.disk.cut_power_in_sync_of(*self.dice.pick(&["mf", "mf", "new", "wal", "seg"]));
+        }
     }
 
     pub(super) fn retain(&mut self) -> Result<(), String> {
@@ -149,7 +158,8 @@ impl Run {
 
     /// No reader will ask for older epochs of tables, so that their versions can go.
     pub(super) fn raise_horizon(&mut self) -> Result<(), String> {
-        let horizon = self.dice.within(0..self.model.written + 1);
+        let written = self.model.written;
+        let horizon = if self.dice.percent(50) { written } else { self.dice.within(0..written + 1) };
         let tables: Vec<RelationId> =
             self.model.now.relations.iter().filter(|(_, r)| r.is_table()).map(|(&id, _)| id).collect();
         let mut held = Vec::new();
