@@ -31,6 +31,7 @@ pub const BUGS: &[(&str, &str)] = &[
     ("moved-rows-not-renamed", "the index is not told where compaction has put a table's rows"),
     ("deletion-no-conflict", "a transaction is not told that a row that it changes was deleted meanwhile"),
     ("refused-kept-on-resume", "commits that failed on a full disk are still seen when writing goes on"),
+    ("resume-after-failed-fsync", "after an fsync that failed when writing was to go on, it is tried again"),
     ("backup-not-synced", "a backup is done before its files are durable"),
     ("spare-not-synced", "a journal file is written again before its old name is durably gone"),
 ];

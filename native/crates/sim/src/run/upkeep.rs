@@ -7,7 +7,7 @@ use std::sync::Arc;
 use millrace_base::{Clock, Epoch, RelationId};
 use millrace_log::{Durability, Log, LogOptions, Retention, SegmentEntry};
 
-use super::{End, Run};
+use super::{End, Run, is_resumable};
 use crate::chance::SimRng;
 use crate::check::{allow, check_ledger, check_rows};
 use crate::clock::SimClock;
@@ -189,8 +189,11 @@ impl Run {
                 self.check()
             }
             Ok(()) => Ok(()),
-            Err(error) if self.resumable && self.is_excused() => {
+            // A rotation that failed with no commit beside it is first told here.
+            Err(error) if (self.resumable || !self.poisoned) && self.is_excused() => {
                 self.say(|| format!("writes do not go on: {}", error.message));
+                self.poisoned = true;
+                self.resumable = is_resumable(&error);
                 Ok(())
             }
             Err(error) => Err(format!("writes do not go on, with {:?}: {}", error.code, error.message)),
