@@ -250,14 +250,16 @@ impl Log {
         if !inner.queue.is_resumable() {
             return Ok(()); // somebody else was faster
         }
+        let still = |error: Error| error.with_hint("Writes go on when the cause is gone.");
         inner.journal.resume().map_err(|error| {
             // The failed fsync may have dropped what was acknowledged before its own: another one would hide that.
             if inner.journal.has_failed_sync() && !millrace_base::planted("resume-after-failed-fsync") {
                 return inner.queue.give_up(&error);
             }
-            error.with_hint("Writes go on when the cause is gone.")
+            still(error)
         })?;
-        let state = rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable())?;
+        let state =
+            rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable()).map_err(still)?;
         if !millrace_base::planted("refused-kept-on-resume") {
             let mut current = inner.state.write();
             state.inherit(&current, sealer.sealed_epoch());
