@@ -96,13 +96,13 @@ const STEPS: [(Step, u64); 19] = [
     (Step::WriteFault, 2),
     (Step::SyncFault, 2),
     (Step::ReadFault, 2),
-    (Step::Full, 2),
+    (Step::Full, 4),
     (Step::Clock, 5),
     (Step::Maintain, 10),
     (Step::CutMaintenance, 2),
     (Step::Retain, 4),
     (Step::Horizon, 8),
-    (Step::Resume, 3),
+    (Step::Resume, 5),
     (Step::Backup, 1),
 ];
 
@@ -268,6 +268,12 @@ impl Run {
             }
             Step::ReadFault => self.check_with_read_faults(),
             Step::Full => {
+                if self.dice.percent(50) {
+                    // Also where the space was allocated before, as on a file system that copies on write.
+                    self.faulty = true;
+                    let after = self.dice.below(3) as u32;
+                    self.disk.plan(Fault { op: Op::Write, after, times: 1, no_space: true, whole: false });
+                }
                 self.disk.limit_growth(*self.dice.pick(&[0, 100, 3000, 300_000]));
                 Ok(())
             }

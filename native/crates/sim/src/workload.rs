@@ -30,7 +30,7 @@ impl Sizes {
             parts_max: dice.below(3) + 1,
             rows_max: *dice.pick(&[1, 3, 10, 40]),
             partitions: *dice.pick(&[1, 1, 3]),
-            alike: dice.percent(6),
+            alike: dice.percent(12),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Run {
             rng: Arc::new(SimRng::new(self.dice.next())),
             durability: self.durability,
             background: false,
-            journal_file_bytes: *self.dice.pick(&[1000, 8_000, 60_000, 64 << 20]),
+            journal_file_bytes: *self.dice.pick(&[1000, 1000, 8_000, 60_000, 64 << 20]),
             own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
         }
     }

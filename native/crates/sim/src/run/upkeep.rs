@@ -11,6 +11,7 @@ use super::{End, Run, is_resumable};
 use crate::chance::SimRng;
 use crate::check::{allow, check_ledger, check_rows};
 use crate::clock::SimClock;
+use crate::fault::{Fault, Op};
 
 const BACKUP: &str = "/backup";
 
@@ -178,6 +179,16 @@ impl Run {
         if self.dice.percent(70) {
             self.disk.make_room();
         }
+        if self.resumable && self.dice.percent(30) {
+            // The fsync fails, and another one afterwards may not hide that.
+            self.faulty = true;
+            self.disk.plan(Fault { op: Op::Sync, after: 0, times: 1, no_space: false, whole: false });
+            self.resume_once()?;
+        }
+        self.resume_once()
+    }
+
+    fn resume_once(&mut self) -> Result<(), String> {
         match self.log().resume() {
             Ok(()) if self.poisoned && self.resumable => {
                 self.say(|| "writes go on".into());
