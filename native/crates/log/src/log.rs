@@ -252,9 +252,20 @@ impl Log {
             return Ok(()); // somebody else was faster
         }
         let still = |error: Error| error.with_hint("Writes go on when the cause is gone.");
-        inner.journal.resume().map_err(still)?;
-        let state = rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable())?;
-        *inner.state.write() = state;
+        inner.journal.resume().map_err(|error| {
+            // The failed fsync may have dropped what was acknowledged before its own: another one would hide that.
+            if inner.journal.has_failed_sync() && !millrace_base::planted("resume-after-failed-fsync") {
+                return inner.queue.give_up(&error);
+            }
+            still(error)
+        })?;
+        let state =
+            rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable()).map_err(still)?;
+        if !millrace_base::planted("refused-kept-on-resume") {
+            let mut current = inner.state.write();
+            state.inherit(&current, sealer.sealed_epoch());
+            *current = state;
+        }
         inner.queue.resume();
         Ok(())
     }

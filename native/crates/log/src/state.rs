@@ -79,6 +79,18 @@ impl State {
         Ok(())
     }
 
+    /// Takes the place of a state that commits which failed have changed; `sealed` is the epoch up to which this one was read
+    /// from segments.
+    pub fn inherit(&self, before: &Self, sealed: Epoch) {
+        for (id, relation) in &self.relations {
+            if let RelationData::Table(table) = &relation.data
+                && let Some(RelationData::Table(before)) = before.relations.get(id).map(|relation| &relation.data)
+            {
+                table.inherit(before, sealed);
+            }
+        }
+    }
+
     /// A table, also one that is dropped and may still have to be sealed.
     pub fn table(&self, id: RelationId) -> Option<Arc<TableState>> {
         match self.relations.get(&id).map(|relation| &relation.data) {

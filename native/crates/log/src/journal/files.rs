@@ -243,8 +243,9 @@ impl Journal {
                 .with_detail(detail)
                 .with_hint("Restore the file from a backup. Nothing was changed."));
         }
-        if next.is_none() && offset < len && !millrace_base::planted("torn-tail-kept") {
-            // A frame that was never acknowledged must not come back behind one that is written over it.
+        if next.is_none() && !millrace_base::planted("torn-tail-kept") {
+            // A frame that was never acknowledged must not come back behind one that is written over it. Also when the
+            // file seems to end here: an open before this one may have cut it off and failed to make that durable.
             file.file
                 .set_len(offset)
                 .and_then(|()| file.file.sync())

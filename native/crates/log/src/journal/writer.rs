@@ -120,6 +120,16 @@ impl Queue {
         waiting.resumable = false;
     }
 
+    /// Takes no commits until the next open, after an fsync that failed while writing was to go on; returns the error as it
+    /// is told.
+    pub fn give_up(&self, error: &Error) -> Error {
+        let shown = told(error, false);
+        let mut waiting = self.waiting.lock();
+        waiting.poison = Some(shown.clone());
+        waiting.resumable = false;
+        shown
+    }
+
     /// Asks the journal thread to end the current file, so that it can be sealed.
     pub fn request_rotation(&self) {
         self.waiting.lock().rotate = true;
@@ -313,13 +323,17 @@ fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &O
     }
 }
 
-fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
+fn told(error: &Error, resumable: bool) -> Error {
     let hint = if resumable {
         "What was acknowledged is safe. Writes go on when the cause is gone."
     } else {
         "The database refuses writes until it is opened again; what was acknowledged is safe."
     };
-    let shown = Error { hint: Some(hint.into()), ..error.clone() };
+    Error { hint: Some(hint.into()), ..error.clone() }
+}
+
+fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
+    let shown = told(error, resumable);
     let waiting = queue.poison(shown.clone(), resumable);
     for pending in group.into_iter().chain(waiting) {
         (pending.done)(Err(shown.clone()));
