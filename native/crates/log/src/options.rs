@@ -31,6 +31,8 @@ pub struct LogOptions {
     pub journal_file_bytes: u64,
     /// Rows of a partition that are fewer bytes than this when they are sealed share a file with those of others.
     pub own_file_bytes: u64,
+    /// Whether a clean close seals what the journal holds, so that the next open has little to read.
+    pub seal_on_close: bool,
 }
 
 impl LogOptions {
@@ -44,11 +46,12 @@ impl LogOptions {
             background: true,
             journal_file_bytes: 64 << 20,
             own_file_bytes: 1 << 20,
+            seal_on_close: true,
         }
     }
 
     /// Files in memory.
     pub fn memory() -> Self {
-        Self { storage: Arc::new(MemoryStorage::default()), ..Self::real(Durability::None) }
+        Self { storage: Arc::new(MemoryStorage::default()), seal_on_close: false, ..Self::real(Durability::None) }
     }
 }

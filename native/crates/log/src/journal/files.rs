@@ -371,6 +371,24 @@ impl Journal {
         second.first_epoch.0.checked_sub(1).filter(|&last| last > 0).map(Epoch)
     }
 
+    /// Files that will not be written any more and are not sealed.
+    pub fn closed_files(&self) -> usize {
+        self.members.read().len().saturating_sub(1)
+    }
+
+    /// Bytes of frames in the file that is written.
+    pub fn tail_bytes(&self) -> u64 {
+        self.tail.lock().as_ref().map_or(0, |tail| tail.offset - tail.member.frames_at)
+    }
+
+    /// Gives back the blocks that were kept to be written again: who opens the journal next begins without.
+    pub fn remove_spares(&self) -> Result<()> {
+        for spare in self.spares.lock().drain(..) {
+            self.storage.remove(&spare).map_err(|e| Error::io(&spare, "remove", &e))?;
+        }
+        Ok(())
+    }
+
     /// Visits the frames with epochs in (`after`, `upto`], which must be durable.
     pub fn frames_between(
         &self,
