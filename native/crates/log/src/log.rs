@@ -575,6 +575,9 @@ impl Inner {
     /// Leaves little to read to the next open, when no thread runs any more.
     fn leave(&self, left: Option<u64>) -> Result<()> {
         self.queue.check()?;
+        if self.journal.has_failed_sync() {
+            return Ok(()); // a next file would say that this one is whole
+        }
         if left.is_some_and(|left| self.journal.tail_bytes() > left) {
             self.journal.rotate()?;
             let mut sealer = self.sealer.lock();

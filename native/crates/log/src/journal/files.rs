@@ -187,6 +187,10 @@ impl Journal {
         let numbers = members.iter().map(|m| &m.file).chain(found.last().filter(|_| cut_off));
         for (before, after) in numbers.clone().zip(numbers.skip(1)) {
             if after.sequence != before.sequence + 1 {
+                if cut_off && found.last().is_some_and(|last| last.sequence == after.sequence) {
+                    // A file in the making follows the one before it; what lacks its header here was a whole file.
+                    return Err(damaged(&after.path, "is damaged at offset 0"));
+                }
                 let missing = self.path(before.sequence + 1);
                 let why = format!("journal file \"{}\" is missing", missing.display());
                 return Err(Error::new(Code::DataCorrupted, why));
