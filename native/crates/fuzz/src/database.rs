@@ -51,6 +51,7 @@ pub fn open(storage: &Arc<MemoryStorage>, sealing: bool) -> Result<Log> {
         journal_file_bytes: if sealing { 2048 } else { 1 << 30 },
         own_file_bytes: 1 << 20,
         cache_bytes: 1 << 20,
+        seal_on_close: true,
     };
     Log::open(None, options, Box::new(|_| {}))
 }

@@ -1,7 +1,7 @@
 //! A database in memory: the ledger, the tables, and where the rows of streams lie.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::buffer::Buffer;
 use arrow_schema::{Schema, SchemaRef};
@@ -57,7 +57,12 @@ impl State {
                     let first_offset = self.end_of(at.relation, at.partition);
                     let mut stream = stream.write();
                     let partition = stream.partitions.entry(at.partition).or_default();
-                    partition.entries.push_back(EntryRef { frame: frame.clone(), at: at.clone(), first_offset });
+                    partition.entries.push_back(EntryRef {
+                        frame: frame.clone(),
+                        at: at.clone(),
+                        first_offset,
+                        rows: Weak::new(),
+                    });
                 }
                 RelationData::Table(table) => {
                     let batch = decode_rows(body, at, relation.schema.clone(), None)?;

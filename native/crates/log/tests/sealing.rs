@@ -57,6 +57,7 @@ fn open(storage: &Arc<dyn Storage>) -> Log {
         journal_file_bytes: 4096,
         // Some segments share a file, others have their own.
         own_file_bytes: 1000,
+        seal_on_close: true,
         ..LogOptions::memory()
     };
     Log::open(None, options, Box::new(|_| {})).unwrap()
