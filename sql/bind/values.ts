@@ -17,7 +17,6 @@ export function valuesStage(env: Environment): Stage {
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
 }
 

@@ -16,7 +16,10 @@ import type {
 
 export function printQuery(query: Query): string {
   const ctes = query.with === undefined ? '' : `${printWith(query.with)} `
-  const limit = query.limit === undefined ? '' : ` LIMIT ${printValue(query.limit)}`
+  const count = query.limit === undefined ? '' : printValue(query.limit)
+  const ties = query.withTies === true
+  // FETCH takes a value without operators.
+  const limit = query.limit === undefined ? '' : ties ? ` FETCH FIRST (${count}) ROWS WITH TIES` : ` LIMIT ${count}`
   const offset = query.offset === undefined ? '' : ` OFFSET ${printValue(query.offset)}`
   return `${ctes}${printBody(query.body)}${printOrderBy(query.orderBy)}${limit}${offset}${printAsOf(query.asOf)}`
 }

@@ -141,10 +141,10 @@ for (const type of [Star, Plus, Minus]) type.CATEGORIES = [Arithmetic]
 // ---- words
 
 const reserved =
-  'all and as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
+  'all and any as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
   'distinct else end except exists false fetch for from full group having ilike in inner intersect into is join lateral ' +
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
-  'select table then to true union unique using values when where window with'
+  'select some table then to true union unique using values when where window with'
 const unreserved =
   'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
   'current database deallocate delete describe discard do drop encode epoch escape exclude explain first following format groups if ' +

@@ -22,6 +22,7 @@ const [
   RECURSIVE,
   ROW,
   ROWS,
+  TIES,
   TIMESTAMP,
   UNION,
   VALUES,
@@ -43,6 +44,7 @@ const [
   t.kw('recursive'),
   t.kw('row'),
   t.kw('rows'),
+  t.kw('ties'),
   t.kw('timestamp'),
   t.kw('union'),
   t.kw('values'),
@@ -56,6 +58,7 @@ export abstract class QueryGrammar extends SelectGrammar {
     let orderBy: SortItem[] = []
     let limit: Expr | undefined
     let offset: Expr | undefined
+    let withTies: boolean | undefined
     this.OPTION(() => {
       ctes = this.SUBRULE(this.with)
     })
@@ -82,7 +85,9 @@ export abstract class QueryGrammar extends SelectGrammar {
         {
           GATE: () => limit === undefined,
           ALT: () => {
-            limit = this.SUBRULE(this.fetch)
+            const fetch = this.SUBRULE(this.fetch)
+            limit = fetch.count
+            withTies = fetch.withTies
           },
         },
         {
@@ -108,6 +113,7 @@ export abstract class QueryGrammar extends SelectGrammar {
       body,
       orderBy,
       ...(limit && { limit }),
+      ...(withTies === true && { withTies }),
       ...(offset && { offset }),
       ...(asOf && { asOf }),
       span: this.since(start),
@@ -138,20 +144,30 @@ export abstract class QueryGrammar extends SelectGrammar {
   })
 
   /** `FETCH FIRST 10 ROWS ONLY`; without a number, one row. */
-  readonly fetch = this.RULE('fetch', (): Expr => {
+  readonly fetch = this.RULE('fetch', (): { count: Expr; withTies: boolean } => {
     let count: Expr | undefined
+    let withTies = false
     const start = this.mark()
     this.CONSUME(FETCH)
     this.OR([{ ALT: () => this.CONSUME(FIRST) }, { ALT: () => this.CONSUME(NEXT) }])
     this.OPTION({
-      GATE: () => !this.nextIs(ONLY, 2),
+      GATE: () => !this.nextIs(ONLY, 2) && !this.nextIs(WITH, 2),
       DEF: () => {
         count = this.SUBRULE(this.primary)
       },
     })
     this.OR1([{ ALT: () => this.CONSUME(ROW) }, { ALT: () => this.CONSUME(ROWS) }])
-    this.CONSUME(ONLY)
-    return count ?? { kind: 'number', text: '1', span: this.since(start) }
+    this.OR2([
+      { ALT: () => this.CONSUME(ONLY) },
+      {
+        ALT: () => {
+          this.CONSUME(WITH)
+          this.CONSUME(TIES)
+          withTies = true
+        },
+      },
+    ])
+    return { count: count ?? { kind: 'number', text: '1', span: this.since(start) }, withTies }
   })
 
   readonly with = this.RULE('with', (): With => {

@@ -10,6 +10,8 @@ export interface Query {
   readonly orderBy: readonly SortItem[]
   /** Absent also for `LIMIT ALL`. `FETCH FIRST n ROWS ONLY` is a limit. */
   readonly limit?: Expr
+  /** `FETCH FIRST n ROWS WITH TIES`: also the rows that the order does not tell from the last one. */
+  readonly withTies?: boolean
   readonly offset?: Expr
   /** Of all that the query reads, apart from what says its own. */
   readonly asOf?: AsOf
