@@ -1,6 +1,6 @@
 /** Scalar expressions: every kind of the tree to a typed expression over the columns of its stage. */
 import type { Expr as PlanExpr } from '../contract/plan.generated.js'
-import { and, column, compare, constant, isNull, not, usedColumns } from '../logical/expr.js'
+import { and, column, compare, constant, exprKey, isNull, not, usedColumns } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { canCast } from '../types/coercion.js'
 import {
@@ -23,7 +23,7 @@ import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperat
 import { asOuter, refersOut } from './outer.js'
 import { bindPredict } from './predict.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
-import { addAggregate, type Stage } from './stage.js'
+import { addAggregate, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
 import { bindType, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
@@ -307,12 +307,13 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   const name = call.name.parts[0]!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
   if (isAggregate(name)) return bindAggregateCall(call, name, stage)
-  if (isWindowFunction(name)) fail('WindowingError', `window function ${name} requires an OVER clause`, call.span)
+  if (isWindowFunction(name)) fail('WrongObjectType', `window function ${name} requires an OVER clause`, call.span)
   if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
   if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
   if (call.filter !== undefined)
     fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
   if (name === 'predict') return bindPredict(call, stage)
+  if (name === 'grouping') return bindGroupingCall(call, stage)
   const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
   if (moment !== undefined) {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }
@@ -320,6 +321,21 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   }
   const args = call.args.map((arg) => bindExpr(arg, stage))
   return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
+}
+
+function bindGroupingCall(call: tree.Call, stage: Stage): Bound {
+  if (!stage.aggregates || stage.harvest === undefined)
+    fail('GroupingError', `grouping operations are not allowed in ${stage.clause}`, call.span)
+  if (call.args.length === 0 || call.args.length > 31)
+    fail('SyntaxError', 'GROUPING must have between 1 and 31 arguments', call.span)
+  const args = call.args.map((arg) => known(bindExpr(arg, { ...stage, aggregates: false, windows: false })).expr)
+  const { groupings } = stage.harvest
+  const same = groupings.findIndex((other) => other.args.map(exprKey).join() === args.map(exprKey).join())
+  return bound(
+    place('grouping', same === -1 ? groupings.push({ args, span: call.span }) - 1 : same),
+    INTEGER,
+    call.span,
+  )
 }
 
 function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {

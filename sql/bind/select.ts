@@ -2,19 +2,21 @@
  *  take effect. Expressions are bound first and leave placeholders; `Layers` then says which column each placeholder is. */
 
 import { primaryKeyOf } from '../catalog/catalog.js'
-import type { Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
+import type { Expr, Rel, SortKey } from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
-import { and, bigint, column, compare, exprKey, mapChildren, sameExpr, sortKeyOf, substitute } from '../logical/expr.js'
+import { and, bigint, column, compare, exprKey, sameExpr } from '../logical/expr.js'
 import { aggregate, filter, project, projectColumns, ROW_NUMBER, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type Bound, boolean, bound, known } from './coerce.js'
 import { type BoundQuery, type Environment, type OutputColumn, relTypes } from './environment.js'
-import { bindCondition, bindExpr, mark, writtenAs } from './expr.js'
+import { bindCondition, bindExpr, mark } from './expr.js'
 import { fail } from './fail.js'
 import { bindFrom } from './from.js'
+import { bindGrouping, groupBySets } from './grouping.js'
+import { Layers } from './layers.js'
 import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
-import { type Harvest, has, newHarvest, type PlaceKind, placeOf, resolveBelow, type Stage } from './stage.js'
+import { type Harvest, has, newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
 import { direction } from './windows.js'
 
@@ -41,7 +43,7 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
 
   const where = splitWhere(select.where, below)
   const items = bindItems(select.items, above)
-  const groupItems = bindGroupItems(select.groupBy, items, { ...below, clause: 'GROUP BY' })
+  const grouping = bindGrouping(select.groupBy, (expr) => groupItem(expr, items, { ...below, clause: 'GROUP BY' }))
   const having =
     select.having === undefined
       ? undefined
@@ -57,25 +59,26 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
       ? items
           .filter((i) => !has(i.value.expr, 'aggregate') && !has(i.value.expr, 'window'))
           .map((i) => known(i.value).expr)
-      : groupItems
+      : grouping.keys
   const applied = applyWhere(from.rel, where, harvest)
   let { rel } = applied
   const layers = new Layers(
     harvest,
     applied.values,
-    grouped ? [...group, ...determined(group, from.scope, env)] : undefined,
+    grouped ? [...group, ...(grouping.sets === undefined ? determined(group, from.scope, env) : [])] : undefined,
   )
 
-  if (grouped)
-    rel = aggregate(
-      rel,
-      layers.group.map((expr) => layers.below(expr)),
-      harvest.aggregates.map((call) => ({
-        ...call,
-        arg: call.arg && layers.below(call.arg),
-        filter: call.filter && layers.below(call.filter),
-      })),
-    )
+  if (grouped) {
+    const keys = layers.group.map((expr) => layers.below(expr))
+    const calls = harvest.aggregates.map((call) => ({
+      ...call,
+      arg: call.arg && layers.below(call.arg),
+      filter: call.filter && layers.below(call.filter),
+    }))
+    const sets = grouping.sets ?? (harvest.groupings.length > 0 ? [keys.map((_, i) => i)] : undefined)
+    rel =
+      sets === undefined ? aggregate(rel, keys, calls) : groupBySets(rel, keys, sets, calls, layers.groupings(), env)
+  } else if (harvest.groupings.length > 0) layers.groupings()
   const attached = attachAll(rel, harvest.above, (expr, values) => {
     layers.aboveValues = values
     return layers.above(expr)
@@ -153,12 +156,13 @@ function range(length: number): number[] {
 
 function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
   return items.flatMap((item): Item[] => {
-    if (item.kind === 'star') return expandStar(item, stage.scope)
+    if (item.kind === 'star') return expandStar(item, stage)
     return [{ value: bindExpr(item.expr, stage), name: item.alias?.name ?? outputName(item.expr), expr: item.expr }]
   })
 }
 
-function expandStar(star: tree.Star, scope: Scope): Item[] {
+function expandStar(star: tree.Star, stage: Stage): Item[] {
+  const { scope } = stage
   const table = star.qualifier?.parts.at(-1)
   if (table !== undefined && !scope.tables.includes(table.name)) {
     const near = suggest(table.name, scope.tables)
@@ -181,7 +185,13 @@ function expandStar(star: tree.Star, scope: Scope): Item[] {
   }
   const kept = columns.filter((c) => !excluded.has(c.name))
   if (kept.length === 0) fail('SyntaxError', 'EXCLUDE leaves no column', star.span)
+  for (const { name } of star.replace) {
+    if (!kept.some((c) => c.name === name.name))
+      fail('UndefinedColumn', `column "${name.name}" in REPLACE does not exist`, name.span)
+  }
   return kept.map((c) => {
+    const replaced = star.replace.find(({ name }) => name.name === c.name)
+    if (replaced !== undefined) return { value: bindExpr(replaced.expr, stage), name: c.name }
     const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span: star.span })
     const ref: tree.ColumnRef = {
       kind: 'column',
@@ -217,17 +227,6 @@ function applyWhere(from: Rel, where: Where, harvest: Harvest): { rel: Rel; valu
 }
 
 /** GROUP BY: an ordinal, a column of FROM, the alias of an item, or an expression; in this order, as PostgreSQL has it. */
-function bindGroupItems(groupBy: tree.GroupBy | undefined, items: readonly Item[], stage: Stage): Expr[] {
-  const keys: Expr[] = []
-  for (const expr of groupBy?.items ?? []) {
-    const value = groupItem(expr, items, stage)
-    if (has(value, 'aggregate')) fail('GroupingError', 'aggregate functions are not allowed in GROUP BY', expr.span)
-    if (has(value, 'window')) fail('WindowingError', 'window functions are not allowed in GROUP BY', expr.span)
-    if (!keys.some((key) => sameExpr(key, value))) keys.push(value)
-  }
-  return keys
-}
-
 function groupItem(expr: tree.Expr, items: readonly Item[], stage: Stage): Expr {
   if (expr.kind === 'number') return known(items[ordinal(expr, items.length, 'GROUP BY')]!.value).expr
   if (expr.kind === 'column' && expr.parts.length === 1 && unqualified(stage.scope, expr.parts[0]!.name).length === 0) {
@@ -307,107 +306,4 @@ function determined(group: readonly Expr[], scope: Scope, env: Environment): Exp
     if (whole === true) added.push(...columns.map((c) => c.expr).filter((expr) => !keys.has(exprKey(expr))))
   }
   return added
-}
-
-/** Where the placeholders are once the operators stand: group keys and aggregates (or FROM's columns), then scalar subqueries, then
- *  window results. */
-class Layers {
-  readonly group: readonly Expr[]
-  /** The values of the subqueries of the select list, over their rows. */
-  aboveValues: readonly Expr[] = []
-  readonly #belowValues: readonly Expr[]
-  readonly #harvest: Harvest
-  readonly #grouped: boolean
-  readonly #windowAt: number[] = []
-
-  constructor(harvest: Harvest, belowValues: readonly Expr[], group: readonly Expr[] | undefined) {
-    this.#belowValues = belowValues
-    this.#harvest = harvest
-    this.#grouped = group !== undefined
-    this.group = group ?? []
-  }
-
-  /** An expression under the aggregate. */
-  below(expr: Expr): Expr {
-    return resolveBelow(expr, this.#belowValues)
-  }
-
-  /** An expression over it. */
-  above(expr: Expr): Expr {
-    if (!this.#grouped) return substitute(expr, (index) => this.#place(index))
-    const key = this.group.findIndex((other) => sameExpr(other, expr))
-    if (key !== -1) return column(key)
-    if (expr.op !== 'column') return mapChildren(expr, (child) => this.above(child))
-    const placed = placeOf(expr.index)
-    if (placed === undefined || placed.kind === 'below') this.#ungrouped(expr)
-    return this.#place(expr.index)
-  }
-
-  #place(index: number): Expr {
-    const placed = placeOf(index)
-    if (placed === undefined) return column(index)
-    const at: Record<PlaceKind, () => Expr> = {
-      aggregate: () => column(this.group.length + placed.index),
-      above: () => this.aboveValues[placed.index]!,
-      below: () => this.#belowValues[placed.index]!,
-      window: () => column(this.#windowAt[placed.index]!),
-    }
-    return at[placed.kind]()
-  }
-
-  #ungrouped(expr: Expr): never {
-    const ref = writtenAs(expr)
-    const name = ref === undefined ? 'a column' : `column "${ref.parts.map((p) => p.name).join('.')}"`
-    return fail(
-      'GroupingError',
-      `${name} must appear in the GROUP BY clause or be used in an aggregate function`,
-      ref?.span,
-    )
-  }
-
-  /** One operator for all calls of equal partition and order. */
-  windows(input: Rel, inputWidth: number): Rel {
-    const groups = new Map<string, number[]>()
-    const placed = this.#harvest.windows.map((use) => ({
-      partition: use.partition.map((expr) => this.above(expr)),
-      order: use.order.map((key) => ({ ...key, expr: this.above(key.expr) })),
-      call: {
-        ...use.call,
-        args: use.call.args.map((arg) => this.above(arg)),
-        filter: use.call.filter && this.above(use.call.filter),
-      },
-    }))
-    for (const [i, use] of placed.entries()) {
-      const key = `${use.partition.map(exprKey).sort().join('|')} ${use.order.map(sortKeyOf).join('|')}`
-      const members = groups.get(key)
-      if (members === undefined) groups.set(key, [i])
-      else members.push(i)
-    }
-    let rel = input
-    let width = inputWidth
-    for (const members of groups.values()) {
-      const first = placed[members[0]!]!
-      const calls = new Map<string, number>()
-      const distinct = members.filter((i) => {
-        const key = callKey(placed[i]!.call)
-        const seen = calls.has(key)
-        if (!seen) calls.set(key, width++)
-        this.#windowAt[i] = calls.get(key)!
-        return !seen
-      })
-      rel = window(
-        rel,
-        first.partition,
-        first.order,
-        distinct.map((i) => placed[i]!.call),
-      )
-    }
-    return rel
-  }
-}
-
-/** Equal for calls that give the same column, which is then computed once. */
-function callKey(call: WindowCall): string {
-  const whole = { ...call, args: call.args.map(exprKey), filter: call.filter && exprKey(call.filter) }
-  return JSON.stringify(whole, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }

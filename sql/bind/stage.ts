@@ -2,11 +2,17 @@
  *  found and leave a column number behind that is resolved once all are known; the numbers below are far above any real column. */
 import type { AggregateCall, Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
 import { column, exprKey, some, substitute } from '../logical/expr.js'
-import type { WindowDefinition } from '../syntax/tree.js'
+import type { Span, WindowDefinition } from '../syntax/tree.js'
 import type { Environment } from './environment.js'
 import type { Scope } from './scope.js'
 
-const BASE = { aggregate: 1_000_000, window: 2_000_000, above: 3_000_000, below: 4_000_000 } as const
+const BASE = {
+  aggregate: 1_000_000,
+  window: 2_000_000,
+  above: 3_000_000,
+  below: 4_000_000,
+  grouping: 5_000_000,
+} as const
 
 export type PlaceKind = keyof typeof BASE
 
@@ -17,7 +23,7 @@ export function place(kind: PlaceKind, index: number): Expr {
 /** The kind and number of a placeholder; undefined for a real column. */
 export function placeOf(index: number): { kind: PlaceKind; index: number } | undefined {
   if (index < BASE.aggregate) return undefined
-  const kinds: PlaceKind[] = ['below', 'above', 'window', 'aggregate']
+  const kinds: PlaceKind[] = ['grouping', 'below', 'above', 'window', 'aggregate']
   const kind = kinds.find((k) => index >= BASE[k])!
   return { kind, index: index - BASE[kind] }
 }
@@ -42,6 +48,8 @@ export type Attachment = (left: Rel, finish: Finish) => { readonly rel: Rel; rea
 export interface Harvest {
   readonly aggregates: AggregateCall[]
   readonly windows: WindowUse[]
+  /** The arguments of each GROUPING. */
+  readonly groupings: { readonly args: readonly Expr[]; readonly span: Span }[]
   /** Subqueries joined above the aggregate, and below it. */
   readonly above: Attachment[]
   readonly below: Attachment[]
@@ -49,7 +57,7 @@ export interface Harvest {
 }
 
 export function newHarvest(named: readonly WindowDefinition[]): Harvest {
-  return { aggregates: [], windows: [], above: [], below: [], named }
+  return { aggregates: [], windows: [], groupings: [], above: [], below: [], named }
 }
 
 export interface Stage {

@@ -129,7 +129,7 @@ describe('grouping and windows', () => {
       'row_number(',
       'window functions are not allowed in WHERE',
     ],
-    ['select row_number() from t1', '42P20', 'row_number(', 'window function row_number requires an OVER clause'],
+    ['select row_number() from t1', '42809', 'row_number(', 'window function row_number requires an OVER clause'],
     ['select count(*) from t1 group by 2', '42P10', '2', 'GROUP BY position 2 is not in select list'],
     [
       'select distinct a from t1 order by b',

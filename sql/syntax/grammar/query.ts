@@ -15,7 +15,9 @@ const [
   FIRST,
   INTERSECT,
   LIMIT,
+  MATERIALIZED,
   NEXT,
+  NOT,
   OF,
   OFFSET,
   ONLY,
@@ -37,7 +39,9 @@ const [
   t.kw('first'),
   t.kw('intersect'),
   t.kw('limit'),
+  t.kw('materialized'),
   t.kw('next'),
+  t.kw('not'),
   t.kw('of'),
   t.kw('offset'),
   t.kw('only'),
@@ -193,11 +197,27 @@ export abstract class QueryGrammar extends SelectGrammar {
     this.OPTION(() => {
       columns = this.SUBRULE(this.identList)
     })
+    let materialized: boolean | undefined
     this.CONSUME(AS)
+    this.OPTION1(() => {
+      materialized = true
+      this.OPTION2(() => {
+        this.CONSUME(NOT)
+        materialized = false
+      })
+      this.CONSUME(MATERIALIZED)
+    })
     this.CONSUME(t.LeftParen)
     const query = this.SUBRULE(this.query)
     this.CONSUME(t.RightParen)
-    return { kind: 'common_table', name, columns, query, span: this.since(start) }
+    return {
+      kind: 'common_table',
+      name,
+      columns,
+      ...(materialized !== undefined && { materialized }),
+      query,
+      span: this.since(start),
+    }
   })
 
   readonly queryBody = this.RULE('queryBody', (): QueryBody => {

@@ -47,13 +47,15 @@ fn every_kind_equals_nested_loops() {
         let tables = tables(&mut random, &[(&left, 3), (&right, 3)]);
         let key_count = random.random_range(0..=2usize);
         let with_residual = random.random_bool(0.5);
-        let keys: Vec<JoinKey> = (0..key_count as u32).map(|k| JoinKey { left: column(k), right: column(k), nulls_equal: false }).collect();
+        let keys: Vec<JoinKey> = (0..key_count as u32)
+            .map(|k| JoinKey { left: column(k), right: column(k), nulls_equal: random.random_bool(0.3) })
+            .collect();
         let residual = with_residual.then(|| compare(BinaryOp::Less, column(2), column(5)));
         for kind in KINDS {
             let rel =
                 Rel::Join { kind, left: scan(0, 3), right: scan(1, 3), keys: keys.clone(), residual: residual.clone() };
             let expected = naive(kind, &left, &right, 3, |l, r| {
-                (0..key_count).all(|k| l[k].is_some() && l[k] == r[k])
+                (0..key_count).all(|k| (l[k].is_some() || keys[k].nulls_equal) && l[k] == r[k])
                     && (!with_residual || matches!((l[2], r[2]), (Some(l), Some(r)) if l < r))
             });
             let found = run(&rel, &tables).unwrap();
