@@ -17,7 +17,11 @@ export type Expr = { "op": "column", index: number, } | { "op": "literal", liter
 
 export type JoinKind = "inner" | "left" | "right" | "full" | "semi" | "anti";
 
-export type JoinKey = { left: Expr, right: Expr, };
+export type JoinKey = { left: Expr, right: Expr, 
+/**
+ * IS NOT DISTINCT FROM: a NULL matches a NULL. A subquery's result meets the rows it was computed for by such keys.
+ */
+nulls_equal: boolean, };
 
 export type SortKey = { expr: Expr, descending: boolean, nulls_first: boolean, };
 

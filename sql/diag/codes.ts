@@ -14,6 +14,7 @@ export const Code = {
   InvalidBinaryRepresentation: '22P03',
   StringDataRightTruncation: '22001',
   InvalidRegularExpression: '2201B',
+  InvalidArgumentForNtile: '22014',
   InvalidArgumentForLog: '2201E',
   InvalidArgumentForPower: '2201F',
   CardinalityViolation: '21000',

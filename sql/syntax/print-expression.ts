@@ -20,6 +20,8 @@ function levelOf(expr: Expr): number {
     case 'is_test':
     case 'is_distinct':
       return LEVEL.is
+    case 'quantified':
+      return LEVEL.comparison
     case 'between':
     case 'in_list':
     case 'in_query':
@@ -84,6 +86,8 @@ export function printExpr(expr: Expr): string {
       return `${operand(expr.operand)} ${not(expr)}IN (${printExprs(expr.items)})`
     case 'in_query':
       return `${operand(expr.operand)} ${not(expr)}IN (${printQuery(expr.query)})`
+    case 'quantified':
+      return `${at(LEVEL.membership, expr.operand)} ${expr.operator} ${expr.quantifier.toUpperCase()} (${printQuery(expr.query)})`
     case 'like': {
       const escaping = expr.escape === undefined ? '' : ` ESCAPE ${operand(expr.escape)}`
       return `${operand(expr.operand)} ${not(expr)}${expr.caseInsensitive ? 'ILIKE' : 'LIKE'} ${operand(expr.pattern)}${escaping}`

@@ -6,7 +6,19 @@ import type { ParserMethod } from '../chevrotain.js'
 import { binary, fold, type OperatorToken } from '../fold.js'
 import { stringOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { Between, BinaryOperator, Expr, InList, InQuery, IsDistinct, IsTest, Like, Query, Unary } from '../tree.js'
+import type {
+  Between,
+  BinaryOperator,
+  Expr,
+  InList,
+  InQuery,
+  IsDistinct,
+  IsTest,
+  Like,
+  Quantified,
+  Query,
+  Unary,
+} from '../tree.js'
 import { spanOf } from './base.js'
 import { TypesGrammar } from './types.js'
 
@@ -29,6 +41,7 @@ const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE,
   t.kw('time'),
   t.kw('true'),
 ]
+const [ALL, ANY, SOME] = [t.kw('all'), t.kw('any'), t.kw('some')]
 const [ASYMMETRIC, SYMMETRIC, UNKNOWN, ZONE] = [t.kw('asymmetric'), t.kw('symmetric'), t.kw('unknown'), t.kw('zone')]
 const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE])
 
@@ -71,8 +84,21 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     let result = this.SUBRULE(this.membership)
     this.OPTION(() => {
       const token = this.CONSUME(t.Comparison)
-      const right = this.SUBRULE1(this.membership)
-      result = this.ACTION(() => binary(operatorOf(token.image), result, right, spanOf(token)))
+      const left = result
+      this.OR1([
+        {
+          GATE: () => this.quantifierAhead(),
+          ALT: () => {
+            result = this.SUBRULE(this.quantified, { ARGS: [left, operatorOf(token.image), start] })
+          },
+        },
+        {
+          ALT: () => {
+            const right = this.SUBRULE1(this.membership)
+            result = this.ACTION(() => binary(operatorOf(token.image), left, right, spanOf(token)))
+          },
+        },
+      ])
     })
     this.MANY(() => {
       const operand = result
@@ -94,6 +120,34 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     })
     return result
   })
+
+  private quantifierAhead(): boolean {
+    return (this.nextIs(ANY) || this.nextIs(SOME) || this.nextIs(ALL)) && this.queryInParens(2)
+  }
+
+  readonly quantified = this.RULE(
+    'quantified',
+    (operand: Expr, operator: BinaryOperator, start: number): Quantified => {
+      const quantifier = this.OR<Quantified['quantifier']>([
+        {
+          ALT: () => {
+            this.OR1([{ ALT: () => this.CONSUME(ANY) }, { ALT: () => this.CONSUME(SOME) }])
+            return 'any' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ALL)
+            return 'all' as const
+          },
+        },
+      ])
+      this.CONSUME(t.LeftParen)
+      const query = this.SUBRULE(this.query)
+      this.CONSUME(t.RightParen)
+      return { kind: 'quantified', operand, operator, quantifier, query, span: this.since(start) }
+    },
+  )
 
   private isNull(operand: Expr, negated: boolean, start: number): IsTest {
     return { kind: 'is_test', operand, test: 'null', negated, span: this.since(start) }

@@ -17,6 +17,7 @@ export type Expr =
   | Between
   | InList
   | InQuery
+  | Quantified
   | Like
   | Exists
   | Subquery
@@ -155,6 +156,16 @@ export interface InQuery {
   readonly operand: Expr
   readonly query: Query
   readonly negated: boolean
+  readonly span: Span
+}
+
+/** `x < ANY (SELECT …)`, `x <> ALL (SELECT …)`; SOME is ANY. The operator is a comparison. */
+export interface Quantified {
+  readonly kind: 'quantified'
+  readonly operand: Expr
+  readonly operator: BinaryOperator
+  readonly quantifier: 'any' | 'all'
+  readonly query: Query
   readonly span: Span
 }
 

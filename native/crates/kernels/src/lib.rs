@@ -37,7 +37,7 @@ pub use exact::{ExactSum, fixed_of_float, fixed_to_float};
 pub use group_table::GroupTable;
 pub use hash::{hash_columns, mix};
 pub use interval::interval_span;
-pub use join_index::{JoinIndex, Pairs};
+pub use join_index::{JoinIndex, Pairs, unmatchable};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
