@@ -145,4 +145,5 @@ export const FUNCTIONS: readonly FunctionSignature[] = [
   {"name":"nullif","kind":"scalar","parameters":[{"parameter":"common"},{"parameter":"common"}],"variadic":null,"result":{"returns":"argument","index":0},"volatility":"immutable"},
   {"name":"greatest","kind":"scalar","parameters":[{"parameter":"common"}],"variadic":{"parameter":"common"},"result":{"returns":"argument","index":0},"volatility":"immutable"},
   {"name":"least","kind":"scalar","parameters":[{"parameter":"common"}],"variadic":{"parameter":"common"},"result":{"returns":"argument","index":0},"volatility":"immutable"},
+  {"name":"gen_random_uuid","kind":"scalar","parameters":[],"variadic":null,"result":{"returns":"fixed","data_type":{"type":"uuid"}},"volatility":"volatile"},
 ]

@@ -9,7 +9,7 @@ use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float32Type, Float6
 use arrow_array::{Array, BooleanArray, Decimal128Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use millrace_base::{Error, Result};
-use millrace_kernels::interval_span;
+use millrace_kernels::{comparable_bytes, interval_span};
 use millrace_plan::{BinaryOp, DataType};
 
 use crate::decimal::{power_of_ten, scale_of};
@@ -26,6 +26,7 @@ pub(crate) fn compare(operator: BinaryOp, args: &[Value], kind: DataType) -> Res
             arrow_compare(operator, &aligned(left, scale)?, &aligned(right, scale)?)?
         }
         DataType::Interval => arrow_compare(operator, &spans(left)?, &spans(right)?)?,
+        nested if nested.is_nested() => arrow_compare(operator, &bytes(left)?, &bytes(right)?)?,
         _ => arrow_compare(operator, left, right)?,
     };
     let values = Arc::new(values);
@@ -97,6 +98,11 @@ fn aligned(value: &Value, scale: i8) -> Result<Value> {
     };
     // One type on both sides; these values are compared and never shown.
     Ok(value.with(Arc::new(array.with_precision_and_scale(38, 0).map_err(|e| Error::internal(e.to_string()))?)))
+}
+
+/// A nested value as bytes of its order.
+fn bytes(value: &Value) -> Result<Value> {
+    Ok(value.with(Arc::new(comparable_bytes(value.inner())?)))
 }
 
 fn spans(value: &Value) -> Result<Value> {

@@ -10,10 +10,12 @@ use arrow_array::types::{
 };
 use arrow_schema::{DataType as Arrow, TimeUnit};
 use millrace_base::{Error, Result};
+use millrace_plan::UUID_BYTES;
 
 use crate::calendar::{date_of, split};
 use crate::decimal;
 use crate::functions::digest::write_hex;
+use crate::functions::uuid::uuid_to_text;
 use crate::interval::{clock, microseconds};
 use crate::value::{Present, Value, build_text};
 
@@ -67,6 +69,7 @@ pub(crate) fn to_text(value: &Value) -> Result<Value> {
             let suffix = if zone.is_some() { "+00" } else { "" };
             each!(TimestampMicrosecondType, |v, out: &mut String| write_timestamp(v, suffix, out))
         }
+        Arrow::FixedSizeBinary(UUID_BYTES) => uuid_to_text(value),
         Arrow::Interval(_) => each!(IntervalMonthDayNanoType, write_interval),
         other => Err(Error::internal(format!("no text of {other}"))),
     }

@@ -1,6 +1,7 @@
 //! The function registry: every scalar function's name, signatures and implementation. TypeScript's binder resolves
 //! calls with a copy of the signatures that is generated from here, so what it lists is exactly what runs.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use millrace_base::Result;
@@ -35,6 +36,7 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::time::table(),
         functions::to_char::table(),
         functions::conditional::table(),
+        functions::uuid::table(),
     ]
     .into_iter()
     .flatten()
@@ -44,6 +46,14 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
 /// The first entry that takes arguments of just these types.
 pub(crate) fn resolve(name: &str, args: &[DataType]) -> Option<&'static Entry> {
     TABLE.iter().find(|e| e.signature.name == name && takes(&e.signature, args))
+}
+
+pub(crate) fn is_volatile(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let volatile = TABLE.iter().filter(|entry| entry.signature.volatility == Volatility::Volatile);
+        volatile.map(|entry| entry.signature.name.as_str()).collect()
+    });
+    NAMES.contains(name)
 }
 
 fn takes(signature: &FunctionSignature, args: &[DataType]) -> bool {

@@ -165,7 +165,7 @@ pub(crate) fn strict_nulls(args: &[Value], rows: usize) -> Option<NullBuffer> {
     nulls
 }
 
-fn finish(array: ArrayRef, scalar: bool) -> Value {
+pub(crate) fn finish(array: ArrayRef, scalar: bool) -> Value {
     if scalar { Value::scalar(array) } else { Value::array(array) }
 }
 

@@ -10,3 +10,4 @@ pub(crate) mod rounding;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod to_char;
+pub(crate) mod uuid;
