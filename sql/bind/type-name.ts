@@ -56,6 +56,9 @@ const TYPES = new Map<string, DataType>([
 
 const LATER = new Set(['char', 'character', 'bpchar', 'timetz', 'time with time zone'])
 
+/** As columns of a relation. */
+const FIELDS_MAX = 1600
+
 /** NUMERIC without (p, s): room for 22 digits before the point and for the 16 after it that PostgreSQL shows of a quotient. */
 export const PLAIN_NUMERIC: DataType = numeric(NUMERIC_PRECISION_MAX, 16)
 
@@ -68,6 +71,13 @@ export function bindType(written: TypeName): DataType {
 }
 
 function bindElement(written: TypeName): DataType {
+  if (written.fields !== undefined) return bindRowType(written, written.fields)
+  if (written.entries !== undefined) {
+    const [key, value, ...more] = written.entries.map(bindType)
+    if (key === undefined || value === undefined || more.length > 0)
+      fail('SyntaxError', 'MAP takes the types of key and value', written.span)
+    return { type: 'map', key, value }
+  }
   const [first, second] = written.arguments
   if (written.name === 'numeric' || written.name === 'decimal') {
     return first === undefined ? PLAIN_NUMERIC : checkedNumeric(written, first, second ?? 0)
@@ -88,6 +98,18 @@ function bindElement(written: TypeName): DataType {
   return fail('UndefinedObject', `type "${written.name}" does not exist`, written.span, {
     hint: near === undefined ? undefined : `Perhaps you meant the type ${near}.`,
   })
+}
+
+function bindRowType(written: TypeName, fields: NonNullable<TypeName['fields']>): DataType {
+  const names = new Set<string>()
+  const bound = fields.map(({ name, type }) => {
+    if (names.has(name.name)) fail('DuplicateColumn', `field "${name.name}" specified more than once`, name.span)
+    names.add(name.name)
+    return { name: name.name, data_type: bindType(type) }
+  })
+  if (bound.length > FIELDS_MAX)
+    fail('InvalidTableDefinition', `a row can have at most ${FIELDS_MAX} fields`, written.span)
+  return { type: 'row', fields: bound }
 }
 
 function checkedNumeric(written: TypeName, precision: number, scale: number): DataType {

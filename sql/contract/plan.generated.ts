@@ -121,9 +121,9 @@ export type FunctionKind = "scalar" | "aggregate" | "window";
 
 export type Volatility = "immutable" | "stable" | "volatile";
 
-export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "parameter": "numeric" } | { "parameter": "any" } | { "parameter": "common" };
+export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "parameter": "numeric" } | { "parameter": "any" } | { "parameter": "array" } | { "parameter": "element" } | { "parameter": "common" };
 
-export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "numeric", scale: number, };
+export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "common_array" } | { "returns": "common_element" } | { "returns": "bound" } | { "returns": "numeric", scale: number, };
 
 export type FunctionSignature = { name: string, kind: FunctionKind, parameters: Array<ParameterType>, variadic: ParameterType | null, result: ReturnRule, volatility: Volatility, };
 

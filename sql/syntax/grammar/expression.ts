@@ -2,12 +2,14 @@
  * Expressions, a rule for each level of PostgreSQL's precedence that cannot be folded from a flat row:
  * OR AND NOT → IS → comparison → BETWEEN IN LIKE → arithmetic → sign, cast, AT TIME ZONE → primary.
  */
-import type { ParserMethod } from '../chevrotain.js'
+import { Code } from '../../diag/codes.js'
+import { SqlError } from '../../diag/error.js'
+import type { IToken, ParserMethod } from '../chevrotain.js'
 import { binary, fold, type OperatorToken } from '../fold.js'
 import { stringOf } from '../lex.js'
 import * as t from '../tokens.js'
 import type { Between, BinaryOperator, Expr, InList, InQuery, IsDistinct, IsTest, Like, Query, Unary } from '../tree.js'
-import { spanOf } from './base.js'
+import { spanOf, toIdent } from './base.js'
 import { TypesGrammar } from './types.js'
 
 const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE, NOT, NOTNULL, NULL, OR, TIME, TRUE] = [
@@ -30,6 +32,8 @@ const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE,
   t.kw('true'),
 ]
 const [ASYMMETRIC, SYMMETRIC, UNKNOWN, ZONE] = [t.kw('asymmetric'), t.kw('symmetric'), t.kw('unknown'), t.kw('zone')]
+const ALL = t.kw('all')
+const QUANTIFIERS = new Set(['any', 'some', 'all'])
 const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE])
 
 export abstract class ExpressionGrammar extends TypesGrammar {
@@ -71,8 +75,22 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     let result = this.SUBRULE(this.membership)
     this.OPTION(() => {
       const token = this.CONSUME(t.Comparison)
-      const right = this.SUBRULE1(this.membership)
-      result = this.ACTION(() => binary(operatorOf(token.image), result, right, spanOf(token)))
+      const left = result
+      result = this.OR1<Expr>({
+        DEF: [
+          {
+            GATE: () => this.isQuantifier(),
+            ALT: () => this.SUBRULE(this.quantified, { ARGS: [left, token, start] }),
+          },
+          {
+            ALT: () => {
+              const right = this.SUBRULE1(this.membership)
+              return this.ACTION(() => binary(operatorOf(token.image), left, right, spanOf(token)))
+            },
+          },
+        ],
+        IGNORE_AMBIGUITIES: true,
+      })
     })
     this.MANY(() => {
       const operand = result
@@ -93,6 +111,28 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       ])
     })
     return result
+  })
+
+  /** `ANY (`, `SOME (`, `ALL (`. */
+  private isQuantifier(): boolean {
+    return QUANTIFIERS.has(this.LA(1).image.toLowerCase()) && this.nextIs(t.LeftParen, 2)
+  }
+
+  readonly quantified = this.RULE('quantified', (operand: Expr, token: IToken, start: number): Expr => {
+    const word = this.OR([{ ALT: () => this.CONSUME(ALL) }, { ALT: () => this.CONSUME(t.Identifier) }])
+    this.CONSUME(t.LeftParen)
+    const array = this.SUBRULE(this.expression)
+    this.CONSUME(t.RightParen)
+    const span = this.since(start)
+    return this.ACTION(() => ({
+      kind: 'quantified',
+      operator: operatorOf(token.image),
+      operand,
+      quantifier: word.tokenType === ALL ? 'all' : 'any',
+      array,
+      operatorSpan: spanOf(token),
+      span,
+    }))
   })
 
   private isNull(operand: Expr, negated: boolean, start: number): IsTest {
@@ -263,9 +303,24 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     const operandStart = this.mark()
     let result = this.SUBRULE(this.primary)
     this.MANY1(() => {
-      this.CONSUME(t.DoubleColon)
-      const type = this.SUBRULE(this.typeName)
-      result = { kind: 'cast', operand: result, type, try: false, span: this.since(operandStart) }
+      const operand = result
+      result = this.OR1<Expr>([
+        {
+          ALT: () => {
+            this.CONSUME(t.DoubleColon)
+            const type = this.SUBRULE(this.typeName)
+            return { kind: 'cast', operand, type, try: false, span: this.since(operandStart) }
+          },
+        },
+        { ALT: () => this.SUBRULE(this.subscript, { ARGS: [operand, operandStart] }) },
+        {
+          ALT: () => {
+            this.CONSUME(t.Dot)
+            const name = this.CONSUME(t.Identifier)
+            return { kind: 'field', operand, name: this.ACTION(() => toIdent(name)), span: this.since(operandStart) }
+          },
+        },
+      ])
     })
     for (const { operator, start } of signs.reverse()) {
       result = { kind: 'unary', operator, operand: result, span: this.since(start) }
@@ -284,6 +339,32 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       result = { kind: 'at_time_zone', operand: result, zone, span: this.since(start) }
     })
     return result
+  })
+
+  /** `[1]`, `[1:2]`, `[:2]`, `[1:]`, `[:]`. */
+  readonly subscript = this.RULE('subscript', (operand: Expr, start: number): Expr => {
+    let lower: Expr | undefined
+    let upper: Expr | undefined
+    let slice = false
+    this.CONSUME(t.LeftBracket)
+    this.OPTION(() => {
+      lower = this.SUBRULE(this.expression)
+    })
+    this.OPTION1(() => {
+      this.CONSUME(t.Colon)
+      slice = true
+      this.OPTION2(() => {
+        upper = this.SUBRULE1(this.expression)
+      })
+    })
+    const end = this.CONSUME(t.RightBracket)
+    this.ACTION(() => {
+      if (lower === undefined && !slice)
+        throw new SqlError(Code.SyntaxError, 'syntax error at or near "]"', { at: end.startOffset })
+    })
+    const span = this.since(start)
+    if (!slice && lower !== undefined) return { kind: 'subscript', operand, index: lower, span }
+    return { kind: 'slice', operand, ...(lower && { lower }), ...(upper && { upper }), span }
   })
 
   /** The text of a string token. */

@@ -27,6 +27,10 @@ export type Expr =
   | AtTimeZone
   | Row
   | ArrayLiteral
+  | Subscript
+  | Slice
+  | FieldAccess
+  | Quantified
   | DefaultValue
 
 /** `text` as written: `1`, `1.5`, `1e3`. Its type (integer, bigint, numeric) is the binder's decision. Never negative. */
@@ -99,6 +103,17 @@ export type BinaryOperator =
   | '!~'
   | '!~*'
   | '||'
+  | '->'
+  | '->>'
+  | '#>'
+  | '#>>'
+  | '#-'
+  | '@>'
+  | '<@'
+  | '?'
+  | '?|'
+  | '?&'
+  | '&&'
   | '+'
   | '-'
   | '*'
@@ -250,6 +265,42 @@ export interface Row {
 export interface ArrayLiteral {
   readonly kind: 'array'
   readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+/** `a[1]`, `m['k']`. */
+export interface Subscript {
+  readonly kind: 'subscript'
+  readonly operand: Expr
+  readonly index: Expr
+  readonly span: Span
+}
+
+/** `a[1:2]`, `a[:2]`, `a[1:]`. */
+export interface Slice {
+  readonly kind: 'slice'
+  readonly operand: Expr
+  readonly lower?: Expr
+  readonly upper?: Expr
+  readonly span: Span
+}
+
+/** `(r).f` */
+export interface FieldAccess {
+  readonly kind: 'field'
+  readonly operand: Expr
+  readonly name: Ident
+  readonly span: Span
+}
+
+/** `x = ANY (array)`, `x < ALL (array)`; SOME is ANY. */
+export interface Quantified {
+  readonly kind: 'quantified'
+  readonly operator: BinaryOperator
+  readonly operand: Expr
+  readonly quantifier: 'any' | 'all'
+  readonly array: Expr
+  readonly operatorSpan: Span
   readonly span: Span
 }
 

@@ -106,6 +106,7 @@ codes! {
     DuplicateColumn = "42701",
     DuplicateAlias = "42712",
     DatatypeMismatch = "42804",
+    IndeterminateDatatype = "42P18",
     CannotCoerce = "42846",
     GroupingError = "42803",
     WindowingError = "42P20",

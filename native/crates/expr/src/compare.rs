@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType};
 use arrow_array::{Array, BooleanArray, Decimal128Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType as Arrow;
 use millrace_base::{Error, Result};
 use millrace_kernels::{comparable_bytes, interval_span};
 use millrace_plan::{BinaryOp, DataType};
@@ -31,6 +32,20 @@ pub(crate) fn compare(operator: BinaryOp, args: &[Value], kind: DataType) -> Res
     };
     let values = Arc::new(values);
     Ok(if left.is_scalar() && right.is_scalar() { Value::scalar(values) } else { Value::array(values) })
+}
+
+/// Of two values of one Arrow type.
+pub(crate) fn compare_arrays(operator: BinaryOp, args: &[Value]) -> Result<Value> {
+    let kind = match args[0].inner().data_type() {
+        Arrow::Float64 => DataType::Double,
+        Arrow::Float32 => DataType::Real,
+        Arrow::Decimal128(precision, scale) => DataType::Numeric { precision: *precision, scale: *scale as u8 },
+        Arrow::Interval(_) => DataType::Interval,
+        nested if nested.is_nested() => DataType::array(DataType::Text),
+        // All others are compared by Arrow, each in its own way.
+        _ => DataType::Text,
+    };
+    compare(operator, args, kind)
 }
 
 fn arrow_compare(operator: BinaryOp, left: &Value, right: &Value) -> Result<BooleanArray> {

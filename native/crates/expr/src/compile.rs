@@ -16,8 +16,10 @@ use millrace_plan::{BinaryOp, DataType, Expr, Literal, UUID_BYTES, Volatility, a
 
 use crate::cast::{cannot, cast, is_possible, is_total};
 use crate::compare::compare;
+use crate::functions::jsonb_build::jsonb_of;
 use crate::functions::pattern;
 use crate::model::{Model, Models};
+use crate::nested::element_texts;
 use crate::node::{Frame, Guarded, Kernel, Node};
 use crate::shared::key_of;
 use crate::value::{Present, Value, build_bytes, build_text, shape, strict_nulls};
@@ -119,14 +121,8 @@ impl Compiler<'_> {
             let message = format!("function {function}({}) does not exist", types.join(", "));
             return Err(Error::new(Code::UndefinedFunction, message));
         };
-        if matches!(function, "concat" | "concat_ws") {
-            // Only here the types of the arguments are known.
-            let text = |(node, kind): (Node, DataType)| match kind {
-                DataType::Text => node,
-                kind => strict(vec![node], DataType::Text, false, move |args, _| cast(&args[0], kind, DataType::Text)).0,
-            };
-            nodes = nodes.into_iter().zip(types).map(text).collect();
-        }
+        let nodes_typed = nodes.into_iter().zip(types).enumerate();
+        nodes = nodes_typed.map(|(at, (node, kind))| adapted(function, at, node, kind)).collect();
         if function == "coalesce" {
             let rest = nodes.split_off(1).into_iter().map(Guarded::new).collect();
             let first = Box::new(nodes.pop().expect("the signature has one parameter at least"));
@@ -174,6 +170,26 @@ impl Compiler<'_> {
         let nodes = args.iter().map(|a| self.compile(a).map(|(node, _)| node)).collect::<Result<Vec<_>>>()?;
         let kernel: Kernel = Arc::new(move |args, call| score(model.as_ref(), args, call.rows));
         Ok((Node::Strict { kernel, args: nodes, result: DataType::Double, fallible: true }, DataType::Double))
+    }
+}
+
+/// Some functions look into arguments of any type: only here their types are known.
+fn adapted(function: &str, at: usize, node: Node, kind: DataType) -> Node {
+    fn with(node: Node, kind: DataType, result: DataType, change: fn(&Value, DataType) -> Result<Value>) -> Node {
+        strict(vec![node], result, true, move |args, _| change(&args[0], kind)).0
+    }
+    let to_text = |value: &Value, kind| cast(value, kind, DataType::Text);
+    match (function, kind) {
+        ("concat" | "concat_ws", DataType::Text) => node,
+        ("jsonb_build_object", DataType::Text) if at % 2 == 0 => node,
+        ("concat" | "concat_ws", _) => with(node, kind, DataType::Text, to_text),
+        ("jsonb_build_object", _) if at % 2 == 0 => with(node, kind, DataType::Text, to_text),
+        ("to_jsonb" | "jsonb_build_array" | "jsonb_build_object", _) => with(node, kind, DataType::Jsonb, jsonb_of),
+        ("array_to_string", DataType::Array { element }) if at == 0 => {
+            let result = DataType::array(DataType::Text);
+            strict(vec![node], result, true, move |args, _| element_texts(&args[0], *element)).0
+        }
+        _ => node,
     }
 }
 

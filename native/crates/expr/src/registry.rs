@@ -37,6 +37,13 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::to_char::table(),
         functions::conditional::table(),
         functions::uuid::table(),
+        functions::jsonb_read::table(),
+        functions::jsonb_change::table(),
+        functions::jsonb_build::table(),
+        functions::array::table(),
+        functions::array_search::table(),
+        functions::array_text::table(),
+        functions::row::table(),
     ]
     .into_iter()
     .flatten()
@@ -69,6 +76,11 @@ fn takes(signature: &FunctionSignature, args: &[DataType]) -> bool {
             Some(ParameterType::Numeric) => matches!(arg, DataType::Numeric { .. }),
             Some(ParameterType::Any) => true,
             Some(ParameterType::Common) => common.get_or_insert(*arg) == arg,
+            Some(ParameterType::Array) => match arg {
+                DataType::Array { element } => *common.get_or_insert(**element) == **element,
+                _ => false,
+            },
+            Some(ParameterType::Element) => common.get_or_insert(*arg) == arg,
             None => false,
         }
     })
@@ -91,6 +103,13 @@ pub(crate) const TIME: ParameterType = exact(DataType::Time);
 pub(crate) const TIMESTAMP: ParameterType = exact(DataType::Timestamp);
 pub(crate) const TIMESTAMPTZ: ParameterType = exact(DataType::Timestamptz);
 pub(crate) const INTERVAL: ParameterType = exact(DataType::Interval);
+
+pub(crate) const BOOLEAN: ParameterType = exact(DataType::Boolean);
+pub(crate) const JSONB: ParameterType = exact(DataType::Jsonb);
+
+pub(crate) fn text_array() -> ParameterType {
+    exact(DataType::array(DataType::Text))
+}
 
 pub(crate) const fn gives(data_type: DataType) -> ReturnRule {
     ReturnRule::Fixed { data_type }

@@ -34,9 +34,9 @@ pub(crate) fn bytes_of_nested(array: &dyn Array) -> Result<(OffsetBuffer<i32>, B
     Ok((offsets, values))
 }
 
-/// Bytes that compare as the values of a nested column do; NULL stays NULL.
+/// Bytes that compare as the column's values do; NULL stays NULL.
 pub fn comparable_bytes(array: &ArrayRef) -> Result<BinaryArray> {
-    let (offsets, values) = bytes_of_nested(normalized_nested(array)?.as_ref())?;
+    let (offsets, values) = bytes_of_nested(normalized(array)?.as_ref())?;
     BinaryArray::try_new(offsets, values, array.nulls().cloned()).map_err(arrow_error)
 }
 

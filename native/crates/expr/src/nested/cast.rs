@@ -84,6 +84,14 @@ fn texts_within(values: &ArrayRef, kind: DataType) -> Result<StringArray> {
     Ok(cast_child(values, kind, DataType::Text)?.as_string::<i32>().clone())
 }
 
+/// An array with its elements as texts.
+pub(crate) fn element_texts(value: &Value, element: DataType) -> Result<Value> {
+    let list = value.inner().as_list::<i32>();
+    let texts: ArrayRef = Arc::new(texts_within(list.values(), element)?);
+    let kind = DataType::array(DataType::Text);
+    Ok(value.with(list_of(kind, list.offsets().clone(), texts, list.nulls().cloned())?))
+}
+
 pub(crate) fn nested_to_text(value: &Value, from: DataType) -> Result<Value> {
     let args = std::slice::from_ref(value);
     let step = usize::from(!value.is_scalar());

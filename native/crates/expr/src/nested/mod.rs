@@ -6,4 +6,4 @@ mod cast;
 mod row_text;
 
 
-pub(crate) use cast::{cast_nested, nested_from_text, nested_to_text};
+pub(crate) use cast::{cast_nested, element_texts, list_of, map_of, nested_from_text, nested_to_text, row_of};
