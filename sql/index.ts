@@ -23,6 +23,7 @@ export type { Catalog } from './catalog/catalog.js'
 export { createCatalog } from './catalog/catalog.js'
 export type { CompileContext, Compiled, DdlCompiled, TransactionCompiled } from './compile/context.js'
 export { printOption } from './compile/ddl/relation-options.js'
+export { SETTINGS } from './compile/settings.js'
 export type * from './contract/plan.generated.js'
 export { PLAN_VERSION } from './contract/plan.generated.js'
 export { Code } from './diag/codes.js'
@@ -90,6 +91,14 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return describe(statement, context)
     case 'set':
       return { kind: 'set', name: statement.name.name, value: statement.value ?? null }
+    case 'deallocate':
+      return {
+        kind: 'deallocate',
+        name: statement.name?.name,
+        tag: statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE',
+      }
+    case 'discard':
+      return { kind: 'discard', all: statement.what === 'all', tag: `DISCARD ${statement.what.toUpperCase()}` }
     case 'transaction':
       return compileTransaction(statement, context)
     case 'truncate':

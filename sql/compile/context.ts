@@ -13,6 +13,8 @@ export interface CompileContext {
   readonly parameters?: readonly Literal[]
   /** The text that the statement's spans count in. */
   readonly searchText: string
+  /** What the user has set, by name. */
+  readonly settings?: ReadonlyMap<string, string> | undefined
 }
 
 export type Compiled =
@@ -26,6 +28,9 @@ export type Compiled =
   | { readonly kind: 'command'; readonly command: Command; readonly tag: string }
   | TransactionCompiled
   | { readonly kind: 'set'; readonly name: string; readonly value: string | null }
+  /** Forgets a prepared statement; all without a name. */
+  | { readonly kind: 'deallocate'; readonly name: string | undefined; readonly tag: string }
+  | { readonly kind: 'discard'; readonly all: boolean; readonly tag: string }
 
 /** BEGIN, COMMIT and ROLLBACK are the session's: it knows the transaction's number. */
 export interface TransactionCompiled {

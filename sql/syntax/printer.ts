@@ -97,6 +97,10 @@ export function printStatement(statement: Statement): string {
       return 'CHECKPOINT'
     case 'check_database':
       return 'CHECK DATABASE'
+    case 'deallocate':
+      return `DEALLOCATE ${statement.name === undefined ? 'ALL' : printIdent(statement.name)}`
+    case 'discard':
+      return `DISCARD ${statement.what.toUpperCase()}`
     default:
       return statement satisfies never
   }

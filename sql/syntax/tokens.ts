@@ -148,11 +148,11 @@ const reserved =
   'select table then to true union unique using values when where window with'
 const unreserved =
   'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
-  'current database delete describe do drop encode epoch escape exclude explain first following format groups if ' +
+  'current database deallocate delete describe discard do drop encode epoch escape exclude explain first following format groups if ' +
   'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ' +
-  'others over partition preceding precision range read recursive repeatable replace reset respect restrict rollback row ' +
-  'rows seek segments serializable set show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
-  'asymmetric tables ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
+  'others over partition plans preceding precision prepare range read recursive repeatable replace reset respect restrict rollback row ' +
+  'rows seek segments sequences serializable set show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
+  'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
 
 /** Every keyword of the language by its lower-case spelling. */

@@ -4,6 +4,7 @@ import { Session } from '../engine/session.js'
 import { Breather } from '../native/breather.js'
 import { canceled, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
+import { type ListenOptions, Server } from '../server/server.js'
 import { Appender, type AppenderOptions } from './appender.js'
 import { type Consumer, type ConsumerOptions, openConsumer } from './consumer.js'
 import type { Parameter } from './parameters.js'
@@ -154,6 +155,13 @@ export class Database {
       .join('\n')
   }
 
+  /** Serves the database to PostgreSQL's clients until the server or the database is closed. */
+  async listen(options: ListenOptions = {}): Promise<Server> {
+    const server = await Server.listen(this.#session, options)
+    this.#open.add(server)
+    return server
+  }
+
   async stats(): Promise<Stats> {
     return (await this.#engine.stats()) as Stats
   }
@@ -180,6 +188,7 @@ export class Database {
 
   async #close(): Promise<void> {
     const flushed = await Promise.allSettled([...this.#open].map((open) => open.close()))
+    await this.#session.close()
     await this.#engine.close().catch((error: unknown) => {
       throw toMillraceError(error)
     })

@@ -2,8 +2,6 @@
 import {
   Code,
   type Command,
-  type Compiled,
-  compile,
   type Definition,
   type Field,
   type Literal,
@@ -11,15 +9,27 @@ import {
   parseScript,
   type Statement,
 } from '../../sql/index.js'
-import { StoredCatalog } from '../catalog/stored-catalog.js'
+import type { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'
 import { readModelFile } from './model-file.js'
+import { CatalogSnapshot } from './planning/catalog-snapshot.js'
+import { EXPLAIN, type Form, RUN } from './planning/form.js'
+import { LocalScript } from './planning/local-script.js'
+import type { Planned, Script, StatementHead } from './planning/script.js'
+import { PlanningThread } from './planning/thread.js'
+import './planning/warm-up.js'
+import { highestParameter } from './parameters-of.js'
+import { NO_NAMES, type PreparedNames } from './prepared-names.js'
+import { Settings } from './settings.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
 import { TransactionScope, type TransactionStatus } from './transaction-scope.js'
 import { Transactions } from './transactions.js'
-import { Turnstile } from './turnstile.js'
+import { type Begun, Turnstile } from './turnstile.js'
+
+/** Longer texts are parsed and planned on a thread of their own: this many characters take about a millisecond here. */
+const LOCAL_TEXT_MAX = 1000
 
 /** What one statement did. `tag` is PostgreSQL's command tag; that of a query lacks the count, which is in the rows. */
 export interface Outcome {
@@ -39,29 +49,41 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined
   /** The transaction that the statement may be a part of; the session's own if not given. */
   readonly scope?: TransactionScope | undefined
+  /** What the user has set; the session's own if not given. */
+  readonly settings?: Settings | undefined
+  readonly prepared?: PreparedNames | undefined
 }
 
 export class Session {
   readonly engine: NativeEngine
-  #catalog: StoredCatalog
+  #catalog: CatalogSnapshot
+  readonly #planner = new PlanningThread()
   readonly #turnstile = new Turnstile()
   readonly #parsed = new StatementCache<readonly Statement[]>()
   /** Emptied when the catalog changes. */
-  readonly #compiled = new StatementCache<Compiled>()
+  readonly #compiled = new StatementCache<Planned>()
   /** Writes that the engine has and has not acknowledged. */
   readonly #writes = new Set<Promise<unknown>>()
   /** The transaction that BEGIN in a text begins. */
   readonly #scope = new TransactionScope(false)
   readonly #transactions: Transactions
+  readonly #settings = new Settings()
 
   constructor(engine: NativeEngine) {
     this.engine = engine
     this.#transactions = new Transactions(engine)
-    this.#catalog = new StoredCatalog(engine.definitions())
+    this.#catalog = new CatalogSnapshot(engine.catalog())
   }
 
   get catalog(): StoredCatalog {
-    return this.#catalog
+    return this.#catalog.catalog
+  }
+
+  /** Waits until the statements that were given are in the engine's hands and its writes have ended; ends the planning thread. */
+  async close(): Promise<void> {
+    await this.#turnstile.enter(() => ({ exclusive: false, work: Promise.resolve() }))
+    await Promise.allSettled(this.#writes)
+    await this.#planner.close()
   }
 
   /** Whether a BEGIN in a text has been, and what came of it. */
@@ -121,24 +143,30 @@ export class Session {
 
   /** Runs the one statement of a text; a text without any does nothing, as in PostgreSQL. */
   async run(text: string, options: RunOptions = {}): Promise<Outcome> {
-    const statement = this.#single(text, options.scope)
-    return statement === undefined ? { tag: '', fields: [], notices: [] } : await this.#step(statement, text, options)
+    return (await this.#alone(text, RUN, options)) ?? { tag: '', fields: [], notices: [] }
   }
 
   /** The plan of the one statement of a text, as EXPLAIN would give it; positions of errors are in the text. */
   async explain(text: string, options: RunOptions = {}): Promise<Outcome> {
-    const statement = this.#single(text)
-    if (statement === undefined) throw new MillraceError(Code.SyntaxError, 'nothing to explain')
-    if (statement.kind === 'explain') return await this.#step(statement, text, options)
-    const { span } = statement
-    // Not cached: the text names the statement itself.
-    return await this.#step({ kind: 'explain', analyze: false, options: [], statement, span }, text, options)
+    const outcome = await this.#alone(text, EXPLAIN, options)
+    if (outcome === undefined) throw new MillraceError(Code.SyntaxError, 'nothing to explain')
+    return outcome
   }
 
   /** Runs all statements of a text in order and stops at the first error. What ran before it stays. */
   async *script(text: string, options: RunOptions = {}): AsyncGenerator<Outcome, undefined> {
-    for (const statement of this.#parsedIn(options.scope, text)) yield await this.#step(statement, text, options)
-    return undefined
+    const script = this.#scriptOf(text)
+    try {
+      for (let index = 0; ; index++) {
+        const outcome = await this.#step(script, index, options, (heads) =>
+          this.#begin(script, index, RUN, heads, options),
+        )
+        if (outcome === undefined) return undefined
+        yield outcome
+      }
+    } finally {
+      script.close()
+    }
   }
 
   /** The changes of a SELECT or of SUBSCRIBE. */
@@ -146,65 +174,134 @@ export class Session {
     text: string,
     options: RunOptions & { readonly snapshot?: boolean | undefined } = {},
   ): Promise<{ readonly native: NativeSubscription; readonly fields: readonly Field[] }> {
-    const statement = this.#single(text)
-    if (statement === undefined) throw noQuery()
-    return await this.#turnstile.enter(() => {
-      throwIfAborted(options.signal)
-      const compiled = this.#compile(asSubscribe(statement, options.snapshot), text, options.parameters)
-      if (compiled.kind !== 'subscribe') throw noQuery()
-      const { command, fields } = compiled
-      return { exclusive: false, work: this.engine.subscribe(command).then((native) => ({ native, fields }), rethrow) }
-    })
-  }
-
-  /** An error of syntax ends a transaction as any other does. */
-  #parsedIn(scope: TransactionScope | undefined, text: string): readonly Statement[] {
+    const form: Form = { as: 'subscribe', snapshot: options.snapshot }
+    const script = this.#scriptOf(text)
     try {
-      return this.parse(text)
-    } catch (error) {
-      this.#transactions.fail(scope ?? this.#scope, error)
-      throw error
+      const opened = await this.#step(script, 0, options, async (heads) => {
+        single(heads)
+        const planned = await this.#plan(script, 0, form, null, options)
+        if (planned.kind !== 'subscribe') throw noQuery()
+        const { command, fields } = planned
+        return {
+          exclusive: false,
+          work: this.engine.subscribe(command).then((native) => ({ native, fields }), rethrow),
+        }
+      })
+      if (opened === undefined) throw noQuery()
+      return opened
+    } finally {
+      script.close()
     }
   }
 
-  #single(text: string, scope?: TransactionScope): Statement | undefined {
-    const statements = this.#parsedIn(scope, text)
-    if (statements.length <= 1) return statements[0]
-    throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
-      detail: `The text has ${statements.length} statements.`,
-      hint: 'Use execute() for a script.',
-    })
+  /** The columns of what the one statement of a text would give, if it gives rows. Nothing is run. */
+  async describe(text: string, options: RunOptions = {}): Promise<readonly Field[] | undefined> {
+    const script = this.#scriptOf(text)
+    try {
+      return await this.#step(script, 0, options, async (heads) => {
+        single(heads)
+        const { scope = this.#scope } = options
+        scope.admit(heads[0])
+        const planned = await this.#plan(script, 0, RUN, scope.id, options)
+        const fields = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
+        return { exclusive: false, work: Promise.resolve(fields) }
+      })
+    } finally {
+      script.close()
+    }
   }
 
-  #step(statement: Statement, text: string, options: RunOptions): Promise<Outcome> {
-    const { signal, scope = this.#scope } = options
-    const failed = (error: unknown): never => {
-      this.#transactions.fail(scope, error)
-      return rethrow(error)
+  /** The highest n of the parameters `$n` in a text of one statement. */
+  parameterCount(text: string): number {
+    return Math.max(0, ...this.parse(text).map(highestParameter))
+  }
+
+  #scriptOf(text: string): Script {
+    const local = text.length <= LOCAL_TEXT_MAX
+    return local ? new LocalScript(text, (known) => this.parse(known)) : this.#planner.script(text)
+  }
+
+  async #alone(text: string, form: Form, options: RunOptions): Promise<Outcome | undefined> {
+    const script = this.#scriptOf(text)
+    try {
+      return await this.#step(script, 0, options, (heads) => {
+        single(heads)
+        return this.#begin(script, 0, form, heads, options, text)
+      })
+    } finally {
+      script.close()
     }
-    return this.#turnstile.enter(() => {
+  }
+
+  /** Takes a statement's turn; `undefined` when the text has no such statement. */
+  async #step<T>(
+    script: Script,
+    index: number,
+    { signal, scope = this.#scope }: RunOptions,
+    begin: (heads: readonly StatementHead[]) => Promise<Begun<T>>,
+  ): Promise<T | undefined> {
+    return await this.#turnstile.enter<T | undefined>(async () => {
       try {
         throwIfAborted(signal)
-        scope.admit(statement)
-        const compiled = this.#compileCached(statement, text, options)
-        scope.check(compiled)
-        if (compiled.kind === 'transaction') {
-          // What follows has to know whether it is inside.
-          return { exclusive: true, work: this.#transactions.run(compiled, scope).catch(rethrow) }
-        }
-        const work = this.#begin(compiled, signal, scope).catch(failed)
-        return { exclusive: compiled.kind === 'ddl', work: scope.track(work) }
+        const heads = await script.heads()
+        if (index >= heads.length) return { exclusive: false, work: Promise.resolve(undefined) }
+        return await begin(heads)
       } catch (error) {
-        return failed(error)
+        // An error of syntax ends a transaction as any other does.
+        this.#transactions.fail(scope, error)
+        return rethrow(error)
       }
     })
   }
 
-  /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
+  /** `text` names the plan, if it may be kept: a script's statements share theirs. */
   async #begin(
-    compiled: Exclude<Compiled, { kind: 'transaction' }>,
-    signal: AbortSignal | undefined,
+    script: Script,
+    index: number,
+    form: Form,
+    heads: readonly StatementHead[],
+    options: RunOptions,
+    text?: string,
+  ): Promise<Begun<Outcome>> {
+    const { signal, parameters, scope = this.#scope } = options
+    scope.admit(heads[index])
+    // Parameters and the transaction are a part of the plan.
+    const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
+    const known = kept === undefined ? undefined : this.#compiled.get(kept)
+    const planned = known ?? (await this.#plan(script, index, form, scope.id, options))
+    throwIfAborted(signal)
+    scope.check(planned)
+    if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {
+      this.#compiled.set(kept, planned)
+    }
+    if (planned.kind === 'transaction') {
+      // What follows has to know whether it is inside.
+      return { exclusive: true, work: this.#transactions.run(planned, scope).catch(rethrow) }
+    }
+    const work = this.#run(planned, scope, options).catch((error: unknown) => {
+      this.#transactions.fail(scope, error)
+      return rethrow(error)
+    })
+    return { exclusive: planned.kind === 'ddl', work: scope.track(work) }
+  }
+
+  #plan(
+    script: Script,
+    index: number,
+    form: Form,
+    transaction: bigint | null,
+    { parameters, settings = this.#settings }: RunOptions,
+  ): Planned | Promise<Planned> {
+    const nextId = this.engine.nextRelationId()
+    const asked = { form, catalog: this.#catalog, nextId, parameters, transaction, settings: settings.changed }
+    return script.plan(index, asked)
+  }
+
+  /** Hands the statement to the engine before the first await, so that the engine gets them in order. */
+  async #run(
+    compiled: Exclude<Planned, { kind: 'transaction' }>,
     scope: TransactionScope,
+    { signal, settings = this.#settings, prepared = NO_NAMES }: RunOptions,
   ): Promise<Outcome> {
     switch (compiled.kind) {
       case 'query': {
@@ -237,8 +334,22 @@ export class Session {
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':
-        this.#checkSetting(compiled.name, compiled.value)
+        settings.set(compiled.name, compiled.value)
         return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
+      case 'deallocate': {
+        const { name, tag } = compiled
+        if (name === undefined) prepared.clear()
+        else if (!prepared.delete(name)) {
+          throw new MillraceError(Code.InvalidStatementName, `prepared statement "${name}" does not exist`)
+        }
+        return { tag, fields: [], notices: [] }
+      }
+      case 'discard':
+        if (compiled.all) {
+          settings.reset()
+          prepared.clear()
+        }
+        return { tag: compiled.tag, fields: [], notices: [] }
       case 'subscribe':
         throw new MillraceError(Code.WrongObjectType, 'SUBSCRIBE does not end, so it has no result', {
           hint: 'Use subscribe().',
@@ -248,41 +359,7 @@ export class Session {
     }
   }
 
-  #compileCached(statement: Statement, text: string, { parameters }: RunOptions): Compiled {
-    // A script's statements share its text, and parameters are part of the plan: neither is named by the text alone.
-    const cacheable = parameters === undefined && this.parse(text).length === 1
-    const known = cacheable && statement.kind !== 'explain' ? this.#compiled.get(text) : undefined
-    if (known !== undefined) return known
-    const compiled = this.#compile(statement, text, parameters)
-    if (cacheable && (compiled.kind === 'query' || compiled.kind === 'dml')) this.#compiled.set(text, compiled)
-    return compiled
-  }
-
-  #compile(statement: Statement, text: string, parameters: readonly Literal[] = []): Compiled {
-    try {
-      return compile(statement, {
-        catalog: this.#catalog.names,
-        nextId: () => this.engine.nextRelationId(),
-        parameters,
-        searchText: text,
-      })
-    } catch (error) {
-      throw toMillraceError(error)
-    }
-  }
-
-  /** Settings are fixed so far: SET to another value is refused, as taking it and doing nothing would be a lie. */
-  #checkSetting(name: string, value: string | null): void {
-    const span = { start: 0, end: 0 }
-    const shown = this.#compile({ kind: 'show', what: 'setting', name: { kind: 'ident', name, span }, span }, '')
-    const current = shown.kind === 'rows' ? (shown.rows[0]?.[0] ?? '') : ''
-    if (value === null || value.toLowerCase() === current.toLowerCase()) return
-    throw new MillraceError(Code.FeatureNotSupported, `parameter "${name}" cannot be changed`, {
-      detail: `It is "${current}".`,
-    })
-  }
-
-  async #changeCatalog(compiled: Extract<Compiled, { kind: 'ddl' }>): Promise<Outcome> {
+  async #changeCatalog(compiled: Extract<Planned, { kind: 'ddl' }>): Promise<Outcome> {
     const { tag, notices, modelFile } = compiled
     if (compiled.changes.length === 0) return { tag, fields: [], notices }
     let changes = compiled.changes
@@ -296,17 +373,18 @@ export class Session {
     }
     const command: Command = { command: 'ddl', version: PLAN_VERSION, changes: [...changes] }
     const { epoch } = await this.engine.execute(command)
-    this.#catalog = new StoredCatalog(this.engine.definitions())
+    this.#catalog = new CatalogSnapshot(this.engine.catalog())
     this.#compiled.clear()
     return { tag, fields: [], epoch, notices }
   }
 }
 
-/** A query is subscribed to as SUBSCRIBE TO (query) would; `snapshot` goes before what the text says. */
-function asSubscribe(statement: Statement, snapshot: boolean | undefined): Statement {
-  if (statement.kind === 'subscribe') return { ...statement, snapshot: snapshot ?? statement.snapshot }
-  if (statement.kind !== 'query') return statement
-  return { kind: 'subscribe', query: statement, snapshot: snapshot ?? false, span: statement.span }
+function single(heads: readonly StatementHead[]): void {
+  if (heads.length <= 1) return
+  throw new MillraceError(Code.SyntaxError, 'cannot run several statements as one', {
+    detail: `The text has ${heads.length} statements.`,
+    hint: 'Use execute() for a script.',
+  })
 }
 
 function noQuery(): MillraceError {

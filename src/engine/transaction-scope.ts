@@ -1,7 +1,9 @@
 /** Where a user's statements stand: in no transaction, in one, or in one that failed. PostgreSQL's rules: an error inside
  *  ends all but ROLLBACK, and COMMIT of a failed transaction is a ROLLBACK. */
-import { Code, type Command, type Compiled, type Statement } from '../../sql/index.js'
+import { Code, type Command } from '../../sql/index.js'
+import { type EncodedCommand, within } from '../native/encode.js'
 import { MillraceError, toMillraceError } from '../native/errors.js'
+import type { Planned, StatementHead } from './planning/script.js'
 
 export type TransactionStatus = 'idle' | 'active' | 'failed'
 
@@ -51,7 +53,7 @@ export class TransactionScope {
   }
 
   /** Refuses what may not run now, before it is compiled. */
-  admit(statement?: Statement): void {
+  admit(statement?: StatementHead): void {
     const ends = statement?.kind === 'transaction' && statement.action !== 'begin'
     if (statement?.kind === 'transaction' && this.ofFunction) {
       throw new MillraceError(Code.InvalidTransactionTermination, 'invalid transaction termination', {
@@ -68,11 +70,12 @@ export class TransactionScope {
   }
 
   /** Refuses what a transaction cannot hold. */
-  check(compiled: Compiled): void {
+  check(compiled: Planned): void {
     if (this.#state.status !== 'active') return
     if (compiled.kind === 'ddl') {
       throw outside(compiled.tag, 'A change of the catalog is a commit of its own.')
     }
+    if (compiled.kind === 'discard' && compiled.all) throw outside(compiled.tag, 'It ends all that the session has.')
     if (compiled.kind !== 'dml' && compiled.kind !== 'command') return
     const { command, tag } = compiled
     if (command.command === 'backup') throw outside(tag, 'A backup has what is committed.')
@@ -84,10 +87,11 @@ export class TransactionScope {
   }
 
   /** The command as a part of this transaction. */
-  inside(command: Command): Command {
-    const { id } = this
-    if (id === null || !('transaction' in command)) return command
-    return { ...command, transaction: id } as Command
+  inside(command: Command): Command
+  inside(command: Command | EncodedCommand): Command | EncodedCommand
+  inside(command: Command | EncodedCommand): Command | EncodedCommand {
+    // What comes in bytes was planned for this transaction.
+    return 'encoded' in command ? command : within(command, this.id)
   }
 
   /** Notes a statement that COMMIT has to wait for. */

@@ -1,12 +1,13 @@
 /** BEGIN, COMMIT and ROLLBACK of a scope, as statements and for functions. The engine keeps a transaction's writes; here it is
  *  known by its number. */
-import { Code, type Compiled, PLAN_VERSION } from '../../sql/index.js'
+import { Code, PLAN_VERSION } from '../../sql/index.js'
 import { MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine } from '../native/native.js'
+import type { Planned } from './planning/script.js'
 import type { Outcome } from './session.js'
 import type { TransactionScope } from './transaction-scope.js'
 
-type Statement = Extract<Compiled, { kind: 'transaction' }>
+type Statement = Extract<Planned, { kind: 'transaction' }>
 
 export class Transactions {
   readonly #engine: NativeEngine

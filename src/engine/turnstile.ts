@@ -11,8 +11,9 @@ export interface Begun<T> {
 export class Turnstile {
   #tail: Promise<unknown> = Promise.resolve()
 
-  /** `begin` runs in the order of the calls; what it throws is the caller's and holds nobody up. */
-  enter<T>(begin: () => Begun<T>): Promise<T> {
+  /** `begin` runs in the order of the calls, each after the one before it has ended; what it throws is the caller's and holds
+   *  nobody up. */
+  enter<T>(begin: () => Begun<T> | Promise<Begun<T>>): Promise<T> {
     const begun = this.#tail.then(begin)
     const ignore = () => undefined
     this.#tail = begun.then(({ work, exclusive }) => (exclusive ? work.then(ignore, ignore) : undefined), ignore)

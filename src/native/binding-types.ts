@@ -59,6 +59,12 @@ export interface BindingConsumer {
 }
 
 /** `begin` and `consumer` are optional, as an addon of an earlier build may lie beside these sources. */
+export interface DataRowsResult {
+  readonly error?: NativeError
+  readonly rows: number
+  readonly bytes?: Uint8Array
+}
+
 export interface BindingEngine {
   begin?(command: Uint8Array): Promise<BeginResult>
   consumer?(command: Uint8Array): Promise<{ readonly error?: NativeError; readonly consumer?: BindingConsumer }>
@@ -67,6 +73,8 @@ export interface BindingEngine {
   execute(command: Uint8Array): Promise<ExecuteResult>
   query(command: Uint8Array, ticket: number): Promise<QueryResult>
   cancel(ticket: number): void
+  dataRowsNow(ipc: Uint8Array, formats: number[]): DataRowsResult
+  dataRows(ipc: Uint8Array, formats: number[]): Promise<DataRowsResult>
   upload(): BindingUpload
   subscribe(command: Uint8Array): Promise<{ readonly error?: NativeError; readonly subscription?: BindingSubscription }>
   stats(): Promise<string>

@@ -15,8 +15,22 @@ const BIGINT_OPERATORS: Readonly<Record<string, readonly string[]>> = {
   generate_series: ['start', 'stop', 'step'],
 }
 
-export function encodeCommand(command: Command): Uint8Array {
-  return packr.pack(command)
+/** A command in the bytes that the engine reads, with what has to be known of it without reading them. */
+export interface EncodedCommand {
+  readonly command: Command['command']
+  /** Of commands that can be a part of a transaction. */
+  readonly transaction?: bigint | null
+  readonly encoded: Uint8Array
+}
+
+export function encodeCommand(command: Command | EncodedCommand): Uint8Array {
+  return 'encoded' in command ? command.encoded : packr.pack(command)
+}
+
+/** The command as a part of a transaction, if it can be one. */
+export function within(command: Command, transaction: bigint | null): Command {
+  if (transaction === null || !('transaction' in command)) return command
+  return { ...command, transaction } as Command
 }
 
 export function encodeSeek(seek: Seek): Uint8Array {

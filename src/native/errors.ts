@@ -62,8 +62,8 @@ export function toMillraceError(error: unknown): MillraceError {
   return new MillraceError(Code.InternalError, message, { cause: error })
 }
 
-export function canceled(cause: unknown): MillraceError {
-  return new MillraceError(Code.QueryCanceled, 'canceling statement due to user request', { cause })
+export function canceled(cause: unknown, message = 'canceling statement due to user request'): MillraceError {
+  return new MillraceError(Code.QueryCanceled, message, { cause })
 }
 
 export function closed(what: string): MillraceError {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Append, Code, type Command, type Definition, type Seek } from '../../sql/index.js'
+import { type Append, Code, type Command, type Seek } from '../../sql/index.js'
 import type {
   Binding,
   BindingConsumer,
@@ -13,7 +13,7 @@ import type {
   BindingUpload,
   NativeOptions,
 } from './binding-types.js'
-import { decodeDefinitions, encodeAppend, encodeCommand, encodeSeek } from './encode.js'
+import { type EncodedCommand, encodeAppend, encodeCommand, encodeSeek } from './encode.js'
 import { canceled, closed, fromNative, MillraceError } from './errors.js'
 
 /** What a write did. */
@@ -27,6 +27,8 @@ export interface Delivery {
   readonly epoch: bigint
   readonly ipc: Uint8Array
 }
+
+const SMALL_RESULT_BYTES = 32 << 10
 
 let binding: Binding | undefined
 
@@ -48,8 +50,9 @@ export class NativeEngine {
     this.#engine = engine
   }
 
-  definitions(): Definition[] {
-    return decodeDefinitions(this.#open().catalog())
+  /** The definitions of all objects, as MessagePack. */
+  catalog(): Uint8Array {
+    return this.#open().catalog()
   }
 
   nextRelationId(): number {
@@ -57,14 +60,14 @@ export class NativeEngine {
   }
 
   /** INSERT, UPDATE, DELETE, DDL: resolves when the commit is as durable as the database promises. */
-  async execute(command: Command): Promise<Executed> {
+  async execute(command: Command | EncodedCommand): Promise<Executed> {
     const { error, rows, epoch } = await this.#open().execute(encodeCommand(command))
     if (error) throw fromNative(error)
     return { rows, epoch }
   }
 
   /** The rows of a query as one Arrow IPC stream. */
-  async query(command: Command, signal?: AbortSignal): Promise<Uint8Array> {
+  async query(command: Command | EncodedCommand, signal?: AbortSignal): Promise<Uint8Array> {
     const engine = this.#open()
     if (signal?.aborted) throw canceled(signal.reason)
     this.#ticket = (this.#ticket + 1) % 0x1_0000_0000
@@ -79,6 +82,22 @@ export class NativeEngine {
     } finally {
       signal?.removeEventListener('abort', cancel)
     }
+  }
+
+  /** A result as PostgreSQL's `DataRow` messages. `formats` has a code a column, one for all, or none for text. */
+  async dataRows(
+    ipc: Uint8Array,
+    formats: readonly number[],
+  ): Promise<{ readonly rows: number; readonly bytes: Uint8Array }> {
+    const engine = this.#open()
+    // A small result takes less time than to change threads.
+    const now = ipc.byteLength <= SMALL_RESULT_BYTES
+    const { error, rows, bytes } = now
+      ? engine.dataRowsNow(ipc, [...formats])
+      : await engine.dataRows(ipc, [...formats])
+    if (error) throw fromNative(error)
+    if (!bytes) throw new MillraceError(Code.InternalError, 'a result gave neither rows nor an error')
+    return { rows, bytes }
   }
 
   /** Begins an append. */
@@ -106,7 +125,7 @@ export class NativeEngine {
     return new NativeConsumer(consumer)
   }
 
-  async subscribe(command: Command): Promise<NativeSubscription> {
+  async subscribe(command: Command | EncodedCommand): Promise<NativeSubscription> {
     const { error, subscription } = await this.#open().subscribe(encodeCommand(command))
     if (error) throw fromNative(error)
     if (!subscription) throw new MillraceError(Code.InternalError, 'a subscription opened without a handle')

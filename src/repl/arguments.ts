@@ -13,6 +13,7 @@ export interface Arguments {
 export const HELP = `Millrace: a stream SQL database, at a prompt.
 
 Usage: millrace [path] [options]
+       millrace serve [path] [options]     for PostgreSQL's clients; see millrace serve --help
 
   path                the folder of the database, made when it is not there;
                       without it, a database in memory that ends with the program

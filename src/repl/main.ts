@@ -11,6 +11,7 @@ import { formatError } from './error-text.js'
 import { runText } from './meta-commands.js'
 import { runRepl } from './repl.js'
 import { runStream } from './script.js'
+import { serve } from './serve.js'
 import { Shell } from './shell.js'
 
 const EXIT_USAGE = 1
@@ -21,6 +22,7 @@ let database: Database | undefined
 let shell: Shell | undefined
 
 async function main(): Promise<number> {
+  if (process.argv[2] === 'serve') return await serve(process.argv.slice(3))
   let options: Arguments
   try {
     options = parseArguments(process.argv.slice(2))

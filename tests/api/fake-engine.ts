@@ -55,6 +55,14 @@ export class FakeEngine implements BindingEngine {
     return error || this.#consumer === undefined ? { ...(error && { error }) } : { consumer: this.#consumer }
   }
 
+  dataRowsNow() {
+    return { rows: 0, bytes: new Uint8Array() }
+  }
+
+  async dataRows() {
+    return this.dataRowsNow()
+  }
+
   upload() {
     return {
       write: () => undefined,

@@ -9,6 +9,7 @@ import type { Describe, Show } from '../../syntax/tree.js'
 import { typeName } from '../../types/data-type.js'
 import { inspect } from '../admin.js'
 import { type CompileContext, type Compiled, textFields } from '../context.js'
+import { SETTINGS } from '../settings.js'
 
 const KINDS: Record<Exclude<Show['what'], 'all' | 'setting' | Inspection>, readonly ObjectKind[]> = {
   tables: ['table'],
@@ -22,7 +23,7 @@ const KINDS: Record<Exclude<Show['what'], 'all' | 'setting' | Inspection>, reado
 
 export function show(statement: Show, context: CompileContext): Compiled {
   const tag = 'SHOW'
-  if (statement.what === 'setting') return setting(statement, tag)
+  if (statement.what === 'setting') return setting(statement, context, tag)
   if (statement.what === 'consumer_groups' || statement.what === 'segments') return inspect(statement.what, tag)
   const kinds = statement.what === 'all' ? undefined : KINDS[statement.what]
   const shown = context.catalog.all().filter((d) => kinds?.includes(d.object.kind) ?? true)
@@ -35,20 +36,9 @@ export function show(statement: Show, context: CompileContext): Compiled {
   }
 }
 
-/** What never changes; clients ask for these. */
-const SETTINGS = new Map([
-  ['timezone', 'UTC'],
-  ['datestyle', 'ISO, YMD'],
-  ['intervalstyle', 'postgres'],
-  ['server_encoding', 'UTF8'],
-  ['client_encoding', 'UTF8'],
-  ['standard_conforming_strings', 'on'],
-  ['transaction_isolation', 'repeatable read'],
-])
-
-function setting(statement: Show, tag: string): Compiled {
+function setting(statement: Show, { settings }: CompileContext, tag: string): Compiled {
   const name = statement.name?.name.toLowerCase() ?? ''
-  const value = SETTINGS.get(name)
+  const value = settings?.get(name) ?? SETTINGS.get(name)?.value
   if (value === undefined)
     fail('UndefinedObject', `unrecognized configuration parameter "${name}"`, statement.name?.span ?? statement.span)
   return { kind: 'rows', fields: textFields(name), rows: [[value]], tag }

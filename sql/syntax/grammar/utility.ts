@@ -14,7 +14,7 @@ import type {
   Subscribe,
   Verify,
 } from '../tree.js'
-import { AdminGrammar } from './admin.js'
+import { SessionGrammar } from './session.js'
 
 const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED, MODELS, RESET, SEGMENTS, SET] = [
   t.kw('all'),
@@ -47,7 +47,7 @@ const [SHOW, SINKS, SNAPSHOT, SOURCES, STREAMS, SUBSCRIBE, TABLES, TO, VERIFY, V
 
 type Explainable = Exclude<Statement, Explain>
 
-export abstract class UtilityGrammar extends AdminGrammar {
+export abstract class UtilityGrammar extends SessionGrammar {
   readonly statement: ParserMethod<[], Statement> = this.RULE(
     'statement',
     (): Statement =>
@@ -75,6 +75,8 @@ export abstract class UtilityGrammar extends AdminGrammar {
         { ALT: () => this.SUBRULE(this.backup) },
         { ALT: () => this.SUBRULE(this.checkpoint) },
         { ALT: () => this.SUBRULE(this.checkDatabase) },
+        { ALT: () => this.SUBRULE(this.deallocate) },
+        { ALT: () => this.SUBRULE(this.discard) },
       ]),
   )
 

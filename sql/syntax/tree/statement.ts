@@ -29,6 +29,8 @@ export type Statement =
   | Backup
   | Checkpoint
   | CheckDatabase
+  | Deallocate
+  | Discard
 
 /** `key = value` of a WITH list. Dotted keys are one string (`properties.acks`); every value is its text, without quotes. */
 export interface Option {
@@ -237,6 +239,19 @@ export interface SetVariable {
   readonly kind: 'set'
   readonly name: Ident
   readonly value?: string
+  readonly span: Span
+}
+
+/** `DEALLOCATE name`, or `DEALLOCATE ALL` without a name. */
+export interface Deallocate {
+  readonly kind: 'deallocate'
+  readonly name?: Ident
+  readonly span: Span
+}
+
+export interface Discard {
+  readonly kind: 'discard'
+  readonly what: 'all' | 'plans' | 'sequences' | 'temp'
   readonly span: Span
 }
 

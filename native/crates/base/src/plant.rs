@@ -22,6 +22,8 @@ pub const BUGS: &[(&str, &str)] = &[
     ("journal-dropped-early", "journal files are dropped before the manifest names the segments"),
     ("source-offsets-not-sealed", "source offsets are forgotten when their commits are sealed"),
     ("deaths-not-sealed", "deleted rows of sealed segments come back on open"),
+    ("journal-settled-first", "an open drops sealed journal files before the manifest that says so is durable"),
+    ("table-merged-as-stream", "segments of a table are merged without regard to the rows that have died"),
     ("spare-not-synced", "a journal file is written again before its old name is durably gone"),
 ];
 

@@ -1,7 +1,7 @@
 //! The shapes that cross, and how results become them.
 
 use millrace_base::{Error, Result};
-use millrace_runtime::{Delivery, Executed};
+use millrace_runtime::{DataRows, Delivery, Executed};
 use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
 
@@ -65,6 +65,23 @@ impl From<Result<Vec<u8>>> for QueryResult {
         match result {
             Ok(ipc) => Self { error: None, ipc: Some(ipc.into()) },
             Err(error) => Self { error: Some(error.into()), ipc: None },
+        }
+    }
+}
+
+/// A result as the bytes of PostgreSQL's `DataRow` messages.
+#[napi(object, object_from_js = false)]
+pub struct DataRowsResult {
+    pub error: Option<NativeError>,
+    pub rows: f64,
+    pub bytes: Option<Buffer>,
+}
+
+impl From<Result<DataRows>> for DataRowsResult {
+    fn from(result: Result<DataRows>) -> Self {
+        match result {
+            Ok(rows) => Self { error: None, rows: rows.rows as f64, bytes: Some(rows.bytes.into()) },
+            Err(error) => Self { error: Some(error.into()), rows: 0.0, bytes: None },
         }
     }
 }

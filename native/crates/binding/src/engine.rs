@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
 
 use crate::consumer::ConsumerResult;
-use crate::convert::{BeginResult, CloseResult, ExecuteResult, NativeError, QueryResult};
+use crate::convert::{BeginResult, CloseResult, DataRowsResult, ExecuteResult, NativeError, QueryResult};
 use crate::promise::promise;
 use crate::subscription::SubscribeResult;
 use crate::upload::NativeUpload;
@@ -83,6 +83,18 @@ impl Engine {
     #[napi(catch_unwind, ts_return_type = "Promise<QueryResult>")]
     pub fn query<'e>(&self, env: &'e Env, command: &[u8], ticket: u32) -> napi::Result<Object<'e>> {
         promise::<_, QueryResult>(env, |reply| self.inner.query(command.to_vec(), ticket, reply))
+    }
+
+    /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes. For small results: it takes this thread.
+    #[napi(catch_unwind)]
+    pub fn data_rows_now(&self, ipc: &[u8], formats: Vec<u16>) -> DataRowsResult {
+        millrace_runtime::data_rows(ipc, &formats).into()
+    }
+
+    /// As `data_rows_now`, on another thread.
+    #[napi(catch_unwind, ts_return_type = "Promise<DataRowsResult>")]
+    pub fn data_rows<'e>(&self, env: &'e Env, ipc: &[u8], formats: Vec<u16>) -> napi::Result<Object<'e>> {
+        promise::<_, DataRowsResult>(env, |reply| self.inner.data_rows(ipc.to_vec(), formats, reply))
     }
 
     /// Cancels the query of that ticket, if it still runs.

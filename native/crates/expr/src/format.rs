@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
+use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::{DataType as Arrow, TimeUnit};
 use millrace_base::{Error, Result};
 use millrace_plan::UUID_BYTES;
@@ -20,6 +20,12 @@ use crate::interval::{clock, microseconds};
 use crate::value::{Present, Value, build_text};
 
 const WRITES: &str = "writing to a string";
+
+/// The text of a column's values, as a cast gives it; NULL stays NULL.
+pub fn text_of(column: &ArrayRef) -> Result<StringArray> {
+    let text = to_text(&Value::array(column.clone()))?.into_array(column.len())?;
+    text.as_string_opt::<i32>().cloned().ok_or_else(|| Error::internal("a text that is none"))
+}
 
 /// The text of every value; NULL stays NULL.
 pub(crate) fn to_text(value: &Value) -> Result<Value> {

@@ -24,4 +24,5 @@ mod tests;
 mod value;
 
 pub use evaluator::{Evaluator, Projection};
+pub use format::text_of;
 pub use model::{Model, Models, NoModels};

@@ -1,6 +1,6 @@
 //! The log's face: open, commit, scan. One lock orders commits (the sequencer); one thread writes them, one seals.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::options::{Durability, LogOptions};
 use crate::recovery::{Recovered, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
-use crate::segment::{Bound, FilePool, SegmentId, SegmentKey, SegmentKind};
+use crate::segment::{Bound, FilePool, SegmentId, SegmentKind};
 use crate::state::{Relation, RelationData, State};
 use crate::stream::{StreamSegment, StreamState};
 use crate::table::TableState;
@@ -618,13 +618,7 @@ impl Inner {
             sealer.retire(&self.pool, &written.old);
             return Ok(true);
         }
-        let tables: HashSet<RelationId> = relations
-            .iter()
-            .filter(|(_, relation)| matches!(relation.data, RelationData::Table(_)))
-            .map(|(id, _)| *id)
-            .collect();
-        let movable = |key: &SegmentKey| !key.is_rows() || !tables.contains(&key.relation);
-        let Some(done) = sealer.compact(&self.pool, movable)? else { return Ok(false) };
+        let Some(done) = sealer.compact(&self.pool)? else { return Ok(false) };
         if let Some(RelationData::Stream(stream)) = self.data(done.key.relation)
             && done.key.is_rows()
             && let Some(partition) = stream.write().partitions.get_mut(&done.key.partition)

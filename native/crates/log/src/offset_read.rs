@@ -71,7 +71,8 @@ impl OffsetRead {
     fn entry(&self, entry: &EntryRef) -> Result<OffsetBatch> {
         let body = entry.frame.read_body()?;
         let rows = decode_rows(&body, &entry.at, self.read.schema.clone(), Some(&self.read.projection))?;
-        let gone = self.next.saturating_sub(entry.first_offset) as usize;
+        // Frames that contradict each other may hold less than what is skipped.
+        let gone = self.next.saturating_sub(entry.first_offset).min(rows.num_rows() as u64) as usize;
         let rows = rows.slice(gone, rows.num_rows() - gone);
         let run = CommitRun { epoch: entry.frame.epoch, time_us: entry.frame.time_us, rows: rows.num_rows() as u32 };
         Ok(OffsetBatch { first_offset: entry.first_offset + gone as u64, rows, runs: vec![run] })

@@ -48,7 +48,11 @@ pub fn recover(
         },
     )?;
     // From here on files are changed: all of them have been found whole.
+    if millrace_base::planted("journal-settled-first") {
+        journal.settle()?;
+    }
     manifest.settle()?;
+    journal.settle()?;
     let next_file = remove_orphans(storage.as_ref(), &segments, manifest.live())?;
     sync_folders(storage.as_ref(), root)?;
     if millrace_base::planted("epoch-off-by-one-after-recovery") {

@@ -235,3 +235,23 @@ fn a_manifest() {
     let (reported, recovered) = made.damage(&path, 0, true, &[".mf", ".wal"]);
     assert!(reported > 0, "{reported} {recovered}");
 }
+
+/// A crash leaves such files behind; an open removes them only when it has found all others whole.
+#[test]
+fn a_failed_open_leaves_unfinished_files_and_spares() {
+    let mut made = Made::new(29);
+    for name in ["manifest/0000000000000009.new", "journal/0000000000000000.spare"] {
+        made.files.insert(Path::new("/memory").join(name), b"left over".to_vec());
+    }
+    let path = made.last("wal");
+    let mut damaged = made.files[&path].clone();
+    damaged[0] ^= 1;
+    let storage = made.storage(&path, &damaged);
+    let before = files_of(&storage);
+    assert_eq!(open(&storage).err().map(|error| error.code), Some(Code::DataCorrupted));
+    assert!(files_of(&storage) == before, "a file was changed");
+    let storage = made.storage(&path, &made.files[&path]);
+    drop(open(&storage).unwrap());
+    let extensions: Vec<_> = files_of(&storage).into_keys().map(|path| path.extension().unwrap().to_owned()).collect();
+    assert!(!extensions.iter().any(|e| e == "new" || e == "spare"), "{extensions:?}");
+}

@@ -260,3 +260,27 @@ fn retention_and_truncation_drop_rows_from_the_front() {
     assert_eq!(log.extents(STREAM)[0].1.start, 200);
     assert!(log.check().findings.is_empty(), "{:?}", log.check().findings);
 }
+
+#[test]
+fn rows_that_died_stay_dead_in_a_table_whose_drop_was_not_written() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let log = open(&storage);
+    commit(&log, create());
+    // Enough segments of one size to be merged, in each of which a row is dead.
+    for id in 0..20 {
+        commit(&log, Commit { rows: vec![part(TABLE, 0, &[(id, "old".into())])], ..Commit::default() });
+        let batch = rows(&[(id, "old".into()), (id, "new".into())]);
+        let weights = Some([-1, 1].into());
+        let update = RelationRows { relation: TABLE, partition: 0, batch, weights };
+        commit(&log, Commit { rows: vec![update], ..Commit::default() });
+        log.checkpoint().unwrap();
+    }
+    let expected: Vec<(i64, String)> = (0..20).map(|id| (id, "new".into())).collect();
+    let drop = Commit { catalog: vec![CatalogChange::Drop { id: TABLE }], ..Commit::default() };
+    let waiting = log.commit(drop).unwrap();
+    while log.maintain().unwrap() {}
+    // The process ends before the journal has the drop.
+    std::mem::forget((log, waiting));
+    let log = open(&storage);
+    assert_eq!(read(&log, TABLE, log.durable_epoch()), expected);
+}

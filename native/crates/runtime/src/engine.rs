@@ -10,6 +10,7 @@ use std::time::Duration;
 use millrace_base::{Code, Epoch, Error, RelationId, Result};
 use millrace_log::{Durability, Log, LogOptions};
 use millrace_plan::{Append, Command, validate_command};
+use millrace_wire::{DataRows, Format};
 use parking_lot::Mutex;
 
 use crate::catalog::Catalog;
@@ -31,6 +32,8 @@ const QUERIES_WAITING_MAX: usize = 256;
 const WRITES_WAITING_MAX: usize = 64 * 1024;
 const DDL_WAITING_MAX: usize = 1024;
 const DELIVERIES_WAITING_MAX: usize = 16 * 1024;
+/// Longer commands are decoded where they run: this many bytes take a fraction of a millisecond.
+const COMMAND_HERE_MAX: usize = 32 * 1024;
 /// How long sinks may take to deliver what they have when the database is closed.
 const SINK_GRACE: Duration = Duration::from_millis(1500);
 pub const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
@@ -41,6 +44,12 @@ pub struct EngineOptions {
     pub durability: Option<String>,
     /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
     pub journal_file_bytes: Option<u64>,
+}
+
+/// See `Engine::data_rows`; at once.
+pub fn data_rows(ipc: &[u8], formats: &[u16]) -> Result<DataRows> {
+    let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
+    millrace_wire::data_rows(ipc, &formats)
 }
 
 /// What a write or a change of the catalog did.
@@ -59,6 +68,40 @@ pub struct Engine {
     flow: Mutex<Option<JoinHandle<()>>>,
     /// Held while closing, so that a second close waits for the first.
     closing: Mutex<()>,
+}
+
+/// Where commands are run.
+struct Ways {
+    queries: Arc<Pool>,
+    writes: Arc<Pool>,
+    ddl: Arc<Pool>,
+}
+
+impl Ways {
+    fn give(&self, shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
+        let shared = shared.clone();
+        match command {
+            Command::Ddl { .. } => self.ddl.give(reply, move |reply| {
+                reply.answer(|| {
+                    validate_command(&command, &*shared.catalog())?;
+                    let Command::Ddl { changes, .. } = command else {
+                        return Err(Error::internal("a command that changed on the way"));
+                    };
+                    ddl::run(&shared, changes)
+                });
+            }),
+            // Long work that holds up no writer.
+            Command::Checkpoint { .. } | Command::Backup { .. } => {
+                self.queries.give(reply, move |reply| reply.answer(|| admin::run(&shared, command)));
+            }
+            _ => self.writes.give(reply, move |reply| write::execute(&shared, command, reply)),
+        }
+    }
+}
+
+/// Whether the command runs on the thread of the writes.
+fn is_write(command: &Command) -> bool {
+    !matches!(command, Command::Ddl { .. } | Command::Checkpoint { .. } | Command::Backup { .. })
 }
 
 impl Engine {
@@ -133,29 +176,26 @@ impl Engine {
 
     /// INSERT, UPDATE, DELETE and DDL; answered when durable. Writes run in the order of the calls.
     pub fn execute(&self, command: Vec<u8>, reply: Reply<Executed>) {
-        let command = match self.shared.check_alive().and_then(|()| millrace_plan::decode_command(&command)) {
-            Ok(command) => command,
-            Err(error) => return reply.send(Err(error)),
-        };
-        let shared = self.shared.clone();
-        if let Command::Ddl { .. } = command {
-            return self.ddl.give(reply, move |reply| {
-                reply.answer(|| {
-                    validate_command(&command, &*shared.catalog())?;
-                    let Command::Ddl { changes, .. } = command else {
-                        return Err(Error::internal("a command that changed on the way"));
-                    };
-                    ddl::run(&shared, changes)
-                });
-            });
+        if let Err(error) = self.shared.check_alive() {
+            return reply.send(Err(error));
         }
-        match command {
-            // Long work that holds up no writer.
-            Command::Checkpoint { .. } | Command::Backup { .. } => {
-                self.queries.give(reply, move |reply| reply.answer(|| admin::run(&shared, command)));
-            }
-            _ => self.writes.give(reply, move |reply| write::execute(&shared, command, reply)),
+        let (shared, ways) = (self.shared.clone(), self.ways());
+        if command.len() <= COMMAND_HERE_MAX {
+            return match millrace_plan::decode_command(&command) {
+                Ok(command) => ways.give(&shared, command, reply),
+                Err(error) => reply.send(Err(error)),
+            };
         }
+        // To decode a long one takes milliseconds, which are the caller's event loop's. It keeps its place among the writes.
+        self.writes.give(reply, move |reply| match millrace_plan::decode_command(&command) {
+            Ok(command) if is_write(&command) => write::execute(&shared, command, reply),
+            Ok(command) => ways.give(&shared, command, reply),
+            Err(error) => reply.send(Err(error)),
+        });
+    }
+
+    fn ways(&self) -> Ways {
+        Ways { queries: self.queries.clone(), writes: self.writes.clone(), ddl: self.ddl.clone() }
     }
 
     /// Begins a transaction; answered with its number, once the views have reached its snapshot.
@@ -193,6 +233,11 @@ impl Engine {
             drop(running);
             reply.send(result);
         });
+    }
+
+    /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes.
+    pub fn data_rows(&self, ipc: Vec<u8>, formats: Vec<u16>, reply: Reply<DataRows>) {
+        self.queries.give(reply, move |reply| reply.answer(|| data_rows(&ipc, &formats)));
     }
 
     pub fn cancel(&self, ticket: u32) {

@@ -45,6 +45,7 @@ mod view_rows;
 mod write;
 
 pub use consumer::{Consumed, ConsumedRows, Consumer};
-pub use engine::{Engine, EngineOptions, Executed};
+pub use engine::{Engine, EngineOptions, Executed, data_rows};
+pub use millrace_wire::DataRows;
 pub use reply::Reply;
 pub use subscription::{Delivery, Subscription};

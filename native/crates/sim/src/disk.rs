@@ -70,6 +70,7 @@ struct Inner {
     /// Open files of an earlier run are dead.
     run: u64,
     operations: u64,
+    trace: bool,
 }
 
 /// Cheap to clone: all clones are one disk. `copy` makes another one.
@@ -102,7 +103,26 @@ impl Inner {
     }
 
     fn meet(&mut self, op: Op) -> Option<Fault> {
-        self.faults.meet(op)
+        let met = self.faults.meet(op);
+        if met.is_some() {
+            self.say(|| format!("{op:?} fails"));
+        }
+        met
+    }
+
+    fn say(&self, what: impl FnOnce() -> String) {
+        if self.trace {
+            #[expect(clippy::print_stderr, reason = "asked for with --trace")]
+            {
+                eprintln!("      {}", what());
+            }
+        }
+    }
+
+    /// As the trace names an open file.
+    fn name_of(&self, id: u64) -> String {
+        let named = self.names.iter().find(|(_, entry)| **entry == Entry::File(id));
+        named.map_or_else(|| format!("removed file {id}"), |(path, _)| path.display().to_string())
     }
 
     fn used(&self) -> usize {
@@ -167,7 +187,13 @@ impl SimDisk {
             power_left: None,
             run: 0,
             operations: 0,
+            trace: false,
         })))
+    }
+
+    /// Prints every changing operation from here on.
+    pub fn trace(&self) {
+        self.0.lock().trace = true;
     }
 
     /// Another disk with the same contents.
@@ -175,6 +201,7 @@ impl SimDisk {
         let mut inner = self.0.lock().clone();
         inner.run += 1;
         inner.inodes.values_mut().for_each(|inode| inode.handles = 0);
+        inner.trace = false;
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -224,6 +251,7 @@ impl SimDisk {
     pub fn crash(&self) {
         let mut inner = self.0.lock();
         inner.lose_power();
+        inner.say(|| format!("after the crash there are {:?}", inner.names.keys().collect::<Vec<_>>()));
         inner.start();
     }
 
@@ -347,6 +375,7 @@ impl File for SimFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.changing(|inner, id| {
             let at = to_usize(offset)?;
+            inner.say(|| format!("write {} bytes at {at} of {}", bytes.len(), inner.name_of(id)));
             let last = inner.spend_power()?;
             let grown = (at + bytes.len()).saturating_sub(inner.inodes[&id].cached.len());
             let full = grown > 0 && inner.quota.is_some_and(|quota| inner.used() + grown > quota);
@@ -375,6 +404,7 @@ impl File for SimFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.changing(|inner, id| {
             let len = to_usize(len)?;
+            inner.say(|| format!("set length of {} to {len}", inner.name_of(id)));
             let last = inner.spend_power()?;
             if inner.meet(Op::SetLen).is_some() || (last && inner.dice.percent(50)) {
                 return Err(raw(EIO));
@@ -405,6 +435,7 @@ impl File for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         self.changing(|inner, id| {
+            inner.say(|| format!("sync {}", inner.name_of(id)));
             let last = inner.spend_power()?;
             let fault = inner.meet(Op::Sync);
             if last && fault.is_none() {
@@ -497,6 +528,7 @@ impl Storage for SimDisk {
             Some(Entry::File(_)) => {}
             _ => return Err(io::Error::from(io::ErrorKind::NotFound)),
         }
+        inner.say(|| format!("remove {}", path.display()));
         if inner.spend_power()? || inner.meet(Op::Remove).is_some() {
             return Err(raw(EIO));
         }
@@ -510,6 +542,7 @@ impl Storage for SimDisk {
             Some(entry @ Entry::File(_)) => *entry,
             _ => return Err(io::Error::from(io::ErrorKind::NotFound)),
         };
+        inner.say(|| format!("rename {} to {}", from.display(), to.display()));
         if inner.spend_power()? || inner.meet(Op::Rename).is_some() {
             return Err(raw(EIO));
         }
@@ -519,6 +552,7 @@ impl Storage for SimDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut inner = self.0.lock();
+        inner.say(|| format!("sync folder {}", path.display()));
         let last = inner.spend_power()?;
         if last || inner.meet(Op::SyncFolder).is_some() {
             return Err(raw(EIO));

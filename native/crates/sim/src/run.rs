@@ -135,6 +135,9 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
         opens: 0,
         dice,
     };
+    if options.trace {
+        run.disk.trace();
+    }
     let mut step = 0;
     let mut history = || -> Result<(), String> {
         run.open(End::Close)?;

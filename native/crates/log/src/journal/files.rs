@@ -56,9 +56,21 @@ pub struct Journal {
     file_bytes_target: u64,
     members: RwLock<BTreeMap<u64, Member>>,
     spares: Mutex<Vec<PathBuf>>,
+    leftover: Mutex<Leftover>,
     tail: Mutex<Option<Tail>>,
     /// What the disk holds after a failed fsync is unknown until the journal is opened again.
     sync_failed: AtomicBool,
+}
+
+/// What an open has found to be of no use any more, until `settle`.
+#[derive(Default)]
+struct Leftover {
+    /// Files that are all sealed.
+    sealed: Vec<Member>,
+    /// Spares of an earlier run.
+    spares: Vec<PathBuf>,
+    /// The number and the first epoch of the next file, when none that was found can be written on.
+    next: Option<(u64, Epoch)>,
 }
 
 /// Where a walk over the frames stands.
@@ -70,7 +82,7 @@ struct Walk<'a> {
 
 impl Journal {
     /// Opens or makes the journal in `folder`, and calls `visit` in order for each whole frame behind `sealed`, the
-    /// epoch up to which everything is kept elsewhere. Files that hold nothing newer are dropped.
+    /// epoch up to which everything is kept elsewhere. Files that hold nothing newer stay until `settle`.
     pub fn open(
         storage: Arc<dyn Storage>,
         rng: Arc<dyn Rng>,
@@ -87,6 +99,7 @@ impl Journal {
             file_bytes_target,
             members: RwLock::default(),
             spares: Mutex::default(),
+            leftover: Mutex::default(),
             tail: Mutex::new(None),
             sync_failed: AtomicBool::new(false),
         };
@@ -98,24 +111,35 @@ impl Journal {
         let mut walk = Walk { last_epoch: sealed, sealed, visit: &mut visit };
         let next = journal.walk_all(&found, &mut walk)?;
         if journal.tail.lock().is_none() {
-            journal.start_file(next, walk.last_epoch.next())?;
+            journal.leftover.lock().next = Some((next, walk.last_epoch.next()));
         }
         Ok(journal)
+    }
+
+    /// Drops the files that `open` found to be sealed, and begins one if there is none to write on. Only when the manifest
+    /// that says so is durable: until then a crash may bring back the one before it, which needs them.
+    pub fn settle(&self) -> Result<()> {
+        let Leftover { sealed, spares, next } = std::mem::take(&mut *self.leftover.lock());
+        for spare in spares {
+            // It holds nothing: whether its removal is durable does not matter.
+            self.storage.remove(&spare).map_err(|e| Error::io(&spare, "remove", &e))?;
+        }
+        sealed.into_iter().try_for_each(|member| self.discard(member))?;
+        next.map_or(Ok(()), |(sequence, first_epoch)| self.start_file(sequence, first_epoch))
     }
 
     fn path(&self, sequence: u64) -> PathBuf {
         self.folder.join(format!("{sequence:016}.wal"))
     }
 
-    /// The journal's files in order; spares of an earlier run are removed.
+    /// The journal's files in order.
     fn find_files(&self) -> Result<Vec<Arc<JournalFile>>> {
         let entries = self.storage.list(&self.folder).map_err(|e| Error::io(&self.folder, "list", &e))?;
         let mut sequences: Vec<u64> = Vec::new();
         for entry in &entries {
             match entry.extension().and_then(|e| e.to_str()) {
                 Some("wal") => sequences.extend(entry.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok())),
-                // A spare holds nothing: whether its removal is durable does not matter.
-                Some("spare") => self.storage.remove(entry).map_err(|e| Error::io(entry, "remove", &e))?,
+                Some("spare") => self.leftover.lock().spares.push(entry.clone()),
                 _ => {}
             }
         }
@@ -158,9 +182,7 @@ impl Journal {
         // Whole files at or below the sealed epoch are done with; their removal was under way.
         let cut_off = found.len() > members.len();
         let start = members.iter().rposition(|m| m.first_epoch <= walk.sealed.next()).unwrap_or(0);
-        for member in members.drain(..start) {
-            self.discard(member)?;
-        }
+        self.leftover.lock().sealed.extend(members.drain(..start));
         // Only now: of files that are done with some may be gone, in any order.
         let numbers = members.iter().map(|m| &m.file).chain(found.last().filter(|_| cut_off));
         for (before, after) in numbers.clone().zip(numbers.skip(1)) {

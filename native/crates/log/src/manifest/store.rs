@@ -28,8 +28,8 @@ pub struct Manifest {
     live: Contents,
     file: Option<OpenFile>,
     number: u64,
-    /// Older files, until `settle`.
-    superseded: Vec<u64>,
+    /// Older files and ones that were never finished, until `settle`.
+    leftover: Vec<PathBuf>,
 }
 
 struct OpenFile {
@@ -56,21 +56,21 @@ impl Manifest {
             live: Contents::default(),
             file: None,
             number: 0,
-            superseded: Vec::new(),
+            leftover: Vec::new(),
         };
         let mut numbers = Vec::new();
         for entry in manifest.storage.list(folder).map_err(|e| Error::io(folder, "list", &e))? {
             match entry.extension().and_then(|e| e.to_str()) {
                 Some("mf") => numbers.extend(entry.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok())),
-                // One that was never finished.
-                Some("new") => manifest.storage.remove(&entry).map_err(|e| Error::io(&entry, "remove", &e))?,
+                Some("new") => manifest.leftover.push(entry),
                 _ => {}
             }
         }
         numbers.sort_unstable();
         if let Some(newest) = numbers.pop() {
             manifest.read(newest)?;
-            manifest.superseded = numbers;
+            let older: Vec<PathBuf> = numbers.into_iter().map(|number| manifest.path(number)).collect();
+            manifest.leftover.extend(older);
         }
         Ok(manifest)
     }
@@ -90,8 +90,7 @@ impl Manifest {
                 .and_then(|()| self.storage.sync_dir(&self.folder))
                 .map_err(|e| Error::io(&open.path, "sync", &e))?;
         }
-        for number in std::mem::take(&mut self.superseded) {
-            let path = self.path(number);
+        for path in std::mem::take(&mut self.leftover) {
             self.storage.remove(&path).map_err(|e| Error::io(&path, "remove", &e))?;
         }
         Ok(())

@@ -1,0 +1,90 @@
+//! Results as PostgreSQL's `DataRow` messages.
+
+mod column;
+mod numeric;
+#[cfg(test)]
+mod tests;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::StreamReader;
+use millrace_base::{Code, Error, Result};
+
+use column::Column;
+
+/// How a column's values are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Binary,
+}
+
+impl Format {
+    /// PostgreSQL's format code.
+    pub fn from_code(code: u16) -> Result<Self> {
+        match code {
+            0 => Ok(Self::Text),
+            1 => Ok(Self::Binary),
+            other => Err(Error::new(Code::ProtocolViolation, format!("invalid format code: {other}"))),
+        }
+    }
+}
+
+/// Rows as the bytes of so many messages.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct DataRows {
+    pub bytes: Vec<u8>,
+    pub rows: u64,
+}
+
+/// The most that a message's length can say.
+const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
+
+/// The rows of an Arrow IPC stream. `formats` has one entry a column, one for all of them, or none for text.
+pub fn data_rows(ipc: &[u8], formats: &[Format]) -> Result<DataRows> {
+    let unreadable = |e| Error::new(Code::ProtocolViolation, format!("rows that cannot be read: {e}"));
+    let mut out = DataRows::default();
+    for batch in StreamReader::try_new(ipc, None).map_err(unreadable)? {
+        encode(&batch.map_err(unreadable)?, formats, &mut out)?;
+    }
+    Ok(out)
+}
+
+fn encode(batch: &RecordBatch, formats: &[Format], out: &mut DataRows) -> Result<()> {
+    let count = batch.num_columns();
+    let columns: Vec<Column> = batch
+        .columns()
+        .iter()
+        .enumerate()
+        .map(|(at, array)| Column::new(array, format_of(formats, at, count)?))
+        .collect::<Result<_>>()?;
+    let fields = u16::try_from(count)
+        .map_err(|_| Error::new(Code::ProtocolViolation, format!("a row of {count} columns cannot be sent")))?;
+    for row in 0..batch.num_rows() {
+        let start = out.bytes.len();
+        out.bytes.push(b'D');
+        out.bytes.extend_from_slice(&[0; 4]);
+        out.bytes.extend_from_slice(&fields.to_be_bytes());
+        for column in &columns {
+            column.write(row, &mut out.bytes);
+        }
+        let len = out.bytes.len() - start - 1;
+        if len > MESSAGE_BYTES_MAX {
+            return Err(Error::new(Code::OutOfMemory, "a row is too large to be sent"));
+        }
+        out.bytes[start + 1..start + 5].copy_from_slice(&(len as i32).to_be_bytes());
+    }
+    out.rows += batch.num_rows() as u64;
+    Ok(())
+}
+
+fn format_of(formats: &[Format], at: usize, count: usize) -> Result<Format> {
+    match formats {
+        [] => Ok(Format::Text),
+        [one] => Ok(*one),
+        all if all.len() == count => Ok(all[at]),
+        all => {
+            let message = format!("{} result formats were given for a query of {count} columns", all.len());
+            Err(Error::new(Code::ProtocolViolation, message))
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The bytes are those that a PostgreSQL server sends (compared in `tests/server` by its own clients as well).
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow_ipc::writer::StreamWriter;
+
+use crate::{DataRows, Format, data_rows};
+
+fn ipc(columns: Vec<ArrayRef>) -> Vec<u8> {
+    let names: Vec<(String, ArrayRef)> = columns.into_iter().enumerate().map(|(i, c)| (format!("c{i}"), c)).collect();
+    let batch = RecordBatch::try_from_iter_with_nullable(names.into_iter().map(|(n, c)| (n, c, true))).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.write(&batch.slice(0, 0)).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn fields(rows: &DataRows) -> Vec<Vec<Option<Vec<u8>>>> {
+    let mut out = Vec::new();
+    let mut rest = rows.bytes.as_slice();
+    while !rest.is_empty() {
+        assert_eq!(rest[0], b'D');
+        let len = i32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
+        let (mut message, after) = (&rest[5..1 + len], &rest[1 + len..]);
+        let count = u16::from_be_bytes(message[..2].try_into().unwrap());
+        message = &message[2..];
+        let mut row = Vec::new();
+        for _ in 0..count {
+            let len = i32::from_be_bytes(message[..4].try_into().unwrap());
+            message = &message[4..];
+            row.push((len >= 0).then(|| {
+                let (value, tail) = message.split_at(len as usize);
+                message = tail;
+                value.to_vec()
+            }));
+        }
+        assert!(message.is_empty());
+        out.push(row);
+        rest = after;
+    }
+    assert_eq!(out.len() as u64, rows.rows);
+    out
+}
+
+#[test]
+fn text_is_postgresqls() {
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(BooleanArray::from(vec![Some(true), None])),
+        Arc::new(Int64Array::from(vec![Some(-7), None])),
+        Arc::new(Float64Array::from(vec![Some(1e20), None])),
+        Arc::new(Decimal128Array::from(vec![Some(-1250), None]).with_precision_and_scale(10, 2).unwrap()),
+        Arc::new(StringArray::from(vec![Some("é"), None])),
+        Arc::new(BinaryArray::from(vec![Some(b"\x00\xff".as_slice()), None])),
+        Arc::new(Date32Array::from(vec![Some(10_957), None])),
+        Arc::new(TimestampMicrosecondArray::from(vec![Some(1_500_000), None]).with_timezone("UTC")),
+    ];
+    let rows = data_rows(&ipc(columns), &[]).unwrap();
+    let text = |s: &str| Some(s.as_bytes().to_vec());
+    let expected = vec![
+        text("t"),
+        text("-7"),
+        text("1e+20"),
+        text("-12.50"),
+        text("é"),
+        text("\\x00ff"),
+        text("2000-01-01"),
+        text("1970-01-01 00:00:01.5+00"),
+    ];
+    assert_eq!(fields(&rows), vec![expected, vec![None; 8]]);
+}
+
+#[test]
+fn binary_is_postgresqls() {
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(BooleanArray::from(vec![true])),
+        Arc::new(Int64Array::from(vec![-2])),
+        Arc::new(Float64Array::from(vec![0.5])),
+        Arc::new(StringArray::from(vec!["é"])),
+        Arc::new(BinaryArray::from(vec![b"\x00\xff".as_slice()])),
+        Arc::new(Date32Array::from(vec![10_958])),
+        Arc::new(TimestampMicrosecondArray::from(vec![946_684_800_000_001])),
+    ];
+    let rows = data_rows(&ipc(columns), &[Format::Binary]).unwrap();
+    let expected: Vec<Option<Vec<u8>>> = vec![
+        Some(vec![1]),
+        Some((-2i64).to_be_bytes().to_vec()),
+        Some(0.5f64.to_be_bytes().to_vec()),
+        Some("é".as_bytes().to_vec()),
+        Some(vec![0, 255]),
+        Some(vec![0, 0, 0, 1]),
+        Some(1i64.to_be_bytes().to_vec()),
+    ];
+    assert_eq!(fields(&rows), vec![expected]);
+}
+
+/// What PostgreSQL 15's `numeric_send` gives: digits, weight, sign, scale, digits of the base 10,000.
+#[test]
+fn numeric_in_binary() {
+    let cases: [(i128, i8, &[u16]); 10] = [
+        (0, 0, &[0, 0, 0, 0]),
+        (0, 2, &[0, 0, 0, 2]),
+        (1, 0, &[1, 0, 0, 0, 1]),
+        (-12_345, 0, &[2, 1, 0x4000, 0, 1, 2345]),
+        (10_000, 0, &[1, 1, 0, 0, 1]),
+        (125, 2, &[2, 0, 0, 2, 1, 2500]),
+        (1, 6, &[1, 0xfffe, 0, 6, 100]),
+        (123_456_789, 5, &[3, 0, 0, 5, 1234, 5678, 9000]),
+        (-5, 1, &[1, 0xffff, 0x4000, 1, 5000]),
+        (
+            99_999_999_999_999_999_999_999_999_999_999_999_999,
+            38,
+            &[10, 0xffff, 0, 38, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9900],
+        ),
+    ];
+    for (value, scale, expected) in cases {
+        let array = Decimal128Array::from(vec![value]).with_precision_and_scale(38, scale).unwrap();
+        let rows = data_rows(&ipc(vec![Arc::new(array)]), &[Format::Binary]).unwrap();
+        let bytes: Vec<u8> = expected.iter().flat_map(|w| w.to_be_bytes()).collect();
+        assert_eq!(fields(&rows), vec![vec![Some(bytes)]], "{value} e-{scale}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let two: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![1])), Arc::new(Int64Array::from(vec![2]))];
+    let stream = ipc(two);
+    assert!(data_rows(&stream, &[Format::Text; 3]).is_err());
+    assert!(data_rows(b"nonsense", &[]).is_err());
+    assert!(Format::from_code(2).is_err());
+    let mixed = data_rows(&stream, &[Format::Text, Format::Binary]).unwrap();
+    assert_eq!(fields(&mixed), vec![vec![Some(b"1".to_vec()), Some(2i64.to_be_bytes().to_vec())]]);
+}

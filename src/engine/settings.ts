@@ -1,0 +1,56 @@
+/** What one user has set: SET and RESET change it, SHOW reads it. */
+import { Code, SETTINGS } from '../../sql/index.js'
+import { MillraceError } from '../native/errors.js'
+
+const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
+
+export class Settings {
+  readonly #values = new Map<string, string>()
+
+  /** What differs from the defaults, by name. */
+  get changed(): ReadonlyMap<string, string> {
+    return this.#values
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(name) ?? SETTINGS.get(name)?.value
+  }
+
+  /** `null` sets it back. */
+  set(given: string, value: string | null): void {
+    const name = given.toLowerCase()
+    const setting = SETTINGS.get(name)
+    if (setting === undefined) {
+      throw new MillraceError(Code.UndefinedObject, `unrecognized configuration parameter "${given}"`)
+    }
+    if (value === null || value.toLowerCase() === setting.value.toLowerCase()) {
+      this.#values.delete(name)
+      return
+    }
+    if (!setting.free) {
+      throw new MillraceError(Code.FeatureNotSupported, `parameter "${given}" cannot be changed`, {
+        detail: `It is "${setting.value}".`,
+      })
+    }
+    if (name === 'statement_timeout') milliseconds(given, value)
+    this.#values.set(name, value)
+  }
+
+  reset(): void {
+    this.#values.clear()
+  }
+
+  /** How long a statement may take, in milliseconds; 0 is for ever. */
+  get statementTimeout(): number {
+    return milliseconds('statement_timeout', this.get('statement_timeout') ?? '0')
+  }
+}
+
+function milliseconds(name: string, value: string): number {
+  const match = /^\s*(\d+)\s*(us|ms|s|min|h|d)?\s*$/.exec(value)
+  const amount = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? 'ms'] ?? 1)
+  if (amount <= 0x7fff_ffff) return Math.ceil(amount)
+  throw new MillraceError(Code.InvalidParameterValue, `invalid value for parameter "${name}": "${value}"`, {
+    hint: 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
+  })
+}
