@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array, Int32Array,
-    Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
     builder::BooleanBufferBuilder,
     types::{Date32Type, IntervalMonthDayNano, Time64MicrosecondType, TimestampMicrosecondType},
 };
@@ -197,7 +197,9 @@ impl Column {
                 Arc::new(StructArray::new(fields, columns, nulls))
             }
             Values::Map { ends, keys, values } => {
-                let Arrow::Map(field, sorted) = self.data_type.to_arrow() else { unreachable!("maps are Arrow's maps") };
+                let Arrow::Map(field, sorted) = self.data_type.to_arrow() else {
+                    unreachable!("maps are Arrow's maps")
+                };
                 let Arrow::Struct(fields) = field.data_type() else { unreachable!("a map has entries") };
                 let entries = StructArray::new(fields.clone(), vec![keys.finish(), values.finish()], None);
                 let ends = OffsetBuffer::new(std::mem::replace(ends, vec![0]).into());

@@ -190,9 +190,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_)
-                if !matches!(self.0.values, Values::Smallint(_) | Values::Int32(_) | Values::Int64(_)) =>
-            {
+            Err(_) if !matches!(self.0.values, Values::Smallint(_) | Values::Int32(_) | Values::Int64(_)) => {
                 Err(E::invalid_type(Unexpected::Unsigned(value), &self))
             }
             Err(_) => Err(unfit(self.0, &value.to_string(), "it is out of range")),
@@ -225,7 +223,6 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         let row = column.len();
         match (&mut column.values, column.data_type) {
             (Values::Row(columns), DataType::Row { fields }) => {
-                
                 while let Some(name) = map.next_key::<Cow<'_, str>>()? {
                     let Some(at) = fields.iter().position(|field| field.name == name) else {
                         map.next_value::<IgnoredAny>()?;

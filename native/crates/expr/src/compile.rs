@@ -137,7 +137,8 @@ impl Compiler<'_> {
         let (input, kind) = self.compile(input)?;
         let items = list.iter().map(|e| self.compile(e).map(|(node, _)| node)).collect::<Result<Vec<_>>>()?;
         // Values that Arrow compares bit by bit can be looked up in a set.
-        let exact = !kind.is_float() && !kind.is_nested() && !matches!(kind, DataType::Interval | DataType::Numeric { .. });
+        let exact =
+            !kind.is_float() && !kind.is_nested() && !matches!(kind, DataType::Interval | DataType::Numeric { .. });
         let constants: Option<Vec<ScalarValue>> =
             items.iter().map(|i| i.literal().and_then(|v| ScalarValue::try_from_array(v.inner(), 0).ok())).collect();
         if let Some(constants) = constants.filter(|c| exact && c.len() > 3) {

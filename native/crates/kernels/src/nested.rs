@@ -122,10 +122,7 @@ pub fn canonical_map(map: &MapArray) -> Result<MapArray> {
 
 fn sort_key_bytes(keys: &ArrayRef) -> Result<BinaryArray> {
     let keys = if is_interval(keys.data_type()) { crate::interval::interval_spans(keys) } else { keys.clone() };
-    converter(keys.data_type())?
-        .convert_columns(&[keys])
-        .and_then(|rows| rows.try_into_binary())
-        .map_err(arrow_error)
+    converter(keys.data_type())?.convert_columns(&[keys]).and_then(|rows| rows.try_into_binary()).map_err(arrow_error)
 }
 
 /// The nested column with what is in it normalized.
@@ -134,7 +131,10 @@ pub(crate) fn normalized_nested(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::List(field) => {
             let list = array.as_list::<i32>();
             let values = normalized(list.values())?;
-            Arc::new(ListArray::try_new(field.clone(), list.offsets().clone(), values, list.nulls().cloned()).map_err(arrow_error)?)
+            Arc::new(
+                ListArray::try_new(field.clone(), list.offsets().clone(), values, list.nulls().cloned())
+                    .map_err(arrow_error)?,
+            )
         }
         DataType::Struct(fields) => {
             let row = array.as_struct();
@@ -146,7 +146,10 @@ pub(crate) fn normalized_nested(array: &ArrayRef) -> Result<ArrayRef> {
             let entries: ArrayRef = Arc::new(map.entries().clone());
             let entries = normalized_nested(&entries)?.as_struct().clone();
             let nulls = map.nulls().cloned();
-            Arc::new(MapArray::try_new(field.clone(), map.offsets().clone(), entries, nulls, *sorted).map_err(arrow_error)?)
+            Arc::new(
+                MapArray::try_new(field.clone(), map.offsets().clone(), entries, nulls, *sorted)
+                    .map_err(arrow_error)?,
+            )
         }
         _ => array.clone(),
     };

@@ -11,9 +11,7 @@ use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
 use crate::interval::{canonical_intervals, is_interval, pack_interval, unpack_interval};
-use crate::nested::{
-    bytes_of_fixed, bytes_of_nested, fixed_of_bytes, is_nested, nested_of_bytes, normalized_nested,
-};
+use crate::nested::{bytes_of_fixed, bytes_of_nested, fixed_of_bytes, is_nested, nested_of_bytes, normalized_nested};
 use crate::{arrow_error, out_of_range};
 
 /// Values without their logical type. What lies under a NULL is arbitrary.

@@ -18,7 +18,10 @@ pub enum DataType {
     Bigint,
     Real,
     Double,
-    Numeric { precision: u8, scale: u8 },
+    Numeric {
+        precision: u8,
+        scale: u8,
+    },
     Text,
     Bytea,
     Date,

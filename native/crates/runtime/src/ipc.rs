@@ -56,9 +56,8 @@ pub fn encode(schema: &SchemaRef, batches: impl IntoIterator<Item = Result<Recor
     let mut batches = together(schema, batches)?;
     let shown = Shown::of(schema);
     if !shown.is_identity() {
-        let outside = |batch: &RecordBatch| {
-            with_columns(&shown.schema, shown.columns(batch.columns())?, batch.num_rows())
-        };
+        let outside =
+            |batch: &RecordBatch| with_columns(&shown.schema, shown.columns(batch.columns())?, batch.num_rows());
         batches = batches.iter().map(outside).collect::<Result<_>>()?;
     }
     let schema = &shown.schema;
@@ -194,10 +193,7 @@ fn typed(array: &ArrayRef, data_type: DataType, name: &str) -> Result<ArrayRef> 
     let refused = || {
         Error::new(
             Code::DatatypeMismatch,
-            format!(
-                "column \"{name}\" is of type {data_type} but the rows have Arrow type {}",
-                array.data_type()
-            ),
+            format!("column \"{name}\" is of type {data_type} but the rows have Arrow type {}", array.data_type()),
         )
     };
     if !same_values {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, MapArray, StringArray, StructArray, builder::BinaryBuilder};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, ListArray, MapArray, StringArray, StructArray, builder::BinaryBuilder,
+};
 use arrow_schema::{DataType as Arrow, Field, Fields, Schema, SchemaRef};
 use millrace_base::{Code, Error, Result};
 use millrace_kernels::jsonb::{Json, JsonError, parse, write_text};
@@ -13,6 +15,10 @@ use millrace_plan::DataType;
 
 /// The metadata of a column whose type its Arrow layout does not tell: the SQL type as JSON.
 const TYPE_KEY: &str = "millrace:type";
+
+/// Arrow's own name of columns whose texts are JSON.
+const EXTENSION_KEY: &str = "ARROW:extension:name";
+const JSON_EXTENSION: &str = "arrow.json";
 
 /// A column of a result. What `shown_schema` needs to know about it goes along as its metadata.
 pub fn result_field(name: &str, data_type: DataType) -> Field {
@@ -35,6 +41,10 @@ impl Shown {
         let type_of = |field: &Field| field.metadata().get(TYPE_KEY).and_then(|json| serde_json::from_str(json).ok());
         let types: Vec<Option<DataType>> = schema.fields().iter().map(|field| type_of(field)).collect();
         let fields = schema.fields().iter().zip(&types).map(|(field, data_type)| match data_type {
+            Some(DataType::Jsonb) => {
+                let json = HashMap::from([(EXTENSION_KEY.to_owned(), JSON_EXTENSION.to_owned())]);
+                Arc::new(Field::new(field.name(), Arrow::Utf8, true).with_metadata(json))
+            }
             Some(data_type) => Arc::new(Field::new(field.name(), layout(*data_type), true)),
             None => field.clone(),
         });
@@ -114,9 +124,8 @@ fn walk(array: &ArrayRef, layout: &Arrow, data_type: DataType, name: &str, chang
         {
             let row = array.as_struct();
             let columns = row.columns().iter().zip(inner.iter()).zip(fields.iter());
-            let columns = columns.map(|((column, field), own)| {
-                walk(column, field.data_type(), own.data_type, &own.name, change)
-            });
+            let columns =
+                columns.map(|((column, field), own)| walk(column, field.data_type(), own.data_type, &own.name, change));
             let row = StructArray::try_new(inner.clone(), columns.collect::<Result<_>>()?, row.nulls().cloned());
             Arc::new(row.map_err(internal)?)
         }

@@ -24,8 +24,10 @@ pub(crate) fn table() -> Vec<Entry> {
         entry("array_construct", &[], array(), construct).variadic(ELEMENT).infallible(),
         entry("array_subscript", &[ARRAY, INTEGER], ReturnRule::CommonElement, |a, c| subscript(a, c)).infallible(),
         entry("array_slice", &[ARRAY, INTEGER, INTEGER], array(), slice).infallible(),
-        entry("array_append", &[ARRAY, ELEMENT], array(), |a, c| joined(a, [Part::Array, Part::Element], c)).infallible(),
-        entry("array_prepend", &[ELEMENT, ARRAY], array(), |a, c| joined(a, [Part::Element, Part::Array], c)).infallible(),
+        entry("array_append", &[ARRAY, ELEMENT], array(), |a, c| joined(a, [Part::Array, Part::Element], c))
+            .infallible(),
+        entry("array_prepend", &[ELEMENT, ARRAY], array(), |a, c| joined(a, [Part::Element, Part::Array], c))
+            .infallible(),
         entry("array_cat", &[ARRAY, ARRAY], array(), |a, c| joined(a, [Part::Array, Part::Array], c)).infallible(),
         entry("trim_array", &[ARRAY, INTEGER], array(), trim),
         entry("cardinality", &[ARRAY], int(), |a, _| cardinality(a)).infallible(),
@@ -124,7 +126,8 @@ fn subscript(args: &[Value], call: &Call) -> Result<Value> {
             (at < range.len()).then(|| (range.start + at) as i32)
         })
         .collect();
-    let array = arrow_select::take::take(lists.list.values(), &found, None).map_err(|e| Error::internal(e.to_string()))?;
+    let array =
+        arrow_select::take::take(lists.list.values(), &found, None).map_err(|e| Error::internal(e.to_string()))?;
     debug_assert_eq!(array.data_type(), &call.result.to_arrow());
     Ok(finish(array, scalar))
 }

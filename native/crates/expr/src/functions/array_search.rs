@@ -163,7 +163,8 @@ fn contains(outer: &Value, inner: &Value, args: &[Value]) -> Result<Value> {
     let (outer_keys, inner_keys) = (keys(outer)?, keys(inner)?);
     let (outer, inner) = (Lists::of(outer)?, Lists::of(inner)?);
     build_bool(args, |row| {
-        let has = |at: usize| outer.range(row).any(|o| outer_keys.is_valid(o) && outer_keys.value(o) == inner_keys.value(at));
+        let has =
+            |at: usize| outer.range(row).any(|o| outer_keys.is_valid(o) && outer_keys.value(o) == inner_keys.value(at));
         Ok(inner.range(row).all(|at| inner_keys.is_valid(at) && has(at)))
     })
 }
@@ -172,7 +173,8 @@ fn overlap(args: &[Value]) -> Result<Value> {
     let (left_keys, right_keys) = (keys(&args[0])?, keys(&args[1])?);
     let (left, right) = (Lists::of(&args[0])?, Lists::of(&args[1])?);
     build_bool(args, |row| {
-        let has = |at: usize| right.range(row).any(|r| right_keys.is_valid(r) && right_keys.value(r) == left_keys.value(at));
+        let has =
+            |at: usize| right.range(row).any(|r| right_keys.is_valid(r) && right_keys.value(r) == left_keys.value(at));
         Ok(left.range(row).any(|at| left_keys.is_valid(at) && has(at)))
     })
 }

@@ -14,7 +14,9 @@ pub(crate) fn table() -> Vec<Entry> {
     vec![
         // The functions behind `||`, `-` and `#-`.
         entry("jsonb_concat", &[JSONB, JSONB], json(), |a, _| concat(a)).infallible(),
-        entry("jsonb_delete", &[JSONB, TEXT], json(), |a, _| delete_keys(a, |v, row| Ok(vec![v.texts()?.at(row).into()]))),
+        entry("jsonb_delete", &[JSONB, TEXT], json(), |a, _| {
+            delete_keys(a, |v, row| Ok(vec![v.texts()?.at(row).into()]))
+        }),
         entry("jsonb_delete", &[JSONB, INTEGER], json(), |a, _| delete_element(a)),
         entry("jsonb_delete", &[JSONB, text_array()], json(), |a, _| {
             delete_keys(a, |v, row| Ok(path_at(v, row).into_iter().flatten().collect()))

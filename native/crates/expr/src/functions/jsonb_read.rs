@@ -1,8 +1,8 @@
 //! Reading JSONB: fields, elements, paths, containment.
 
+use arrow_array::ListArray;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::ListArray;
 use millrace_base::{Code, Error, Result};
 use millrace_kernels::jsonb::{Json, Kind, write_text};
 use millrace_plan::DataType;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::FixedSizeBinaryArray;
+use arrow_array::cast::AsArray;
 use arrow_buffer::Buffer;
 use millrace_base::{Result, Rng, SystemRng};
 use millrace_kernels::{Uuid, parse_uuid, write_uuid};

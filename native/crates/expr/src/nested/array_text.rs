@@ -25,7 +25,10 @@ pub(crate) fn array_from_text(text: &str, of_arrays: bool) -> Result<Vec<Option<
     };
     let body = text.trim_matches(blank);
     if body.starts_with('[') {
-        return Err(Error::new(Code::FeatureNotSupported, "arrays whose subscripts do not begin with 1 are not supported"));
+        return Err(Error::new(
+            Code::FeatureNotSupported,
+            "arrays whose subscripts do not begin with 1 are not supported",
+        ));
     }
     let Some(inner) = body.strip_prefix('{') else {
         return Err(malformed("Array value must start with \"{\" or dimension information."));

@@ -117,7 +117,8 @@ pub(crate) fn nested_to_text(value: &Value, from: DataType) -> Result<Value> {
         }
         DataType::Row { fields } => {
             let columns = value.inner().as_struct().columns().iter().zip(fields.iter());
-            let texts = columns.map(|(column, field)| texts_within(column, field.data_type)).collect::<Result<Vec<_>>>()?;
+            let texts =
+                columns.map(|(column, field)| texts_within(column, field.data_type)).collect::<Result<Vec<_>>>()?;
             build_text(args, |row, out| {
                 out.push('(');
                 for (at, column) in texts.iter().enumerate() {

@@ -5,5 +5,4 @@ mod array_text;
 mod cast;
 mod row_text;
 
-
 pub(crate) use cast::{cast_nested, element_texts, list_of, map_of, nested_from_text, nested_to_text, row_of};

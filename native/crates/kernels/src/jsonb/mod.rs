@@ -10,7 +10,7 @@ mod value;
 mod write;
 
 pub use build::Builder;
-pub use number::{write_number, number_of_text};
+pub use number::{number_of_text, write_number};
 pub use parse::{JsonError, parse};
 pub use value::{Json, Kind};
 pub use write::{write_compact, write_string, write_text};

@@ -1,7 +1,7 @@
 //! JSON text to a value. Numbers keep all their digits; of two members of one name the later stays.
 
-use super::layout::{DEPTH_MAX, EMPTY, FALSE, NULL, NUMBER, STRING, STRING_END, TRUE};
 use super::build::{array_of, object_of};
+use super::layout::{DEPTH_MAX, EMPTY, FALSE, NULL, NUMBER, STRING, STRING_END, TRUE};
 use super::number::number_of_text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,9 +212,9 @@ impl Parser<'_> {
     fn four_digits(&mut self) -> Result<u32, JsonError> {
         let digits = self.bytes.get(self.at..self.at + 4).ok_or(JsonError::Syntax)?;
         self.at += 4;
-        digits.iter().try_fold(0, |value, &digit| {
-            Ok(value * 16 + char::from(digit).to_digit(16).ok_or(JsonError::Syntax)?)
-        })
+        digits
+            .iter()
+            .try_fold(0, |value, &digit| Ok(value * 16 + char::from(digit).to_digit(16).ok_or(JsonError::Syntax)?))
     }
 
     fn unicode(&mut self) -> Result<char, JsonError> {

@@ -126,9 +126,9 @@ impl<'a> Json<'a> {
 
     fn contains_within(self, other: Json<'_>) -> bool {
         match (self.kind(), other.kind()) {
-            (Kind::Object, Kind::Object) => other
-                .members()
-                .all(|(key, wanted)| self.field(key).is_some_and(|value| value.contains_within(wanted))),
+            (Kind::Object, Kind::Object) => {
+                other.members().all(|(key, wanted)| self.field(key).is_some_and(|value| value.contains_within(wanted)))
+            }
             (Kind::Array, Kind::Array) => {
                 other.elements().all(|wanted| self.elements().any(|element| element.contains_within(wanted)))
             }
