@@ -91,7 +91,7 @@ export abstract class TypesGrammar extends BaseGrammar {
     let dimensions = 0
     const fields: { name: Ident; type: TypeName }[] = []
     const entries: TypeName[] = []
-    let words = this.OR<string>([
+    let words = this.OR2<string>([
       { ALT: () => nameOf(this.CONSUME(RowHead)) },
       { ALT: () => nameOf(this.CONSUME(Identifier)) },
     ])
@@ -116,32 +116,35 @@ export abstract class TypesGrammar extends BaseGrammar {
     })
     this.OPTION1(() => {
       this.CONSUME(LeftParen)
-      this.OR1([
-        {
-          GATE: () => words === 'row' || words === 'struct',
-          ALT: () => {
-            this.AT_LEAST_ONE_SEP1({
-              SEP: Comma,
-              DEF: () => {
-                const token = this.CONSUME1(Identifier)
-                const name = this.ACTION(() => toIdent(token))
-                fields.push({ name, type: this.SUBRULE(this.typeName) })
-              },
-            })
+      this.OR1({
+        DEF: [
+          {
+            GATE: () => words === 'row' || words === 'struct',
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP1({
+                SEP: Comma,
+                DEF: () => {
+                  const token = this.CONSUME1(Identifier)
+                  const name = this.ACTION(() => toIdent(token))
+                  fields.push({ name, type: this.SUBRULE(this.typeName) })
+                },
+              })
+            },
           },
-        },
-        {
-          GATE: () => words === 'map',
-          ALT: () => {
-            this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => entries.push(this.SUBRULE1(this.typeName)) })
+          {
+            GATE: () => words === 'map',
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => entries.push(this.SUBRULE1(this.typeName)) })
+            },
           },
-        },
-        {
-          ALT: () => {
-            this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.wholeNumber)) })
+          {
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.wholeNumber)) })
+            },
           },
-        },
-      ])
+        ],
+        IGNORE_AMBIGUITIES: true,
+      })
       this.CONSUME(RightParen)
     })
     this.OPTION2({

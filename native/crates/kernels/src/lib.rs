@@ -19,6 +19,8 @@ mod interval;
 mod join_index;
 pub mod jsonb;
 mod nested;
+#[cfg(test)]
+mod nested_tests;
 mod order;
 mod raw;
 mod row_finder;

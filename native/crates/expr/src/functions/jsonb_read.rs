@@ -72,7 +72,10 @@ fn field<'a>(args: &'a [Value], row: usize, json: Json<'a>) -> Option<Json<'a>> 
 }
 
 fn element<'a>(args: &'a [Value], row: usize, json: Json<'a>) -> Option<Json<'a>> {
-    json.element(i64::from(args[1].column::<Int32Type>().ok()?.at(row)))
+    let at = i64::from(args[1].column::<Int32Type>().ok()?.at(row));
+    // To PostgreSQL a scalar on the outside is an array of one element.
+    let scalar = !matches!(json.kind(), Kind::Array | Kind::Object);
+    if scalar && matches!(at, 0 | -1) { Some(json) } else { json.element(at) }
 }
 
 fn path<'a>(args: &'a [Value], row: usize, json: Json<'a>) -> Option<Json<'a>> {
