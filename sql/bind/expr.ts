@@ -19,6 +19,16 @@ import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
 import { fail, unsupported } from './fail.js'
+import {
+  bindArray,
+  bindField,
+  bindMap,
+  bindQuantifiedArray,
+  bindRow,
+  bindSlice,
+  bindSubscript,
+  bindTypedArray,
+} from './nested.js'
 import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
 import { asOuter, refersOut } from './outer.js'
 import { bindPredict } from './predict.js'
@@ -110,9 +120,25 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'at_time_zone':
       return bindCall('timezone', [bindExpr(expr.zone, stage), bindExpr(expr.operand, stage)], span)
     case 'row':
-      return unsupported('row values are supported only on both sides of = and <>', span)
+      return bindRow(
+        expr.items.map((item) => bindExpr(item, stage)),
+        span,
+      )
     case 'array':
-      return unsupported('arrays are not supported yet', span)
+      return bindArray(
+        expr.items.map((item) => bindExpr(item, stage)),
+        span,
+      )
+    case 'subscript':
+      return bindSubscript(bindExpr(expr.operand, stage), bindExpr(expr.index, stage), span)
+    case 'slice': {
+      const [lower, upper] = [expr.lower, expr.upper].map((side) => side && bindExpr(side, stage))
+      return bindSlice(bindExpr(expr.operand, stage), lower, upper, span)
+    }
+    case 'field':
+      return bindField(bindExpr(expr.operand, stage), expr.name, span)
+    case 'quantified_array':
+      return bindQuantifiedArray(expr, bindExpr(expr.operand, stage), bindExpr(expr.array, stage))
     case 'default':
       return fail('SyntaxError', 'DEFAULT is not allowed in this context', span)
     default:
@@ -258,13 +284,24 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
   if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
+  const written = bindType(expr.type)
+  if (written.type === 'array' && expr.operand.kind === 'array') return bindArrayAs(expr.operand, written, stage)
   const operand = bindExpr(expr.operand, stage)
-  const type = castTarget(bindType(expr.type), expr.type, operand)
+  const type = castTarget(written, expr.type, operand)
   const value = bound(coerce(operand, type, 'explicit'), type, expr.span)
   const length = lengthOf(expr.type)
   return length === undefined
     ? value
     : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+}
+
+/** `ARRAY[…]::type[]`, and the arrays within. */
+function bindArrayAs(array: tree.ArrayLiteral, type: DataType & { type: 'array' }, stage: Stage): Bound {
+  const { element } = type
+  const items = array.items.map((item) =>
+    item.kind === 'array' && element.type === 'array' ? bindArrayAs(item, element, stage) : bindExpr(item, stage),
+  )
+  return bindTypedArray(items, type, array.span)
 }
 
 /** `x::numeric` without (p, s) keeps the digits that x has. */
@@ -314,6 +351,10 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
     fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
   if (name === 'predict') return bindPredict(call, stage)
   if (name === 'grouping') return bindGroupingCall(call, stage)
+  if (name === 'map') {
+    const args = call.args.map((arg) => bindExpr(arg, stage))
+    return bindMap(args, call.span)
+  }
   const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
   if (moment !== undefined) {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }

@@ -112,6 +112,7 @@ export const RightBracket = symbol('RightBracket', ']', '"]"')
 export const Comma = symbol('Comma', ',', '","')
 export const Dot = symbol('Dot', '.', '"."')
 export const DoubleColon = symbol('DoubleColon', '::', '"::"')
+export const Colon = symbol('Colon', ':', '":"')
 export const Equal = symbol('Equal', '=', '"="')
 export const Star = symbol('Star', '*', '"*"')
 export const Plus = symbol('Plus', '+', '"+"')
@@ -131,8 +132,8 @@ export const Arithmetic = token({ name: 'Arithmetic', label: 'an operator' })
 const OtherArithmetic = token({
   name: 'OtherArithmetic',
   label: 'an operator',
-  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^/,
-  starts: ['|', '!', '~', '/', '%', '^'],
+  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^|->>|->|#>>|#>|#-|@>|<@|\?\||\?&|\?|&&/,
+  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '?', '&'],
   categories: [Arithmetic],
 })
 Equal.CATEGORIES = [Comparison]
@@ -220,6 +221,7 @@ const lexed: TokenType[] = [
   Comma,
   Dot,
   DoubleColon,
+  Colon,
   OtherArithmetic,
   OtherComparison,
   Equal,

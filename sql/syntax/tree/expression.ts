@@ -28,6 +28,10 @@ export type Expr =
   | AtTimeZone
   | Row
   | ArrayLiteral
+  | Subscript
+  | Slice
+  | FieldAccess
+  | QuantifiedArray
   | DefaultValue
 
 /** `text` as written: `1`, `1.5`, `1e3`. Its type (integer, bigint, numeric) is the binder's decision. Never negative. */
@@ -100,6 +104,17 @@ export type BinaryOperator =
   | '!~'
   | '!~*'
   | '||'
+  | '->'
+  | '->>'
+  | '#>'
+  | '#>>'
+  | '#-'
+  | '@>'
+  | '<@'
+  | '?'
+  | '?|'
+  | '?&'
+  | '&&'
   | '+'
   | '-'
   | '*'
@@ -261,6 +276,42 @@ export interface Row {
 export interface ArrayLiteral {
   readonly kind: 'array'
   readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+/** `a[1]`, `m['k']`. */
+export interface Subscript {
+  readonly kind: 'subscript'
+  readonly operand: Expr
+  readonly index: Expr
+  readonly span: Span
+}
+
+/** `a[1:2]`, `a[:2]`, `a[1:]`. */
+export interface Slice {
+  readonly kind: 'slice'
+  readonly operand: Expr
+  readonly lower?: Expr
+  readonly upper?: Expr
+  readonly span: Span
+}
+
+/** `(r).f` */
+export interface FieldAccess {
+  readonly kind: 'field'
+  readonly operand: Expr
+  readonly name: Ident
+  readonly span: Span
+}
+
+/** `x = ANY (array)`, `x < ALL (array)`; SOME is ANY. */
+export interface QuantifiedArray {
+  readonly kind: 'quantified_array'
+  readonly operator: BinaryOperator
+  readonly operand: Expr
+  readonly quantifier: 'any' | 'all'
+  readonly array: Expr
+  readonly operatorSpan: Span
   readonly span: Span
 }
 

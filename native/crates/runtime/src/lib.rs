@@ -31,6 +31,7 @@ mod read;
 mod rebuild;
 mod reply;
 mod shared;
+mod shown;
 mod sink_thread;
 mod source_thread;
 mod statement;
