@@ -148,10 +148,13 @@ export abstract class ExpressionGrammar extends TypesGrammar {
         },
       ])
       this.CONSUME(t.LeftParen)
-      const over = this.OR2<{ query: Query } | { array: Expr }>([
-        { GATE: () => ofQuery, ALT: () => ({ query: this.SUBRULE(this.query) }) },
-        { ALT: () => ({ array: this.SUBRULE(this.expression) }) },
-      ])
+      const over = this.OR2<{ query: Query } | { array: Expr }>({
+        DEF: [
+          { GATE: () => ofQuery, ALT: () => ({ query: this.SUBRULE(this.query) }) },
+          { ALT: () => ({ array: this.SUBRULE(this.expression) }) },
+        ],
+        IGNORE_AMBIGUITIES: true,
+      })
       this.CONSUME(t.RightParen)
       const span = this.since(start)
       return this.ACTION(() => {

@@ -1,3 +1,5 @@
+//! JSONB keeps what was written, and its bytes are in the order of its values.
+
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
