@@ -38,12 +38,13 @@ export { SqlError } from './diag/error.js'
 export { isComplete, type ParsedScript, type ParsedStatement, parseScript } from './syntax/script.js'
 export { split } from './syntax/split.js'
 export type { Statement } from './syntax/tree.js'
-export { typeName } from './types/data-type.js'
+export { isNested, typeName } from './types/data-type.js'
 export { floorDivide, formatDate, formatTime, formatTimestamp } from './types/date-time.js'
 export { formatDecimal, parseDecimal, precisionOf, rescale } from './types/decimal.js'
 export { formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
 export { INTEGER_LIMITS, printLiteral } from './types/literal.js'
 export { parseValue } from './types/parse-value.js'
+export { formatUuid, parseUuid } from './types/uuid.js'
 
 /** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
 export function compile(statement: Statement, context: CompileContext): Compiled {

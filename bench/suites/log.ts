@@ -77,7 +77,7 @@ export const log: Suite = {
         `scans: ${rows} rows on one thread with the file cached; id counts up, medium has 20 bits, large 53; count, min and max are answered from statistics, without reading a value, and a filter skips blocks by them; so only sum and the filters of medium and large say how fast values are read (DuckDB reads them for min and max)`,
         'producer-perf-test makes its records and talks to its broker on the same machine; ours come one by one into batches of 8192, a commit each, 8 on their way',
         'open, recovery and scans find their files in the page cache',
-        'readers that keep up take eight times what the writer appends, on the same cores',
+        'readers that keep up take eight times what the writer appends, on the same cores; readers at their own pace take together as much as the writer alone appends',
       ],
     }
   },

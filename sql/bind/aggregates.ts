@@ -80,6 +80,9 @@ export function bindAggregate(call: Call, name: string, stage: Stage): Aggregate
   return { function: named, arg: arg.expr, distinct, filter, data_type: aggregateType(named, arg.type) }
 }
 
+/** Types of which PostgreSQL has no MIN and MAX. */
+const WITHOUT_EXTREMES: ReadonlySet<DataType['type']> = new Set(['boolean', 'bytea', 'uuid', 'jsonb', 'row', 'map'])
+
 function aggregateArgument(named: AggregateFunction, arg: Bound, name: string): Bound {
   if (named === 'bool_and' || named === 'bool_or')
     return {
@@ -89,7 +92,7 @@ function aggregateArgument(named: AggregateFunction, arg: Bound, name: string): 
     }
   const refused =
     ((named === 'sum' || named === 'avg') && !isNumber(arg.type)) ||
-    ((named === 'min' || named === 'max') && (arg.type.type === 'boolean' || arg.type.type === 'bytea'))
+    ((named === 'min' || named === 'max') && WITHOUT_EXTREMES.has(arg.type.type))
   if (refused) {
     fail('UndefinedFunction', `function ${name}(${familyName(arg.type)}) does not exist`, arg.span, {
       hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',

@@ -54,6 +54,5 @@ function constantStage(env: Environment, clause: string): Stage {
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
 }

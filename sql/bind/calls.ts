@@ -4,14 +4,24 @@ import { FUNCTIONS } from '../contract/functions.generated.js'
 import type { FunctionSignature, ParameterType } from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
 import type { Span } from '../syntax/tree.js'
-import { canCast, isPreferred } from '../types/coercion.js'
-import { type DataType, familyName, isInteger, numeric, numericOfInteger, sameType, TEXT } from '../types/data-type.js'
+import { canCast, commonType, isPreferred } from '../types/coercion.js'
+import {
+  arrayOf,
+  type DataType,
+  familyName,
+  isInteger,
+  numeric,
+  numericOfInteger,
+  sameType,
+  TEXT,
+} from '../types/data-type.js'
 import { type Bound, bound, coerce, unify } from './coerce.js'
 import { fail } from './fail.js'
 import { PLAIN_NUMERIC } from './type-name.js'
 
 const byName = new Map<string, FunctionSignature[]>()
 for (const signature of FUNCTIONS) {
+  if (signature.result.returns === 'bound') continue
   const overloads = byName.get(signature.name)
   if (overloads === undefined) byName.set(signature.name, [signature])
   else overloads.push(signature)
@@ -67,8 +77,12 @@ function match(signature: FunctionSignature, args: readonly Bound[]): Match[] | 
         if (arg.type.type === 'numeric') exact++
         else if (!isInteger(arg.type)) return undefined
         break
+      case 'array':
+        if (arg.type.type !== 'array') return undefined
+        break
       case 'any':
       case 'common':
+      case 'element':
         break
       default:
         return parameter satisfies never
@@ -93,6 +107,7 @@ function apply(signature: FunctionSignature, args: readonly Bound[], span: Span)
   const parameterAt = (i: number): ParameterType => signature.parameters[i] ?? signature.variadic!
   const common = args.filter((_, i) => parameterAt(i).parameter === 'common')
   const unified = unify(common, signature.name.toUpperCase())
+  const element = elementType(signature, args, span)
   let next = 0
   const coerced = args.map((arg, i) => {
     const parameter = parameterAt(i)
@@ -105,6 +120,10 @@ function apply(signature: FunctionSignature, args: readonly Bound[], span: Span)
       }
       case 'common':
         return { expr: unified.exprs[next++]!, type: unified.type }
+      case 'array':
+        return { expr: coerce(arg, arrayOf(element)), type: arrayOf(element) }
+      case 'element':
+        return { expr: coerce(arg, element), type: element }
       case 'any':
         return { expr: arg.unknown ? coerce(arg, TEXT) : arg.expr, type: arg.unknown ? TEXT : arg.type }
       default:
@@ -114,6 +133,7 @@ function apply(signature: FunctionSignature, args: readonly Bound[], span: Span)
   const type = resultType(
     signature,
     coerced.map((arg) => arg.type),
+    element,
   )
   return bound(
     { op: 'call', function: signature.name, args: coerced.map((arg) => arg.expr), data_type: type },
@@ -122,13 +142,33 @@ function apply(signature: FunctionSignature, args: readonly Bound[], span: Span)
   )
 }
 
-function resultType(signature: FunctionSignature, args: readonly DataType[]): DataType {
+/** The one type of the elements of all arrays and of the values that are to be elements. */
+function elementType(signature: FunctionSignature, args: readonly Bound[], span: Span): DataType {
+  let found: DataType | undefined
+  for (const [i, arg] of args.entries()) {
+    const { parameter } = signature.parameters[i] ?? signature.variadic!
+    if ((parameter !== 'array' && parameter !== 'element') || arg.unknown) continue
+    const own = parameter === 'array' && arg.type.type === 'array' ? arg.type.element : arg.type
+    const common = found === undefined ? own : commonType([found, own])
+    if (common === undefined) noSuchFunction(signature.name, args, span, undefined)
+    found = common
+  }
+  return found ?? TEXT
+}
+
+function resultType(signature: FunctionSignature, args: readonly DataType[], element: DataType): DataType {
   const rule = signature.result
   switch (rule.returns) {
     case 'fixed':
       return rule.data_type
     case 'argument':
       return args[rule.index]!
+    case 'common_array':
+      return arrayOf(element)
+    case 'common_element':
+      return element
+    case 'bound':
+      throw new Error('only the binder calls this function, and it knows the type')
     case 'numeric_of_scale': {
       const type = args[rule.index]!
       return numeric(38, type.type === 'numeric' ? type.scale : 0)

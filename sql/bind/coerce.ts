@@ -4,7 +4,16 @@ import { cast, constant } from '../logical/expr.js'
 import { castLiteral } from '../logical/fold.js'
 import type { Span } from '../syntax/tree.js'
 import { type CastContext, canCast, commonType } from '../types/coercion.js'
-import { type DataType, isInteger, numeric, numericOfInteger, sameType, TEXT, typeName } from '../types/data-type.js'
+import {
+  type DataType,
+  isInteger,
+  isNested,
+  numeric,
+  numericOfInteger,
+  sameType,
+  TEXT,
+  typeName,
+} from '../types/data-type.js'
 import { digitsOf } from '../types/decimal.js'
 import { integerValue, nullOf } from '../types/literal.js'
 import { parseValue } from '../types/parse-value.js'
@@ -58,7 +67,7 @@ function adapt(value: Bound, to: DataType): Expr {
   const literal = unknownLiteral(value)
   if (literal === undefined) return castTo(value.expr, value.type, to)
   if (literal.type === 'null') return constant(nullOf(to))
-  if (literal.type !== 'text') return castTo(value.expr, value.type, to)
+  if (literal.type !== 'text' || isNested(to)) return castTo(value.expr, value.type, to)
   const parsed = parseValue(literal.value, to)
   if ('literal' in parsed) return constant(parsed.literal)
   return fail(parsed.code, parsed.message, value.span)

@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.js'
 import type { AsOf, Literal, Rel } from '../contract/plan.generated.js'
 import { typesOf } from '../logical/schema.js'
 import type { DataType } from '../types/data-type.js'
-import type { Scope } from './scope.js'
+import type { OuterScope } from './outer.js'
 
 /** A column of a query's result. `unknown` is a bare string or NULL, whose type the context may still decide. */
 export interface OutputColumn {
@@ -26,15 +26,30 @@ export interface Environment {
   readonly reads: Set<number>
   /** Views expanded so far, against a chain without end. */
   readonly depth: number
-  /** The scope of the query around this subquery, and a place to note that it was used. */
-  readonly outer: Scope | undefined
+  /** The queries around this subquery, nearest first. */
+  readonly outer: OuterScope | undefined
+  /** The FROM items before the one that is bound, and what is around them: what LATERAL can see. */
+  readonly lateral: OuterScope | undefined
+  /** How many outer scopes the statement has had: each gets a number of its own. */
+  readonly scopes: { count: number }
   readonly notices: string[]
   /** The state of the past that the query around reads; null is its own epoch. */
   readonly asOf: AsOf | null
 }
 
 export function newEnvironment(catalog: Catalog, parameters: readonly Literal[], notices: string[]): Environment {
-  return { catalog, parameters, tables: new Map(), reads: new Set(), depth: 0, outer: undefined, notices, asOf: null }
+  return {
+    catalog,
+    parameters,
+    tables: new Map(),
+    reads: new Set(),
+    depth: 0,
+    outer: undefined,
+    lateral: undefined,
+    scopes: { count: 0 },
+    notices,
+    asOf: null,
+  }
 }
 
 export function relTypes(rel: Rel, env: Environment): readonly DataType[] {

@@ -1,6 +1,6 @@
 /** Scalar expressions: every kind of the tree to a typed expression over the columns of its stage. */
 import type { Expr as PlanExpr } from '../contract/plan.generated.js'
-import { and, column, compare, constant, isNull, not } from '../logical/expr.js'
+import { and, column, compare, constant, exprKey, isNull, not, usedColumns } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { canCast } from '../types/coercion.js'
 import {
@@ -19,11 +19,22 @@ import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
 import { fail, unsupported } from './fail.js'
+import {
+  bindArray,
+  bindField,
+  bindMap,
+  bindQuantifiedArray,
+  bindRow,
+  bindSlice,
+  bindSubscript,
+  bindTypedArray,
+} from './nested.js'
 import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
+import { asOuter, refersOut } from './outer.js'
 import { bindPredict } from './predict.js'
-import { lookUp, noSuchColumn } from './scope.js'
+import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { addAggregate, place, type Stage } from './stage.js'
-import { bindExistsValue, bindScalarSubquery } from './subquery.js'
+import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
 import { bindType, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
 
@@ -67,11 +78,9 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'in_list':
       return bindInList(expr, stage)
     case 'in_query':
-      return unsupported(
-        'IN with a subquery is supported only as a condition of WHERE',
-        span,
-        'Put it into WHERE on its own or joined by AND, or write a JOIN.',
-      )
+      return bindInValue(expr, stage)
+    case 'quantified':
+      return bindQuantified(expr, stage)
     case 'like': {
       if (expr.escape !== undefined && !(expr.escape.kind === 'string' && expr.escape.value === '\\')) {
         unsupported('LIKE with another ESCAPE character than \\ is not supported yet', expr.escape.span)
@@ -111,9 +120,25 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'at_time_zone':
       return bindCall('timezone', [bindExpr(expr.zone, stage), bindExpr(expr.operand, stage)], span)
     case 'row':
-      return unsupported('row values are supported only on both sides of = and <>', span)
+      return bindRow(
+        expr.items.map((item) => bindExpr(item, stage)),
+        span,
+      )
     case 'array':
-      return unsupported('arrays are not supported yet', span)
+      return bindArray(
+        expr.items.map((item) => bindExpr(item, stage)),
+        span,
+      )
+    case 'subscript':
+      return bindSubscript(bindExpr(expr.operand, stage), bindExpr(expr.index, stage), span)
+    case 'slice': {
+      const [lower, upper] = [expr.lower, expr.upper].map((side) => side && bindExpr(side, stage))
+      return bindSlice(bindExpr(expr.operand, stage), lower, upper, span)
+    }
+    case 'field':
+      return bindField(bindExpr(expr.operand, stage), expr.name, span)
+    case 'quantified_array':
+      return bindQuantifiedArray(expr, bindExpr(expr.operand, stage), bindExpr(expr.array, stage))
     case 'default':
       return fail('SyntaxError', 'DEFAULT is not allowed in this context', span)
     default:
@@ -134,17 +159,13 @@ export function bindCondition(expr: tree.Expr, stage: Stage): PlanExpr {
 function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
   const found = lookUp(stage.scope, ref)
   if (found !== undefined) return bound(mark(found.expr, ref), found.type, ref.span)
-  const around = stage.env.outer
-  const outer = around === undefined ? undefined : lookUp(around, ref)
-  if (outer === undefined) noSuchColumn(around === undefined ? [stage.scope] : [stage.scope, around], ref)
-  if (!stage.outer || outer.expr.op !== 'column') {
-    unsupported(
-      'a subquery can refer to the query around it only in the WHERE of EXISTS or IN',
-      ref.span,
-      'Write it as a JOIN, or as EXISTS or IN in WHERE.',
-    )
+  const around: Scope[] = []
+  for (let outer = stage.env.outer; outer !== undefined; outer = outer.parent) {
+    const there = lookUp(outer.scope, ref)
+    if (there !== undefined) return bound(asOuter(there.expr, there.type, outer), there.type, ref.span)
+    around.push(outer.scope)
   }
-  return bound(place('outer', outer.expr.index), outer.type, ref.span)
+  return noSuchColumn([stage.scope, ...around], ref)
 }
 
 const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
@@ -263,13 +284,24 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
   if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
+  const written = bindType(expr.type)
+  if (written.type === 'array' && expr.operand.kind === 'array') return bindArrayAs(expr.operand, written, stage)
   const operand = bindExpr(expr.operand, stage)
-  const type = castTarget(bindType(expr.type), expr.type, operand)
+  const type = castTarget(written, expr.type, operand)
   const value = bound(coerce(operand, type, 'explicit'), type, expr.span)
   const length = lengthOf(expr.type)
   return length === undefined
     ? value
     : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+}
+
+/** `ARRAY[…]::type[]`, and the arrays within. */
+function bindArrayAs(array: tree.ArrayLiteral, type: DataType & { type: 'array' }, stage: Stage): Bound {
+  const { element } = type
+  const items = array.items.map((item) =>
+    item.kind === 'array' && element.type === 'array' ? bindArrayAs(item, element, stage) : bindExpr(item, stage),
+  )
+  return bindTypedArray(items, type, array.span)
 }
 
 /** `x::numeric` without (p, s) keeps the digits that x has. */
@@ -312,12 +344,17 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   const name = call.name.parts[0]!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
   if (isAggregate(name)) return bindAggregateCall(call, name, stage)
-  if (isWindowFunction(name)) fail('WindowingError', `window function ${name} requires an OVER clause`, call.span)
+  if (isWindowFunction(name)) fail('WrongObjectType', `window function ${name} requires an OVER clause`, call.span)
   if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
   if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
   if (call.filter !== undefined)
     fail('WrongObjectType', `FILTER specified, but ${name} is not an aggregate function`, call.filter.span)
   if (name === 'predict') return bindPredict(call, stage)
+  if (name === 'grouping') return bindGroupingCall(call, stage)
+  if (name === 'map') {
+    const args = call.args.map((arg) => bindExpr(arg, stage))
+    return bindMap(args, call.span)
+  }
   const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
   if (moment !== undefined) {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }
@@ -325,6 +362,21 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   }
   const args = call.args.map((arg) => bindExpr(arg, stage))
   return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
+}
+
+function bindGroupingCall(call: tree.Call, stage: Stage): Bound {
+  if (!stage.aggregates || stage.harvest === undefined)
+    fail('GroupingError', `grouping operations are not allowed in ${stage.clause}`, call.span)
+  if (call.args.length === 0 || call.args.length > 31)
+    fail('SyntaxError', 'GROUPING must have between 1 and 31 arguments', call.span)
+  const args = call.args.map((arg) => known(bindExpr(arg, { ...stage, aggregates: false, windows: false })).expr)
+  const { groupings } = stage.harvest
+  const same = groupings.findIndex((other) => other.args.map(exprKey).join() === args.map(exprKey).join())
+  return bound(
+    place('grouping', same === -1 ? groupings.push({ args, span: call.span }) - 1 : same),
+    INTEGER,
+    call.span,
+  )
 }
 
 function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
@@ -344,5 +396,12 @@ function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
     clause: `an argument of ${name}`,
   }
   const bindable = bindAggregate(call, name, inner)
+  if (bindable.arg !== null && refersOut(bindable.arg) && usedColumns(bindable.arg).size === 0) {
+    unsupported(
+      'an aggregate of only columns of the query around is not supported',
+      call.span,
+      'It would be computed over the rows of the query around; compute it there, in a subquery of FROM.',
+    )
+  }
   return bound(addAggregate(harvest, bindable), bindable.data_type, call.span)
 }

@@ -3,7 +3,7 @@
 import { columnsOf, hasRows, kindName } from '../catalog/catalog.js'
 import type { Expr, Rel } from '../contract/plan.generated.js'
 import { and, column, equal, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
-import { join, oneRow, project, scan } from '../logical/rel.js'
+import { filter, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
@@ -12,14 +12,17 @@ import { integerValue } from '../types/literal.js'
 import { bindAsOf } from './as-of.js'
 import { bound, castTo, coerce } from './coerce.js'
 import { constantMicroseconds, evaluateConstant } from './constants.js'
+import { type Dependent, dependentJoin } from './dependent-join.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { objectName } from './object-name.js'
 import { comparable, noOperator } from './operators.js'
+import { isCorrelated } from './outer.js'
 import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
-import type { Stage } from './stage.js'
+import { newHarvest, resolveBelow, type Stage } from './stage.js'
+import { attachAll } from './subquery.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -32,14 +35,23 @@ const VIEW_DEPTH_MAX = 64
 export function bindFrom(refs: readonly tree.TableRef[], env: Environment): BoundFrom {
   const [first, ...rest] = refs
   if (first === undefined) return { rel: oneRow(), scope: EMPTY_SCOPE }
-  return rest.reduce((left, ref) => cross(left, bindTableRef(ref, env), ref, env), bindTableRef(first, env))
+  const outermost = { ...env, lateral: undefined }
+  return rest.reduce((left, ref) => cross(left, ref, outermost), bindTableRef(first, outermost))
 }
 
-function cross(left: BoundFrom, right: BoundFrom, ref: tree.TableRef, env: Environment): BoundFrom {
+/** What the items after this one see of it, if they are LATERAL. */
+function besides(left: BoundFrom, env: Environment): { readonly id: number; readonly env: Environment } {
+  const id = env.scopes.count++
+  return { id, env: { ...env, lateral: { scope: left.scope, id, parent: env.lateral ?? env.outer } } }
+}
+
+function cross(left: BoundFrom, ref: tree.TableRef, env: Environment): BoundFrom {
+  const beside = besides(left, env)
+  const right = bindTableRef(ref, beside.env)
   checkAliases(left.scope, right.scope, ref)
   const width = relTypes(left.rel, env).length
   return {
-    rel: join('inner', left.rel, right.rel, width, TRUE_EXPR),
+    rel: dependentJoin('inner', left.rel, { rel: right.rel, id: beside.id, column }, TRUE_EXPR, env),
     scope: joinScopes(left.scope, right.scope, width),
   }
 }
@@ -61,8 +73,8 @@ export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
     case 'table_name':
       return bindTableName(ref, env)
     case 'derived_table': {
-      if (ref.lateral) unsupported('LATERAL is not supported yet', ref.span)
-      const query = bindQuery(ref.query, { ...env, outer: undefined })
+      const outer = ref.lateral ? (env.lateral ?? env.outer) : env.outer
+      const query = bindQuery(ref.query, { ...env, outer, lateral: undefined })
       return named(query, ref.alias?.name.name ?? 'subquery', ref.alias)
     }
     case 'table_function':
@@ -106,6 +118,7 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       tables: new Map(),
       parameters: [],
       outer: undefined,
+      lateral: undefined,
       depth: env.depth + 1,
       asOf,
     }
@@ -157,27 +170,45 @@ function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefi
 }
 
 function bindJoin(ref: tree.Join, env: Environment): BoundFrom {
-  const [left, right] = [bindTableRef(ref.left, env), bindTableRef(ref.right, env)]
+  const left = bindTableRef(ref.left, env)
+  const beside = besides(left, env)
+  const right = bindTableRef(ref.right, beside.env)
   checkAliases(left.scope, right.scope, ref)
+  const inner = { rel: right.rel, id: beside.id, column }
+  if ((ref.join === 'right' || ref.join === 'full') && isCorrelated(right.rel, beside.id)) {
+    fail(
+      'InvalidColumnReference',
+      'invalid reference to FROM-clause entry from the other side of the join',
+      ref.right.span,
+      {
+        hint: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.',
+      },
+    )
+  }
   const width = relTypes(left.rel, env).length
   const both = joinScopes(left.scope, right.scope, width)
   const kind = ref.join === 'cross' ? 'inner' : ref.join
   const using = ref.natural
     ? sharedNames(left.scope, right.scope)
     : ref.using?.map((ident) => ({ name: ident.name, span: ident.span }))
-  if (using !== undefined) return bindUsing(kind, left, right, using, both, width, ref)
+  if (using !== undefined) return bindUsing(kind, left, right, inner, using, both, width, ref, env)
+  const harvest = newHarvest([])
   const stage: Stage = {
     env,
     scope: both,
     clause: 'JOIN/ON',
-    harvest: undefined,
+    harvest,
     aggregates: false,
     windows: false,
-    subqueries: undefined,
-    outer: false,
+    subqueries: kind === 'inner' ? 'below' : undefined,
   }
   const condition = ref.on === undefined ? TRUE_EXPR : bindCondition(ref.on, stage)
-  return { rel: join(kind, left.rel, right.rel, width, condition), scope: both }
+  if (harvest.below.length === 0) return { rel: dependentJoin(kind, left.rel, inner, condition, env), scope: both }
+  // Subqueries of an inner join's condition are joined to the pairs, and the condition filters what comes of it.
+  const pairs = dependentJoin(kind, left.rel, inner, TRUE_EXPR, env)
+  const { rel, values } = attachAll(pairs, harvest.below, resolveBelow)
+  const all = relTypes(pairs, env).map((_, i) => column(i))
+  return { rel: project(filter(rel, resolveBelow(condition, values)), all), scope: both }
 }
 
 function sharedNames(left: Scope, right: Scope): { name: string; span?: tree.Span }[] {
@@ -192,10 +223,12 @@ function bindUsing(
   kind: 'inner' | 'left' | 'right' | 'full',
   left: BoundFrom,
   right: BoundFrom,
+  inner: Dependent,
   using: readonly { name: string; span?: tree.Span }[],
   both: Scope,
   width: number,
   ref: tree.Join,
+  env: Environment,
 ): BoundFrom {
   const conditions: Expr[] = []
   const merged: ScopeColumn[] = []
@@ -211,7 +244,7 @@ function bindUsing(
   const names = new Set(using.map((u) => u.name))
   const columns = both.columns.map((c) => (names.has(c.name) && !c.qualifiedOnly ? { ...c, qualifiedOnly: true } : c))
   return {
-    rel: join(kind, left.rel, right.rel, width, and(conditions)),
+    rel: dependentJoin(kind, left.rel, inner, and(conditions), env),
     scope: { tables: both.tables, columns: [...merged, ...columns] },
   }
 }
@@ -260,7 +293,6 @@ function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
   const value = bindExpr(ref.time, stage)
   const isDate = value.type.type === 'date'
@@ -313,7 +345,6 @@ function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
   const args = ref.args.map((arg) => bindExpr(arg, stage))
   const small = args.every((arg) => arg.type.type === 'integer' || arg.type.type === 'smallint' || arg.unknown)

@@ -4,7 +4,17 @@ import { and, binary, compare, not } from '../logical/expr.js'
 import { negateLiteral } from '../logical/fold.js'
 import type { BinaryOperator, Span } from '../syntax/tree.js'
 import { arithmeticType, comparisonType, numericResult, timeArithmetic } from '../types/coercion.js'
-import { BOOLEAN, type DataType, familyName, isNumber, isTime, TEXT } from '../types/data-type.js'
+import {
+  arrayOf,
+  BOOLEAN,
+  type DataType,
+  depthOf,
+  familyName,
+  isInteger,
+  isNumber,
+  isTime,
+  TEXT,
+} from '../types/data-type.js'
 import { integerLiteral } from '../types/literal.js'
 import { bindCall } from './calls.js'
 import { asNumeric, type Bound, boolean, bound, castTo, coerce, known } from './coerce.js'
@@ -37,6 +47,8 @@ const REGEX: Partial<Record<BinaryOperator, BinaryOp>> = {
 export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, at: Span, span: Span): Bound {
   const comparison = COMPARISONS[operator]
   if (comparison !== undefined) return bindComparison(comparison, left, right, at, span, operator)
+  const nested = nestedOperator(operator, left, right)
+  if (nested !== undefined) return bindCall(nested, [left, PATHS.has(operator) ? asPath(right) : right], span)
   const arithmetic = ARITHMETIC[operator]
   if (arithmetic !== undefined) return bindArithmetic(arithmetic, operator, left, right, at, span)
   const regex = REGEX[operator]
@@ -58,6 +70,63 @@ export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, 
     default:
       return noOperator(operator, left, right, at)
   }
+}
+
+/** The function behind an operator of JSONB or of arrays. */
+function nestedOperator(operator: BinaryOperator, left: Bound, right: Bound): string | undefined {
+  const [l, r] = [left, right].map((side) => (side.unknown ? undefined : side.type.type))
+  if (l === 'jsonb' || (r === 'jsonb' && left.unknown)) {
+    const at = right.unknown ? 'object_field' : isInteger(right.type) ? 'array_element' : 'object_field'
+    switch (operator) {
+      case '->':
+        return `jsonb_${at}`
+      case '->>':
+        return `jsonb_${at}_text`
+      default:
+        return JSONB_OPERATORS[operator]
+    }
+  }
+  if (l !== 'array' && r !== 'array') return undefined
+  if (operator !== '||') return ARRAY_OPERATORS[operator]
+  // A string of unknown type beside an array is one too, as PostgreSQL takes it.
+  if ((l === 'array' || left.unknown) && (r === 'array' || right.unknown)) {
+    const [a, b] = [elementOf(left), elementOf(right)]
+    // An array put to an array of arrays is one more of them.
+    if (a !== undefined && b !== undefined && depthOf(a) > depthOf(b)) return 'array_append'
+    if (a !== undefined && b !== undefined && depthOf(a) < depthOf(b)) return 'array_prepend'
+    return 'array_cat'
+  }
+  return l === 'array' ? 'array_append' : 'array_prepend'
+}
+
+function elementOf(side: Bound): DataType | undefined {
+  return side.type.type === 'array' && !side.unknown ? side.type.element : undefined
+}
+
+/** Operators whose right side is an array of text. */
+const PATHS: ReadonlySet<BinaryOperator> = new Set(['#>', '#>>', '#-', '?|', '?&'])
+
+function asPath(side: Bound): Bound {
+  return side.unknown ? bound(coerce(side, arrayOf(TEXT)), arrayOf(TEXT), side.span) : side
+}
+
+const JSONB_OPERATORS: Partial<Record<BinaryOperator, string>> = {
+  '#>': 'jsonb_extract_path',
+  '#>>': 'jsonb_extract_path_text',
+  '#-': 'jsonb_delete_path',
+  '@>': 'jsonb_contains',
+  '<@': 'jsonb_contained',
+  '?': 'jsonb_exists',
+  '?|': 'jsonb_exists_any',
+  '?&': 'jsonb_exists_all',
+  '||': 'jsonb_concat',
+  '-': 'jsonb_delete',
+}
+
+const ARRAY_OPERATORS: Partial<Record<BinaryOperator, string>> = {
+  '@>': 'array_contains',
+  '<@': 'array_contained',
+  '&&': 'array_overlap',
 }
 
 export function bindComparison(

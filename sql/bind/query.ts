@@ -1,14 +1,15 @@
 /** A whole query: WITH, the body, and the ORDER BY, LIMIT and OFFSET around it. */
-import type { Rel, SortKey } from '../contract/plan.generated.js'
+import type { Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
-import { column } from '../logical/expr.js'
+import { and, bigint, column, compare } from '../logical/expr.js'
+import { filter, projectColumns, ROW_NUMBER, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { BIGINT } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
 import { bindAsOf } from './as-of.js'
 import { coerce } from './coerce.js'
 import { evaluateConstant } from './constants.js'
-import type { BoundQuery, Environment } from './environment.js'
+import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { EMPTY_SCOPE } from './scope.js'
@@ -49,7 +50,7 @@ function withTables(clause: tree.With, env: Environment): Environment {
     const { name } = table.name
     if (names.has(name)) fail('DuplicateAlias', `WITH query name "${name}" specified more than once`, table.name.span)
     names.add(name)
-    const query = bindQuery(table.query, { ...env, tables: new Map(tables), outer: undefined })
+    const query = bindQuery(table.query, { ...env, tables: new Map(tables), lateral: undefined })
     if (table.columns.length > query.columns.length) {
       fail(
         'InvalidColumnReference',
@@ -98,7 +99,29 @@ function sortOutputs(query: BoundQuery, orderBy: readonly tree.SortItem[]): Rel 
 function limited(rel: Rel, query: tree.Query, env: Environment): Rel {
   const limit = count(query.limit, 'LIMIT', env)
   const offset = count(query.offset, 'OFFSET', env) ?? 0n
+  if (query.withTies && limit !== null) return limitedWithTies(rel, limit, offset, query, env)
   return limit === null && offset === 0n ? rel : { op: 'limit', input: rel, limit, offset }
+}
+
+/** The rows that the order does not tell from the last one have its RANK. */
+function limitedWithTies(rel: Rel, limit: bigint, offset: bigint, query: tree.Query, env: Environment): Rel {
+  // The order's own columns, which a projection on top may have left out.
+  const sorted = rel.op === 'project' ? rel.input : rel
+  if (query.orderBy.length === 0 || sorted.op !== 'sort')
+    fail('SyntaxError', 'WITH TIES cannot be specified without ORDER BY clause', query.limit!.span)
+  const width = relTypes(sorted, env).length
+  const rank: WindowCall = { ...ROW_NUMBER, function: { function: 'rank' } }
+  const numbered = window(sorted.input, [], sorted.keys, [ROW_NUMBER, rank])
+  const kept = filter(
+    numbered,
+    and([
+      compare('greater', column(width), bigint(offset)),
+      compare('less_equal', column(width + 1), bigint(offset + limit)),
+    ]),
+  )
+  const all = Array.from({ length: width }, (_, i) => i)
+  const ordered: Rel = { ...sorted, input: projectColumns(kept, all) }
+  return rel.op === 'project' ? { ...rel, input: ordered } : ordered
 }
 
 function count(expr: tree.Expr | undefined, clause: string, env: Environment): bigint | null {
@@ -111,7 +134,6 @@ function count(expr: tree.Expr | undefined, clause: string, env: Environment): b
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
   const value = bindExpr(expr, stage)
   const literal = evaluateConstant(

@@ -2,20 +2,22 @@
  *  take effect. Expressions are bound first and leave placeholders; `Layers` then says which column each placeholder is. */
 
 import { primaryKeyOf } from '../catalog/catalog.js'
-import type { Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
+import type { Expr, Rel, SortKey } from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
-import { and, column, exprKey, mapChildren, sameExpr, sortKeyOf, substitute } from '../logical/expr.js'
-import { aggregate, filter, project, window } from '../logical/rel.js'
+import { and, bigint, column, compare, exprKey, sameExpr } from '../logical/expr.js'
+import { aggregate, filter, project, projectColumns, ROW_NUMBER, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type Bound, boolean, bound, known } from './coerce.js'
 import { type BoundQuery, type Environment, type OutputColumn, relTypes } from './environment.js'
-import { bindCondition, bindExpr, mark, writtenAs } from './expr.js'
-import { fail, unsupported } from './fail.js'
+import { bindCondition, bindExpr, mark } from './expr.js'
+import { fail } from './fail.js'
 import { bindFrom } from './from.js'
+import { bindGrouping, groupBySets } from './grouping.js'
+import { Layers } from './layers.js'
 import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
-import { type Harvest, has, newHarvest, type PlaceKind, placeOf, type Stage } from './stage.js'
-import { asJoin, bindSubqueryJoin, joinScalars, parts } from './subquery.js'
+import { type Harvest, has, newHarvest, resolveBelow, type Stage } from './stage.js'
+import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
 import { direction } from './windows.js'
 
 interface Item {
@@ -26,12 +28,6 @@ interface Item {
 }
 
 export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
-  if (select.distinctOn.length > 0)
-    unsupported(
-      'DISTINCT ON is not supported yet',
-      select.distinctOn[0]!.span,
-      'Use QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1.',
-    )
   const from = bindFrom(select.from, env)
   const harvest = newHarvest(select.windows)
   const above: Stage = {
@@ -42,13 +38,12 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
     aggregates: true,
     windows: true,
     subqueries: 'above',
-    outer: false,
   }
   const below: Stage = { ...above, clause: 'WHERE', aggregates: false, windows: false, subqueries: 'below' }
 
   const where = splitWhere(select.where, below)
   const items = bindItems(select.items, above)
-  const groupItems = bindGroupItems(select.groupBy, items, { ...below, clause: 'GROUP BY' })
+  const grouping = bindGrouping(select.groupBy, (expr) => groupItem(expr, items, { ...below, clause: 'GROUP BY' }))
   const having =
     select.having === undefined
       ? undefined
@@ -56,6 +51,7 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
   const qualify =
     select.qualify === undefined ? undefined : bindQualify(select.qualify, items, { ...above, clause: 'QUALIFY' })
   const order = orderBy.map((item) => bindOrder(item, items, { ...above, clause: 'ORDER BY' }))
+  const distinctOn = select.distinctOn.map((expr) => bindOutputRef(expr, items, { ...above, clause: 'DISTINCT ON' }))
 
   const grouped = select.groupBy !== undefined || harvest.aggregates.length > 0 || having !== undefined
   const group =
@@ -63,69 +59,110 @@ export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[
       ? items
           .filter((i) => !has(i.value.expr, 'aggregate') && !has(i.value.expr, 'window'))
           .map((i) => known(i.value).expr)
-      : groupItems
-  let rel = applyWhere(from.rel, where, harvest, below)
+      : grouping.keys
+  const applied = applyWhere(from.rel, where, harvest)
+  let { rel } = applied
   const layers = new Layers(
-    relTypes(from.rel, env).length,
     harvest,
-    grouped ? [...group, ...determined(group, from.scope, env)] : undefined,
+    applied.values,
+    grouped ? [...group, ...(grouping.sets === undefined ? determined(group, from.scope, env) : [])] : undefined,
   )
 
-  if (grouped)
-    rel = aggregate(
-      rel,
-      layers.group.map((expr) => layers.below(expr)),
-      harvest.aggregates.map((call) => ({
-        ...call,
-        arg: call.arg && layers.below(call.arg),
-        filter: call.filter && layers.below(call.filter),
-      })),
-    )
-  rel = joinScalars(rel, harvest.above, layers.base)
+  if (grouped) {
+    const keys = layers.group.map((expr) => layers.below(expr))
+    const calls = harvest.aggregates.map((call) => ({
+      ...call,
+      arg: call.arg && layers.below(call.arg),
+      filter: call.filter && layers.below(call.filter),
+    }))
+    const sets = grouping.sets ?? (harvest.groupings.length > 0 ? [keys.map((_, i) => i)] : undefined)
+    rel =
+      sets === undefined ? aggregate(rel, keys, calls) : groupBySets(rel, keys, sets, calls, layers.groupings(), env)
+  } else if (harvest.groupings.length > 0) layers.groupings()
+  const attached = attachAll(rel, harvest.above, (expr, values) => {
+    layers.aboveValues = values
+    return layers.above(expr)
+  })
+  rel = attached.rel
+  layers.aboveValues = attached.values
   if (having !== undefined) rel = filter(rel, layers.above(having))
-  rel = layers.windows(rel)
+  rel = layers.windows(rel, relTypes(rel, env).length)
   if (qualify !== undefined) rel = filter(rel, layers.above(qualify))
-  return finish(rel, items, order, select.distinct, layers)
+  return finish(rel, items, order, distinctOn.length > 0 ? distinctOn : select.distinct, layers)
 }
 
-/** The select list, with DISTINCT, and ORDER BY over it or over hidden columns beside it. */
+/** The select list, with DISTINCT, and ORDER BY over it or over hidden columns beside it. `distinct` may be the keys of DISTINCT ON. */
 function finish(
   input: Rel,
   items: readonly Item[],
   order: readonly Order[],
-  distinct: boolean,
+  distinct: boolean | readonly OutputRef[],
   layers: Layers,
 ): BoundQuery {
   const outputs = items.map((item) => layers.above(item.value.expr))
   const hidden: Expr[] = []
-  const keys = order.map((key): SortKey => {
-    if (typeof key.at === 'number') return { expr: column(key.at), ...key.how }
-    const expr = layers.above(key.at)
+  const placed = ({ at, span }: OutputRef): Expr => {
+    if (typeof at === 'number') return column(at)
+    const expr = layers.above(at)
     const known = [...outputs, ...hidden].findIndex((other) => sameExpr(other, expr))
-    if (known !== -1) return { expr: column(known), ...key.how }
-    if (distinct)
-      fail('InvalidColumnReference', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', key.span)
-    return { expr: column(outputs.length + hidden.push(expr) - 1), ...key.how }
-  })
+    if (known !== -1) return column(known)
+    if (distinct === true)
+      fail('InvalidColumnReference', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', span)
+    return column(outputs.length + hidden.push(expr) - 1)
+  }
+  const keys = order.map((key): SortKey => ({ expr: placed(key), ...key.how }))
+  const on = typeof distinct === 'boolean' ? [] : distinct.map(placed)
   let rel = project(input, [...outputs, ...hidden])
   const all = outputs.map((_, i) => column(i))
-  if (distinct) rel = aggregate(rel, all, [])
+  if (distinct === true) rel = aggregate(rel, all, [])
+  if (on.length > 0) {
+    checkDistinctOrder(on, keys, order)
+    const width = outputs.length + hidden.length
+    const first = compare('equal', column(width), bigint(1n))
+    // Columns of the ORDER BY that follow stay at hand.
+    rel = projectColumns(filter(window(rel, on, keys, [ROW_NUMBER]), first), range(width))
+  }
   if (keys.length > 0) rel = { op: 'sort', input: rel, keys, limit: null, offset: 0n }
   if (hidden.length > 0) rel = project(rel, all)
   const columns = items.map(
-    (item): OutputColumn => ({ name: item.name, type: item.value.type, unknown: item.value.unknown && !distinct }),
+    (item): OutputColumn => ({
+      name: item.name,
+      type: item.value.type,
+      unknown: item.value.unknown && distinct === false,
+    }),
   )
   return { rel, columns }
 }
 
+/** ORDER BY decides which row of each group is the first, so it begins with what makes the groups. */
+function checkDistinctOrder(on: readonly Expr[], keys: readonly SortKey[], order: readonly Order[]): void {
+  const rest = new Set(on.map(exprKey))
+  for (const [i, key] of keys.entries()) {
+    if (rest.size === 0) return
+    if (!on.some((expr) => sameExpr(expr, key.expr))) {
+      fail(
+        'InvalidColumnReference',
+        'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
+        order[i]!.span,
+      )
+    }
+    rest.delete(exprKey(key.expr))
+  }
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i)
+}
+
 function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
   return items.flatMap((item): Item[] => {
-    if (item.kind === 'star') return expandStar(item, stage.scope)
+    if (item.kind === 'star') return expandStar(item, stage)
     return [{ value: bindExpr(item.expr, stage), name: item.alias?.name ?? outputName(item.expr), expr: item.expr }]
   })
 }
 
-function expandStar(star: tree.Star, scope: Scope): Item[] {
+function expandStar(star: tree.Star, stage: Stage): Item[] {
+  const { scope } = stage
   const table = star.qualifier?.parts.at(-1)
   if (table !== undefined && !scope.tables.includes(table.name)) {
     const near = suggest(table.name, scope.tables)
@@ -148,7 +185,13 @@ function expandStar(star: tree.Star, scope: Scope): Item[] {
   }
   const kept = columns.filter((c) => !excluded.has(c.name))
   if (kept.length === 0) fail('SyntaxError', 'EXCLUDE leaves no column', star.span)
+  for (const { name } of star.replace) {
+    if (!kept.some((c) => c.name === name.name))
+      fail('UndefinedColumn', `column "${name.name}" in REPLACE does not exist`, name.span)
+  }
   return kept.map((c) => {
+    const replaced = star.replace.find(({ name }) => name.name === c.name)
+    if (replaced !== undefined) return { value: bindExpr(replaced.expr, stage), name: c.name }
     const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span: star.span })
     const ref: tree.ColumnRef = {
       kind: 'column',
@@ -162,52 +205,28 @@ function expandStar(star: tree.Star, scope: Scope): Item[] {
 
 interface Where {
   readonly conditions: readonly Expr[]
-  readonly joins: readonly NonNullable<ReturnType<typeof asJoin>>[]
+  readonly joins: readonly ConditionJoin[]
 }
 
 function splitWhere(where: tree.Expr | undefined, stage: Stage): Where {
-  const [conditions, joins]: [Expr[], NonNullable<ReturnType<typeof asJoin>>[]] = [[], []]
+  const [conditions, joins]: [Expr[], ConditionJoin[]] = [[], []]
   for (const part of where === undefined ? [] : parts(where)) {
-    const nested = asJoin(part)
+    const nested = bindConditionJoin(part, stage)
     if (nested === undefined) conditions.push(bindCondition(part, stage))
     else joins.push(nested)
   }
   return { conditions, joins }
 }
 
-/** Scalar subqueries below the aggregate come first, as any condition may use them. */
-function applyWhere(from: Rel, where: Where, harvest: Harvest, stage: Stage): Rel {
-  const width = relTypes(from, stage.env).length
-  const place = (expr: Expr) => belowColumns(expr, width)
-  // Binding a join's operand may bring further scalar subqueries, so the conditions are placed after all are known.
-  let rel = joinScalars(from, harvest.below, width)
-  const before = harvest.below.length
-  rel = filter(rel, and(where.conditions.map(place)))
-  for (const { condition, negated } of where.joins) rel = bindSubqueryJoin(condition, negated, rel, stage, place)
-  if (harvest.below.length !== before)
-    unsupported('a scalar subquery cannot stand in the operand of IN', where.joins[0]!.condition.span)
-  return rel
-}
-
-function belowColumns(expr: Expr, width: number): Expr {
-  return substitute(expr, (index) => {
-    const placed = placeOf(index)
-    return column(placed?.kind === 'below' ? width + placed.index : index)
-  })
+/** Subqueries below the aggregate come first, as any condition may use them. */
+function applyWhere(from: Rel, where: Where, harvest: Harvest): { rel: Rel; values: readonly Expr[] } {
+  const attached = attachAll(from, harvest.below, resolveBelow)
+  const resolved = (expr: Expr) => resolveBelow(expr, attached.values)
+  const rel = filter(attached.rel, and(where.conditions.map(resolved)))
+  return { rel: where.joins.reduce((left, join) => join(left, resolved), rel), values: attached.values }
 }
 
 /** GROUP BY: an ordinal, a column of FROM, the alias of an item, or an expression; in this order, as PostgreSQL has it. */
-function bindGroupItems(groupBy: tree.GroupBy | undefined, items: readonly Item[], stage: Stage): Expr[] {
-  const keys: Expr[] = []
-  for (const expr of groupBy?.items ?? []) {
-    const value = groupItem(expr, items, stage)
-    if (has(value, 'aggregate')) fail('GroupingError', 'aggregate functions are not allowed in GROUP BY', expr.span)
-    if (has(value, 'window')) fail('WindowingError', 'window functions are not allowed in GROUP BY', expr.span)
-    if (!keys.some((key) => sameExpr(key, value))) keys.push(value)
-  }
-  return keys
-}
-
 function groupItem(expr: tree.Expr, items: readonly Item[], stage: Stage): Expr {
   if (expr.kind === 'number') return known(items[ordinal(expr, items.length, 'GROUP BY')]!.value).expr
   if (expr.kind === 'column' && expr.parts.length === 1 && unqualified(stage.scope, expr.parts[0]!.name).length === 0) {
@@ -242,30 +261,37 @@ function bindQualify(expr: tree.Expr, items: readonly Item[], stage: Stage): Exp
   return boolean(bindExpr(expr, { ...stage, scope }), 'QUALIFY')
 }
 
-interface Order {
+interface OutputRef {
   /** An output column, or an expression over FROM. */
   readonly at: number | Expr
-  readonly how: { readonly descending: boolean; readonly nulls_first: boolean }
   readonly span: tree.Span
 }
 
-/** ORDER BY: an ordinal, the name of an output column, or an expression. */
+interface Order extends OutputRef {
+  readonly how: { readonly descending: boolean; readonly nulls_first: boolean }
+}
+
 function bindOrder(item: tree.SortItem, items: readonly Item[], stage: Stage): Order {
-  const { expr } = item
-  const how = direction(item)
-  if (expr.kind === 'number') return { at: ordinal(expr, items.length, 'ORDER BY'), how, span: expr.span }
+  return { ...bindOutputRef(item.expr, items, stage), how: direction(item) }
+}
+
+/** Of ORDER BY and DISTINCT ON: an ordinal, the name of an output column, or an expression. */
+function bindOutputRef(expr: tree.Expr, items: readonly Item[], stage: Stage): OutputRef {
+  const { clause } = stage
+  if (expr.kind === 'number') return { at: ordinal(expr, items.length, clause), span: expr.span }
   if (expr.kind === 'column' && expr.parts.length === 1) {
     const name = expr.parts[0]!.name
     const named = items.flatMap((other, i) => (other.name === name ? [i] : []))
     const [first] = named
     if (first !== undefined) {
       if (named.some((i) => !sameExpr(items[i]!.value.expr, items[first]!.value.expr)))
-        fail('AmbiguousColumn', `ORDER BY "${name}" is ambiguous`, expr.span)
-      return { at: first, how, span: expr.span }
+        fail('AmbiguousColumn', `${clause} "${name}" is ambiguous`, expr.span)
+      return { at: first, span: expr.span }
     }
   }
-  if (expr.kind === 'string' || expr.kind === 'null') fail('SyntaxError', 'non-integer constant in ORDER BY', expr.span)
-  return { at: known(bindExpr(expr, stage)).expr, how, span: expr.span }
+  if (expr.kind === 'string' || expr.kind === 'null')
+    fail('SyntaxError', `non-integer constant in ${clause}`, expr.span)
+  return { at: known(bindExpr(expr, stage)).expr, span: expr.span }
 }
 
 /** Columns that the primary key among the group keys determines: PostgreSQL lets them stand ungrouped. */
@@ -280,108 +306,4 @@ function determined(group: readonly Expr[], scope: Scope, env: Environment): Exp
     if (whole === true) added.push(...columns.map((c) => c.expr).filter((expr) => !keys.has(exprKey(expr))))
   }
   return added
-}
-
-/** Where the placeholders are once the operators stand: group keys and aggregates (or FROM's columns), then scalar subqueries, then
- *  window results. */
-class Layers {
-  readonly group: readonly Expr[]
-  /** Columns below the scalar subqueries of the select list. */
-  readonly base: number
-  readonly #fromWidth: number
-  readonly #harvest: Harvest
-  readonly #grouped: boolean
-  readonly #windowAt: number[] = []
-
-  constructor(fromWidth: number, harvest: Harvest, group: readonly Expr[] | undefined) {
-    this.#fromWidth = fromWidth
-    this.#harvest = harvest
-    this.#grouped = group !== undefined
-    this.group = group ?? []
-    this.base = group === undefined ? fromWidth + harvest.below.length : group.length + harvest.aggregates.length
-  }
-
-  /** An expression under the aggregate. */
-  below(expr: Expr): Expr {
-    return belowColumns(expr, this.#fromWidth)
-  }
-
-  /** An expression over it. */
-  above(expr: Expr): Expr {
-    if (!this.#grouped) return substitute(expr, (index) => column(this.#place(index)))
-    const key = this.group.findIndex((other) => sameExpr(other, expr))
-    if (key !== -1) return column(key)
-    if (expr.op !== 'column') return mapChildren(expr, (child) => this.above(child))
-    const placed = placeOf(expr.index)
-    if (placed === undefined || placed.kind === 'below') this.#ungrouped(expr)
-    return column(this.#place(expr.index))
-  }
-
-  #place(index: number): number {
-    const placed = placeOf(index)
-    if (placed === undefined) return index
-    const at: Record<Exclude<PlaceKind, 'outer'>, () => number> = {
-      aggregate: () => this.group.length + placed.index,
-      above: () => this.base + placed.index,
-      below: () => this.#fromWidth + placed.index,
-      window: () => this.#windowAt[placed.index]!,
-    }
-    return placed.kind === 'outer' ? index : at[placed.kind]()
-  }
-
-  #ungrouped(expr: Expr): never {
-    const ref = writtenAs(expr)
-    const name = ref === undefined ? 'a column' : `column "${ref.parts.map((p) => p.name).join('.')}"`
-    return fail(
-      'GroupingError',
-      `${name} must appear in the GROUP BY clause or be used in an aggregate function`,
-      ref?.span,
-    )
-  }
-
-  /** One operator for all calls of equal partition and order. */
-  windows(input: Rel): Rel {
-    const groups = new Map<string, number[]>()
-    const placed = this.#harvest.windows.map((use) => ({
-      partition: use.partition.map((expr) => this.above(expr)),
-      order: use.order.map((key) => ({ ...key, expr: this.above(key.expr) })),
-      call: {
-        ...use.call,
-        args: use.call.args.map((arg) => this.above(arg)),
-        filter: use.call.filter && this.above(use.call.filter),
-      },
-    }))
-    for (const [i, use] of placed.entries()) {
-      const key = `${use.partition.map(exprKey).sort().join('|')} ${use.order.map(sortKeyOf).join('|')}`
-      const members = groups.get(key)
-      if (members === undefined) groups.set(key, [i])
-      else members.push(i)
-    }
-    let rel = input
-    let width = this.base + this.#harvest.above.length
-    for (const members of groups.values()) {
-      const first = placed[members[0]!]!
-      const calls = new Map<string, number>()
-      const distinct = members.filter((i) => {
-        const key = callKey(placed[i]!.call)
-        const seen = calls.has(key)
-        if (!seen) calls.set(key, width++)
-        this.#windowAt[i] = calls.get(key)!
-        return !seen
-      })
-      rel = window(
-        rel,
-        first.partition,
-        first.order,
-        distinct.map((i) => placed[i]!.call),
-      )
-    }
-    return rel
-  }
-}
-
-/** Equal for calls that give the same column, which is then computed once. */
-function callKey(call: WindowCall): string {
-  const whole = { ...call, args: call.args.map(exprKey), filter: call.filter && exprKey(call.filter) }
-  return JSON.stringify(whole, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }

@@ -1,13 +1,14 @@
 /** UNION, INTERSECT and EXCEPT. UNION is a distinct over UNION ALL; INTERSECT and EXCEPT are one aggregate over both sides, each row
- *  marked with its side, so they need no operator of their own and treat NULLs as equal, as SQL wants. */
+ *  marked with its side, so they need no operator of their own and treat NULLs as equal, as SQL wants. Their ALL forms are the same
+ *  over rows that are numbered among their equals. */
 import type { AggregateCall, Expr, Rel } from '../contract/plan.generated.js'
 import { and, column, FALSE_EXPR, not, TRUE_EXPR } from '../logical/expr.js'
-import { aggregate, filter, project } from '../logical/rel.js'
+import { aggregate, filter, project, projectColumns, ROW_NUMBER, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
 import { BOOLEAN, type DataType, TEXT, typeName } from '../types/data-type.js'
 import type { BoundQuery, Environment, OutputColumn } from './environment.js'
-import { fail, unsupported } from './fail.js'
+import { fail } from './fail.js'
 import { bindBody } from './query.js'
 import { retype } from './retype.js'
 
@@ -37,8 +38,16 @@ export function bindSetOperation(operation: tree.SetOperation, env: Environment)
       columns,
     }
   }
-  if (operation.all) unsupported(`${name} ALL is not supported yet`, operation.span)
-  return { rel: marked(sides[0]!, sides[1]!, operation.operator, types.length), columns }
+  if (!operation.all) return { rel: marked(sides[0]!, sides[1]!, operation.operator, types.length), columns }
+  const [numberedLeft, numberedRight] = sides.map((side) => numbered(side, types.length))
+  const kept = marked(numberedLeft!, numberedRight!, operation.operator, types.length + 1)
+  return {
+    rel: projectColumns(
+      kept,
+      types.map((_, i) => i),
+    ),
+    columns,
+  }
 }
 
 function common(a: OutputColumn, b: OutputColumn, name: string, at: tree.Span): DataType {
@@ -49,6 +58,12 @@ function common(a: OutputColumn, b: OutputColumn, name: string, at: tree.Span): 
     commonType([a.type, b.type]) ??
     fail('DatatypeMismatch', `${name} types ${typeName(a.type)} and ${typeName(b.type)} cannot be matched`, at)
   )
+}
+
+/** Equal rows numbered from 1: with the number, INTERSECT ALL and EXCEPT ALL are INTERSECT and EXCEPT. */
+function numbered(side: Rel, width: number): Rel {
+  const all = Array.from({ length: width }, (_, i) => column(i))
+  return window(side, all, [], [ROW_NUMBER])
 }
 
 function marked(left: Rel, right: Rel, operator: 'intersect' | 'except', width: number): Rel {

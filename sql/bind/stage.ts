@@ -1,12 +1,18 @@
 /** Where an expression stands, hence what it may contain. Aggregates, window calls and subqueries are taken out of it as they are
  *  found and leave a column number behind that is resolved once all are known; the numbers below are far above any real column. */
 import type { AggregateCall, Expr, Rel, SortKey, WindowCall } from '../contract/plan.generated.js'
-import { column, exprKey, some } from '../logical/expr.js'
-import type { WindowDefinition } from '../syntax/tree.js'
+import { column, exprKey, some, substitute } from '../logical/expr.js'
+import type { Span, WindowDefinition } from '../syntax/tree.js'
 import type { Environment } from './environment.js'
 import type { Scope } from './scope.js'
 
-const BASE = { aggregate: 1_000_000, window: 2_000_000, above: 3_000_000, below: 4_000_000, outer: 5_000_000 } as const
+const BASE = {
+  aggregate: 1_000_000,
+  window: 2_000_000,
+  above: 3_000_000,
+  below: 4_000_000,
+  grouping: 5_000_000,
+} as const
 
 export type PlaceKind = keyof typeof BASE
 
@@ -17,7 +23,7 @@ export function place(kind: PlaceKind, index: number): Expr {
 /** The kind and number of a placeholder; undefined for a real column. */
 export function placeOf(index: number): { kind: PlaceKind; index: number } | undefined {
   if (index < BASE.aggregate) return undefined
-  const kinds: PlaceKind[] = ['outer', 'below', 'above', 'window', 'aggregate']
+  const kinds: PlaceKind[] = ['grouping', 'below', 'above', 'window', 'aggregate']
   const kind = kinds.find((k) => index >= BASE[k])!
   return { kind, index: index - BASE[kind] }
 }
@@ -32,18 +38,26 @@ export interface WindowUse {
   readonly call: WindowCall
 }
 
+/** Placeholders replaced by what they stand for over the rows at hand. */
+export type Finish = (expr: Expr) => Expr
+
+/** A subquery joined to rows that keep their columns, and its value. */
+export type Attachment = (left: Rel, finish: Finish) => { readonly rel: Rel; readonly value: Expr }
+
 /** What was taken out of the expressions of one SELECT. */
 export interface Harvest {
   readonly aggregates: AggregateCall[]
   readonly windows: WindowUse[]
-  /** Scalar subqueries joined above the aggregate, and below it. Each gives one row of one column. */
-  readonly above: Rel[]
-  readonly below: Rel[]
+  /** The arguments of each GROUPING. */
+  readonly groupings: { readonly args: readonly Expr[]; readonly span: Span }[]
+  /** Subqueries joined above the aggregate, and below it. */
+  readonly above: Attachment[]
+  readonly below: Attachment[]
   readonly named: readonly WindowDefinition[]
 }
 
 export function newHarvest(named: readonly WindowDefinition[]): Harvest {
-  return { aggregates: [], windows: [], above: [], below: [], named }
+  return { aggregates: [], windows: [], groupings: [], above: [], below: [], named }
 }
 
 export interface Stage {
@@ -54,10 +68,8 @@ export interface Stage {
   readonly harvest: Harvest | undefined
   readonly aggregates: boolean
   readonly windows: boolean
-  /** Where a scalar subquery goes; undefined where none may stand. */
+  /** Where a subquery goes; undefined where none may stand. */
   readonly subqueries: 'above' | 'below' | undefined
-  /** References to the query around are allowed, as `outer` placeholders. */
-  readonly outer: boolean
   /** Inside the arguments of an aggregate or window call. */
   readonly inside?: 'aggregate' | 'window'
 }
@@ -72,4 +84,12 @@ export function addAggregate(harvest: Harvest, call: AggregateCall): Expr {
 function aggregateKey(call: AggregateCall): string {
   const of = (expr: Expr | null) => (expr === null ? '' : exprKey(expr))
   return `${call.function}:${call.distinct}:${of(call.arg)}:${of(call.filter)}`
+}
+
+/** An expression under the aggregate, once the values of its subqueries are known. */
+export function resolveBelow(expr: Expr, values: readonly Expr[]): Expr {
+  return substitute(expr, (index) => {
+    const placed = placeOf(index)
+    return placed?.kind === 'below' ? values[placed.index]! : column(index)
+  })
 }

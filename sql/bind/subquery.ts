@@ -1,157 +1,69 @@
-/** Subqueries in expressions. As conditions of WHERE, EXISTS and IN become semi and anti joins (correlated ones too, by what their
- *  own WHERE says); a scalar subquery becomes a join with its one row. */
-import type { AggregateCall, Expr, Rel } from '../contract/plan.generated.js'
-import { and, bigint, compare, equal, isNull, substitute } from '../logical/expr.js'
-import { aggregate, atMostOneRow, exactlyOneRow, filter, join } from '../logical/rel.js'
+/** Subqueries in expressions. As conditions of WHERE, EXISTS and IN become semi and anti joins; anywhere else a subquery is a value,
+ *  which is joined to the rows of the clause that it stands in. */
+import type { Expr, Rel } from '../contract/plan.generated.js'
+import { and, column, equal, not } from '../logical/expr.js'
+import { project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
-import { BIGINT, BOOLEAN } from '../types/data-type.js'
+import { BOOLEAN } from '../types/data-type.js'
 import { type Bound, bound } from './coerce.js'
-import { type Environment, relTypes } from './environment.js'
-import { bindCondition, bindExpr } from './expr.js'
+import {
+  anyTrue,
+  attachExists,
+  attachMembership,
+  attachScalar,
+  type Dependent,
+  dependentJoin,
+  onlyExistence,
+} from './dependent-join.js'
+import { type BoundQuery, relTypes } from './environment.js'
+import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
-import { bindFrom } from './from.js'
-import { comparable, noOperator } from './operators.js'
+import { bindBinary, comparable, noOperator } from './operators.js'
+import { outerColumn } from './outer.js'
 import { bindQuery } from './query.js'
-import type { Scope } from './scope.js'
-import { has, newHarvest, place, placeOf, type Stage } from './stage.js'
+import { type Attachment, type Finish, place, type Stage } from './stage.js'
 
-export type JoinCondition = tree.Exists | tree.InQuery
-
-/** EXISTS or IN as a join of `left`, whose names are `scope`. `negated` is that of the whole condition. */
-export function bindSubqueryJoin(
-  condition: JoinCondition,
-  negated: boolean,
-  left: Rel,
-  stage: Stage,
-  finish: (expr: Expr) => Expr,
-): Rel {
-  const width = relTypes(left, stage.env).length
-  const inner = bindInner(condition.query, stage.env, stage.scope)
-  const conditions = inner.correlated.map((expr) => overBoth(expr, width))
-  if (condition.kind === 'in_query') conditions.push(membership(condition, negated, inner, stage, width, finish))
-  return join(negated ? 'anti' : 'semi', left, inner.rel, width, and(conditions))
+interface Inner extends BoundQuery {
+  readonly id: number
 }
 
-function membership(
-  condition: tree.InQuery,
-  negated: boolean,
-  inner: Inner,
-  stage: Stage,
-  width: number,
-  finish: (expr: Expr) => Expr,
-): Expr {
-  if (inner.values.length !== 1) fail('SyntaxError', 'subquery has too many columns', condition.query.span)
-  const operand = bindExpr(condition.operand, stage)
-  const value = inner.values[0]!
-  const there: Bound = { ...value, expr: overBoth(value.expr, width) }
-  const sides = comparable({ ...operand, expr: finish(operand.expr) }, there)
-  if (sides === undefined) return noOperator('=', operand, value, condition.operand.span)
-  const same = equal(sides[0], sides[1])
-  // x NOT IN (…) is not true where a comparison is NULL: such a row counts as a match of the anti join.
-  return negated ? compare('or', same, isNull(same)) : same
+function bindInner(query: tree.Query, stage: Stage): Inner {
+  const { env } = stage
+  const id = env.scopes.count++
+  const outer = { scope: stage.scope, id, parent: env.outer }
+  return { ...bindQuery(query, { ...env, outer, lateral: undefined }), id }
 }
 
-interface Inner {
-  readonly rel: Rel
-  /** Conditions that use the outer query, over the inner columns and `outer` placeholders. */
-  readonly correlated: readonly Expr[]
-  /** The select list over the inner columns. */
-  readonly values: readonly Bound[]
+function dependent(inner: Inner, finish: Finish): Dependent {
+  return { rel: inner.rel, id: inner.id, column: (index) => finish(column(index)) }
 }
 
-function bindInner(query: tree.Query, env: Environment, outer: Scope): Inner {
-  const { body } = query
-  const simple =
-    body.kind === 'select' &&
-    query.with === undefined &&
-    query.limit === undefined &&
-    query.offset === undefined &&
-    body.groupBy === undefined &&
-    body.having === undefined &&
-    body.qualify === undefined &&
-    !hasCalls(body)
-  if (!simple) {
-    const whole = bindQuery(query, { ...env, outer })
-    return {
-      rel: whole.rel,
-      correlated: [],
-      values: whole.columns.map((c, index) => ({
-        expr: { op: 'column', index },
-        type: c.type,
-        unknown: false,
-        span: query.span,
-      })),
-    }
+/** A condition of WHERE as a join of what FROM gave. */
+export type ConditionJoin = (left: Rel, finish: Finish) => Rel
+
+/** EXISTS, NOT EXISTS and IN; undefined for what is a value. NOT IN is one, as a NULL decides over it. */
+export function bindConditionJoin(expr: tree.Expr, stage: Stage, negated = false): ConditionJoin | undefined {
+  if (expr.kind === 'unary' && expr.operator === 'not') return bindConditionJoin(expr.operand, stage, !negated)
+  if (expr.kind === 'exists') {
+    const inner = bindInner(expr.query, stage)
+    const rows = { ...inner, rel: onlyExistence(inner.rel) }
+    return (left, finish) => dependentJoin(negated ? 'anti' : 'semi', left, dependent(rows, finish), and([]), stage.env)
   }
-  const inside: Environment = { ...env, outer }
-  const from = bindFrom(body.from, inside)
-  const harvest = newHarvest(body.windows)
-  const stage: Stage = {
-    env: inside,
-    scope: from.scope,
-    clause: 'WHERE',
-    harvest,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-    outer: true,
+  if (expr.kind !== 'in_query' || negated !== expr.negated) return undefined
+  const operands = operandsOf(expr.operand).map((operand) => bindExpr(operand, stage))
+  const inner = bindInner(expr.query, stage)
+  checkWidth(inner, operands.length, expr)
+  const { env } = stage
+  return (left, finish) => {
+    const width = relTypes(left, env).length
+    const conditions = operands.map((operand, i) => {
+      const there = subqueryColumn(inner, i, expr.query.span)
+      const placed = { ...there, expr: column(width + i) }
+      const sides = comparable({ ...operand, expr: finish(operand.expr) }, placed)
+      return sides === undefined ? noOperator('=', operand, there, expr.operand.span) : equal(sides[0], sides[1])
+    })
+    return dependentJoin('semi', left, dependent(inner, finish), and(conditions), env)
   }
-  let { rel } = from
-  const own: Expr[] = []
-  const correlated: Expr[] = []
-  for (const part of body.where === undefined ? [] : parts(body.where)) {
-    const nested = asJoin(part)
-    if (nested !== undefined) {
-      rel = bindSubqueryJoin(nested.condition, nested.negated, rel, { ...stage, outer: false }, (expr) => expr)
-      continue
-    }
-    const expr = bindCondition(part, stage)
-    if (has(expr, 'outer')) correlated.push(expr)
-    else own.push(expr)
-  }
-  const plain: Stage = { ...stage, clause: 'SELECT', outer: false }
-  const values = body.items.flatMap((item) =>
-    item.kind === 'star'
-      ? from.scope.columns.filter((c) => !c.qualifiedOnly).map((c) => bound(c.expr, c.type, item.span))
-      : [bindExpr(item.expr, plain)],
-  )
-  return { rel: filter(rel, and(own)), correlated, values }
-}
-
-/** Aggregates, window calls and subqueries in the select list need the whole of a query. */
-function hasCalls(select: tree.Select): boolean {
-  return (
-    select.distinctOn.length > 0 || select.items.some((item) => item.kind === 'select_expr' && !isSimple(item.expr))
-  )
-}
-
-function isSimple(expr: tree.Expr): boolean {
-  switch (expr.kind) {
-    case 'column':
-    case 'number':
-    case 'string':
-    case 'boolean':
-    case 'null':
-    case 'typed_literal':
-    case 'parameter':
-      return true
-    case 'cast':
-    case 'unary':
-      return isSimple(expr.operand)
-    case 'binary':
-      return isSimple(expr.left) && isSimple(expr.right)
-    default:
-      return false
-  }
-}
-
-/** `outer` placeholders are the left columns of the join, inner columns its right ones. */
-function overBoth(expr: Expr, leftWidth: number): Expr {
-  return substitute(expr, (index) => {
-    const placed = placeOf(index)
-    if (placed === undefined) return { op: 'column', index: index + leftWidth }
-    return { op: 'column', index: placed.kind === 'outer' ? placed.index : index }
-  })
 }
 
 /** A condition's parts that are joined by AND. */
@@ -159,46 +71,122 @@ export function parts(expr: tree.Expr): tree.Expr[] {
   return expr.kind === 'binary' && expr.operator === 'and' ? [...parts(expr.left), ...parts(expr.right)] : [expr]
 }
 
-export function asJoin(expr: tree.Expr, negated = false): { condition: JoinCondition; negated: boolean } | undefined {
-  if (expr.kind === 'unary' && expr.operator === 'not') return asJoin(expr.operand, !negated)
-  if (expr.kind === 'exists') return { condition: expr, negated }
-  return expr.kind === 'in_query' ? { condition: expr, negated: negated !== expr.negated } : undefined
+function operandsOf(operand: tree.Expr): readonly tree.Expr[] {
+  return operand.kind === 'row' ? operand.items : [operand]
 }
 
-const COUNT: AggregateCall = { function: 'count_star', arg: null, distinct: false, filter: null, data_type: BIGINT }
+function checkWidth(inner: Inner, wanted: number, { query }: { readonly query: tree.Query }): void {
+  if (inner.columns.length > wanted) fail('SyntaxError', 'subquery has too many columns', query.span)
+  if (inner.columns.length < wanted) fail('SyntaxError', 'subquery has too few columns', query.span)
+}
 
-/** EXISTS as a value: the count of the subquery, which must not be correlated. */
+function subqueryColumn(inner: Inner, index: number, span: tree.Span): Bound {
+  return { expr: column(index), type: inner.columns[index]!.type, unknown: false, span }
+}
+
 export function bindExistsValue(expr: tree.Exists, stage: Stage): Bound {
-  const query = bindQuery(expr.query, { ...stage.env, outer: stage.scope })
-  const counted = aggregate(query.rel, [], [COUNT])
-  return bound(compare('greater', attach(counted, stage, expr.span), bigint(0n)), BOOLEAN, expr.span)
+  const inner = bindInner(expr.query, stage)
+  const value = attach((left, finish) => attachExists(left, dependent(inner, finish), stage.env), stage, expr.span)
+  return bound(value, BOOLEAN, expr.span)
 }
 
 export function bindScalarSubquery(expr: tree.Subquery, stage: Stage): Bound {
-  const query = bindQuery(expr.query, { ...stage.env, outer: stage.scope })
-  if (query.columns.length !== 1) fail('SyntaxError', 'subquery must return only one column', expr.span)
-  if (!atMostOneRow(query.rel)) {
-    unsupported(
-      'a scalar subquery must be known to return at most one row',
-      expr.span,
-      'Use an aggregate such as max(…), or LIMIT 1.',
+  const inner = bindInner(expr.query, stage)
+  if (inner.columns.length !== 1) fail('SyntaxError', 'subquery must return only one column', expr.span)
+  const value = attach((left, finish) => attachScalar(left, dependent(inner, finish), stage.env), stage, expr.span)
+  return bound(value, inner.columns[0]!.type, expr.span)
+}
+
+export function bindInValue(expr: tree.InQuery, stage: Stage): Bound {
+  const inside = bindAny('=', expr.operand, expr, stage)
+  return bound(expr.negated ? not(inside) : inside, BOOLEAN, expr.span)
+}
+
+const OPPOSITE: Partial<Record<tree.BinaryOperator, tree.BinaryOperator>> = {
+  '=': '<>',
+  '<>': '=',
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+}
+
+/** `x < ALL (…)` is `NOT x >= ANY (…)`. */
+export function bindQuantified(expr: tree.Quantified, stage: Stage): Bound {
+  const { operator, operand, span } = expr
+  if (expr.quantifier === 'any') return bound(bindAny(operator, operand, expr, stage), BOOLEAN, span)
+  return bound(not(bindAny(OPPOSITE[operator]!, operand, expr, stage)), BOOLEAN, span)
+}
+
+/** References with these numbers are the operands themselves: they are over the outer query's rows too. */
+const OPERAND = 20_000_000
+
+function bindAny(
+  operator: tree.BinaryOperator,
+  written: tree.Expr,
+  at: { readonly query: tree.Query; readonly span: tree.Span },
+  stage: Stage,
+): Expr {
+  const { env } = stage
+  const operands = operandsOf(written).map((operand) => bindExpr(operand, stage))
+  const inner = bindInner(at.query, stage)
+  checkWidth(inner, operands.length, at)
+  const [first] = operands
+  const values = operands.map((_, i) => subqueryColumn(inner, i, at.query.span))
+  if (operator === '=' && operands.length === 1) {
+    const sides = comparable(first!, values[0]!) ?? noOperator('=', first!, values[0]!, written.span)
+    const column0 = { ...inner, rel: project(inner.rel, [sides[1]]) }
+    return attach(
+      (left, finish) => attachMembership(left, finish(sides[0]), dependent(column0, finish), env),
+      stage,
+      at.span,
     )
   }
-  return bound(attach(query.rel, stage, expr.span), query.columns[0]!.type, expr.span)
+  if (operands.length > 1 && operator !== '=' && operator !== '<>')
+    unsupported('row values can be compared with a subquery only by =, <>, IN and NOT IN', written.span)
+  const pairs = operands.map((operand, i) => {
+    const there =
+      operand.expr.op === 'literal' ? operand : { ...operand, expr: outerColumn(inner.id, OPERAND + i, operand.type) }
+    return bindBinary(
+      '=' === operator || operands.length > 1 ? '=' : operator,
+      there,
+      values[i]!,
+      written.span,
+      at.span,
+    ).expr
+  })
+  const comparison = operands.length > 1 && operator === '<>' ? not(and(pairs)) : and(pairs)
+  const any = { ...inner, rel: anyTrue(project(inner.rel, [comparison])) }
+  return attach(
+    (left, finish) => {
+      const over = dependent(any, finish)
+      const columnOf = (index: number) =>
+        index >= OPERAND ? finish(operands[index - OPERAND]!.expr) : over.column(index)
+      return attachScalar(left, { ...over, column: columnOf }, env)
+    },
+    stage,
+    at.span,
+  )
 }
 
-function attach(rel: Rel, stage: Stage, at: tree.Span): Expr {
+function attach(attachment: Attachment, stage: Stage, at: tree.Span): Expr {
   if (stage.subqueries === undefined || stage.harvest === undefined)
     unsupported(`subqueries are not supported in ${stage.clause}`, at)
-  return place(stage.subqueries, stage.harvest[stage.subqueries].push(rel) - 1)
+  return place(stage.subqueries, stage.harvest[stage.subqueries].push(attachment) - 1)
 }
 
-/** The rows with one more column for each scalar subquery; NULL where one has no row. */
-export function joinScalars(rel: Rel, scalars: readonly Rel[], width: number): Rel {
+/** The rows with the columns of all subqueries, and each one's value over them. A subquery may use those before it. */
+export function attachAll(
+  rel: Rel,
+  attachments: readonly Attachment[],
+  finish: (expr: Expr, values: readonly Expr[]) => Expr,
+): { rel: Rel; values: Expr[] } {
+  const values: Expr[] = []
   let joined = rel
-  for (const [i, scalar] of scalars.entries()) {
-    const kind = exactlyOneRow(scalar) ? 'inner' : 'left'
-    joined = join(kind, joined, scalar, width + i, and([]))
+  for (const attachment of attachments) {
+    const attached = attachment(joined, (expr) => finish(expr, values))
+    joined = attached.rel
+    values.push(attached.value)
   }
-  return joined
+  return { rel: joined, values }
 }

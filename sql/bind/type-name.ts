@@ -2,14 +2,17 @@
 import { suggest } from '../diag/suggest.js'
 import type { TypeName } from '../syntax/tree.js'
 import {
+  arrayOf,
   BIGINT,
   BOOLEAN,
   BYTEA,
   DATE,
   type DataType,
   DOUBLE,
+  depthOf,
   INTEGER,
   INTERVAL,
+  JSONB,
   NUMERIC_PRECISION_MAX,
   numeric,
   REAL,
@@ -18,6 +21,8 @@ import {
   TIME,
   TIMESTAMP,
   TIMESTAMPTZ,
+  TYPE_DEPTH_MAX,
+  UUID,
 } from '../types/data-type.js'
 import { fail, unsupported } from './fail.js'
 
@@ -43,26 +48,36 @@ const TYPES = new Map<string, DataType>([
   ['timestamptz', TIMESTAMPTZ],
   ['timestamp with time zone', TIMESTAMPTZ],
   ['interval', INTERVAL],
+  ['uuid', UUID],
+  ['jsonb', JSONB],
+  // Values are kept as JSONB keeps them: what JSON alone keeps, blanks and the order of keys, is lost.
+  ['json', JSONB],
 ])
 
-const LATER = new Set([
-  'uuid',
-  'json',
-  'jsonb',
-  'char',
-  'character',
-  'bpchar',
-  'timetz',
-  'time with time zone',
-  'struct',
-  'map',
-])
+const LATER = new Set(['char', 'character', 'bpchar', 'timetz', 'time with time zone'])
+
+/** As columns of a relation. */
+const FIELDS_MAX = 1600
 
 /** NUMERIC without (p, s): room for 22 digits before the point and for the 16 after it that PostgreSQL shows of a quotient. */
 export const PLAIN_NUMERIC: DataType = numeric(NUMERIC_PRECISION_MAX, 16)
 
 export function bindType(written: TypeName): DataType {
-  if (written.dimensions > 0) unsupported('array types are not supported yet', written.span)
+  let type = bindElement(written)
+  for (let dimension = 0; dimension < written.dimensions; dimension++) type = arrayOf(type)
+  if (depthOf(type) > TYPE_DEPTH_MAX)
+    fail('StatementTooComplex', `types can be nested ${TYPE_DEPTH_MAX} times`, written.span)
+  return type
+}
+
+function bindElement(written: TypeName): DataType {
+  if (written.fields !== undefined) return bindRowType(written, written.fields)
+  if (written.entries !== undefined) {
+    const [key, value, ...more] = written.entries.map(bindType)
+    if (key === undefined || value === undefined || more.length > 0)
+      fail('SyntaxError', 'MAP takes the types of key and value', written.span)
+    return { type: 'map', key, value }
+  }
   const [first, second] = written.arguments
   if (written.name === 'numeric' || written.name === 'decimal') {
     return first === undefined ? PLAIN_NUMERIC : checkedNumeric(written, first, second ?? 0)
@@ -83,6 +98,18 @@ export function bindType(written: TypeName): DataType {
   return fail('UndefinedObject', `type "${written.name}" does not exist`, written.span, {
     hint: near === undefined ? undefined : `Perhaps you meant the type ${near}.`,
   })
+}
+
+function bindRowType(written: TypeName, fields: NonNullable<TypeName['fields']>): DataType {
+  const names = new Set<string>()
+  const bound = fields.map(({ name, type }) => {
+    if (names.has(name.name)) fail('DuplicateColumn', `field "${name.name}" specified more than once`, name.span)
+    names.add(name.name)
+    return { name: name.name, data_type: bindType(type) }
+  })
+  if (bound.length > FIELDS_MAX)
+    fail('InvalidTableDefinition', `a row can have at most ${FIELDS_MAX} fields`, written.span)
+  return { type: 'row', fields: bound }
 }
 
 function checkedNumeric(written: TypeName, precision: number, scale: number): DataType {

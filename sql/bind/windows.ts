@@ -7,14 +7,17 @@ import { integerValue } from '../types/literal.js'
 import { bindAggregate, isAggregate } from './aggregates.js'
 import { type Bound, bound, coerce, known, unify } from './coerce.js'
 import { evaluateConstant } from './constants.js'
+import { bindDistribution, DISTRIBUTION_NAMES } from './distribution.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { place, type Stage } from './stage.js'
 
 const FUNCTIONS = ['row_number', 'rank', 'dense_rank', 'lag', 'lead', 'first_value', 'last_value'] as const
-const LATER = ['ntile', 'percent_rank', 'cume_dist', 'nth_value']
+/** What is computed from the others; see `distribution.ts`. */
+const DERIVED: readonly string[] = DISTRIBUTION_NAMES
+const LATER = ['nth_value']
 
-export const WINDOW_FUNCTION_NAMES: readonly string[] = FUNCTIONS
+export const WINDOW_FUNCTION_NAMES: readonly string[] = [...FUNCTIONS, ...DISTRIBUTION_NAMES]
 
 export function isWindowFunction(name: string): boolean {
   return WINDOW_FUNCTION_NAMES.includes(name) || LATER.includes(name)
@@ -35,9 +38,11 @@ export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bou
   const keys = spec.orderBy.map((item) => bindSortKey(item, inner))
   const order = keys.map((key) => key.sort)
   const frame = bindFrame(spec, keys, inner)
+  const { windows } = stage.harvest
+  const use = (windowCall: WindowCall) => place('window', windows.push({ partition, order, call: windowCall }) - 1)
+  if (DERIVED.includes(name)) return bindDistribution(call, name, inner, use)
   const windowCall = bindCallOver(call, name, inner, frame)
-  const index = stage.harvest.windows.push({ partition, order, call: windowCall }) - 1
-  return bound(place('window', index), windowCall.data_type, call.span)
+  return bound(use(windowCall), windowCall.data_type, call.span)
 }
 
 function resolveSpec(

@@ -35,7 +35,6 @@ export function rowStage(env: Environment, scope: Scope, clause: string): Stage 
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
 }
 

@@ -3,11 +3,13 @@
 
 export type RelationId = number;
 
-export type DataType = { "type": "boolean" } | { "type": "smallint" } | { "type": "integer" } | { "type": "bigint" } | { "type": "real" } | { "type": "double" } | { "type": "numeric", precision: number, scale: number, } | { "type": "text" } | { "type": "bytea" } | { "type": "date" } | { "type": "time" } | { "type": "timestamp" } | { "type": "timestamptz" } | { "type": "interval" };
+export type RowField = { name: string, data_type: DataType, };
+
+export type DataType = { "type": "boolean" } | { "type": "smallint" } | { "type": "integer" } | { "type": "bigint" } | { "type": "real" } | { "type": "double" } | { "type": "numeric", precision: number, scale: number, } | { "type": "text" } | { "type": "bytea" } | { "type": "date" } | { "type": "time" } | { "type": "timestamp" } | { "type": "timestamptz" } | { "type": "interval" } | { "type": "uuid" } | { "type": "jsonb" } | { "type": "array", element: DataType, } | { "type": "row", fields: Array<RowField>, } | { "type": "map", key: DataType, value: DataType, };
 
 export type Field = { name: string, data_type: DataType, nullable: boolean, };
 
-export type Literal = { "type": "null", data_type: DataType, } | { "type": "boolean", value: boolean, } | { "type": "smallint", value: number, } | { "type": "integer", value: number, } | { "type": "bigint", value: bigint, } | { "type": "real", value: number, } | { "type": "double", value: number, } | { "type": "numeric", value: string, precision: number, scale: number, } | { "type": "text", value: string, } | { "type": "bytea", value: Uint8Array, } | { "type": "date", value: number, } | { "type": "time", value: bigint, } | { "type": "timestamp", value: bigint, } | { "type": "timestamptz", value: bigint, } | { "type": "interval", months: number, days: number, microseconds: bigint, };
+export type Literal = { "type": "null", data_type: DataType, } | { "type": "boolean", value: boolean, } | { "type": "smallint", value: number, } | { "type": "integer", value: number, } | { "type": "bigint", value: bigint, } | { "type": "real", value: number, } | { "type": "double", value: number, } | { "type": "numeric", value: string, precision: number, scale: number, } | { "type": "text", value: string, } | { "type": "bytea", value: Uint8Array, } | { "type": "date", value: number, } | { "type": "time", value: bigint, } | { "type": "timestamp", value: bigint, } | { "type": "timestamptz", value: bigint, } | { "type": "interval", months: number, days: number, microseconds: bigint, } | { "type": "uuid", value: Uint8Array, } | { "type": "jsonb", value: string, };
 
 export type BinaryOp = "add" | "subtract" | "multiply" | "divide" | "modulo" | "equal" | "not_equal" | "less" | "less_equal" | "greater" | "greater_equal" | "is_distinct_from" | "is_not_distinct_from" | "and" | "or" | "concat" | "regex_match" | "regex_i_match" | "regex_not_match" | "regex_not_i_match";
 
@@ -17,7 +19,11 @@ export type Expr = { "op": "column", index: number, } | { "op": "literal", liter
 
 export type JoinKind = "inner" | "left" | "right" | "full" | "semi" | "anti";
 
-export type JoinKey = { left: Expr, right: Expr, };
+export type JoinKey = { left: Expr, right: Expr, 
+/**
+ * IS NOT DISTINCT FROM: a NULL matches a NULL. A subquery's result meets the rows it was computed for by such keys.
+ */
+nulls_equal: boolean, };
 
 export type SortKey = { expr: Expr, descending: boolean, nulls_first: boolean, };
 
@@ -123,9 +129,9 @@ export type FunctionKind = "scalar" | "aggregate" | "window";
 
 export type Volatility = "immutable" | "stable" | "volatile";
 
-export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "parameter": "numeric" } | { "parameter": "any" } | { "parameter": "common" };
+export type ParameterType = { "parameter": "exact", data_type: DataType, } | { "parameter": "numeric" } | { "parameter": "any" } | { "parameter": "array" } | { "parameter": "element" } | { "parameter": "common" };
 
-export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "numeric", scale: number, };
+export type ReturnRule = { "returns": "fixed", data_type: DataType, } | { "returns": "argument", index: number, } | { "returns": "numeric_of_scale", index: number, } | { "returns": "common_array" } | { "returns": "common_element" } | { "returns": "bound" } | { "returns": "numeric", scale: number, };
 
 export type FunctionSignature = { name: string, kind: FunctionKind, parameters: Array<ParameterType>, variadic: ParameterType | null, result: ReturnRule, volatility: Volatility, };
 

@@ -1,7 +1,7 @@
 /** Scalar expressions: factories, and the few walks that everything else is made of. A walk returns the same object where
  *  nothing changed, so that "did it change?" is one comparison. */
 import type { BinaryOp, DataType, Expr, Literal, SortKey } from '../contract/plan.generated.js'
-import { BOOLEAN, sameType } from '../types/data-type.js'
+import { BOOLEAN, sameType, shortTypeName } from '../types/data-type.js'
 import { FALSE, literalKey, literalType, TRUE } from '../types/literal.js'
 
 export type { BinaryOp, Expr } from '../contract/plan.generated.js'
@@ -217,7 +217,7 @@ function makeKey(expr: Expr): string {
 }
 
 function typeKey(type: DataType): string {
-  return type.type === 'numeric' ? `numeric.${type.precision}.${type.scale}` : type.type
+  return type.type === 'numeric' ? `numeric.${type.precision}.${type.scale}` : shortTypeName(type)
 }
 
 export function sameExpr(a: Expr, b: Expr): boolean {

@@ -64,7 +64,10 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
     case 'join': {
       const [left, right] = [unique(below[0]!), unique(below[1]!)]
       const both = unique([...below[0]!, ...below[1]!])
-      const parts = rel.keys.map((key) => `${printExpr(key.left, left)} = ${printExpr(key.right, right)}`)
+      const parts = rel.keys.map(
+        (key) =>
+          `${printExpr(key.left, left)} ${key.nulls_equal ? 'is not distinct from' : '='} ${printExpr(key.right, right)}`,
+      )
       const on = parts.length === 0 ? '' : ` on ${parts.join(' and ')}`
       const rest = rel.residual === null ? '' : ` where ${printExpr(rel.residual, both)}`
       return `${on === '' && rest === '' && rel.kind === 'inner' ? 'cross' : rel.kind} join${on}${rest}`

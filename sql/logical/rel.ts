@@ -10,6 +10,7 @@ import type {
   SortKey,
   WindowCall,
 } from '../contract/plan.generated.js'
+import { BIGINT } from '../types/data-type.js'
 import { and, column, conjuncts, isTrue, shift, usedColumns } from './expr.js'
 
 export type { Rel } from '../contract/plan.generated.js'
@@ -46,6 +47,14 @@ export function window(
   return { op: 'window', input, partition: [...partition], order: [...order], calls: [...calls] }
 }
 
+export const ROW_NUMBER: WindowCall = {
+  function: { function: 'row_number' },
+  args: [],
+  filter: null,
+  frame: { unit: 'range', start: { bound: 'unbounded_preceding' }, end: { bound: 'current_row' } },
+  data_type: BIGINT,
+}
+
 /** One row without meaning, for a SELECT without FROM. */
 export function oneRow(): Rel {
   return {
@@ -61,7 +70,7 @@ export function join(kind: JoinKind, left: Rel, right: Rel, leftWidth: number, c
   return { op: 'join', kind, left, right, keys, residual: rest.length === 0 ? null : and(rest) }
 }
 
-/** Which conjuncts are `left expression = right expression`. */
+/** Which conjuncts are `left expression = right expression`, or the same of IS NOT DISTINCT FROM. */
 export function splitKeys(conditions: readonly Expr[], leftWidth: number): { keys: JoinKey[]; rest: Expr[] } {
   const keys: JoinKey[] = []
   const rest: Expr[] = []
@@ -74,10 +83,14 @@ export function splitKeys(conditions: readonly Expr[], leftWidth: number): { key
 }
 
 function keyOf(condition: Expr, leftWidth: number): JoinKey | undefined {
-  if (condition.op !== 'binary' || condition.operator !== 'equal') return undefined
+  if (condition.op !== 'binary') return undefined
+  const nulls_equal = condition.operator === 'is_not_distinct_from'
+  if (condition.operator !== 'equal' && !nulls_equal) return undefined
   const [a, b] = [sideOf(condition.left, leftWidth), sideOf(condition.right, leftWidth)]
-  if (a === 'left' && b === 'right') return { left: condition.left, right: shift(condition.right, -leftWidth) }
-  if (a === 'right' && b === 'left') return { left: condition.right, right: shift(condition.left, -leftWidth) }
+  if (a === 'left' && b === 'right')
+    return { left: condition.left, right: shift(condition.right, -leftWidth), nulls_equal }
+  if (a === 'right' && b === 'left')
+    return { left: condition.right, right: shift(condition.left, -leftWidth), nulls_equal }
   return undefined
 }
 

@@ -7,6 +7,7 @@ import { foldConstants } from './rules/fold-constants.js'
 import { mergeFilters } from './rules/merge-filters.js'
 import { mergeProjects } from './rules/merge-projects.js'
 import { mergeWindows } from './rules/merge-windows.js'
+import { plainNullKeys } from './rules/plain-null-keys.js'
 import { projectIntoScan } from './rules/project-into-scan.js'
 import { pruneColumns } from './rules/prune-columns.js'
 import { pushFilterIntoJoin } from './rules/push-filter-into-join.js'
@@ -33,6 +34,7 @@ export const PIPELINE: readonly (readonly Rule[])[] = checked([
     pushFilterThroughWindow,
     pushFilterIntoJoin,
     pushJoinCondition,
+    plainNullKeys,
     simplifyBooleans,
     dropTrueFilter,
   ],

@@ -20,6 +20,9 @@ function levelOf(expr: Expr): number {
     case 'is_test':
     case 'is_distinct':
       return LEVEL.is
+    case 'quantified':
+    case 'quantified_array':
+      return LEVEL.comparison
     case 'between':
     case 'in_list':
     case 'in_query':
@@ -84,6 +87,8 @@ export function printExpr(expr: Expr): string {
       return `${operand(expr.operand)} ${not(expr)}IN (${printExprs(expr.items)})`
     case 'in_query':
       return `${operand(expr.operand)} ${not(expr)}IN (${printQuery(expr.query)})`
+    case 'quantified':
+      return `${at(LEVEL.membership, expr.operand)} ${expr.operator} ${expr.quantifier.toUpperCase()} (${printQuery(expr.query)})`
     case 'like': {
       const escaping = expr.escape === undefined ? '' : ` ESCAPE ${operand(expr.escape)}`
       return `${operand(expr.operand)} ${not(expr)}${expr.caseInsensitive ? 'ILIKE' : 'LIKE'} ${operand(expr.pattern)}${escaping}`
@@ -114,9 +119,25 @@ export function printExpr(expr: Expr): string {
       return `ROW(${printExprs(expr.items)})`
     case 'array':
       return `ARRAY[${printExprs(expr.items)}]`
+    case 'subscript':
+      return `${within(expr.operand)}[${printExpr(expr.index)}]`
+    case 'slice': {
+      const [lower, upper] = [expr.lower, expr.upper].map((bound) => (bound === undefined ? '' : printExpr(bound)))
+      return `${within(expr.operand)}[${lower} : ${upper}]`
+    }
+    case 'field':
+      return `(${printExpr(expr.operand)}).${printIdent(expr.name)}`
+    case 'quantified_array':
+      return `${at(LEVEL.membership, expr.operand)} ${expr.operator} ${expr.quantifier.toUpperCase()} (${printExpr(expr.array)})`
     default:
       return expr satisfies never
   }
+}
+
+/** What has a subscript: names and calls stand as they are. */
+function within(expr: Expr): string {
+  const plain = expr.kind === 'column' || expr.kind === 'subscript' || expr.kind === 'slice'
+  return plain ? printExpr(expr) : `(${printExpr(expr)})`
 }
 
 function not(expr: { readonly negated: boolean }): string {

@@ -33,8 +33,14 @@ const TYPE_WORDS = new Set(['double precision', 'timestamp', 'timestamptz', 'tim
 
 export function printType(type: TypeName): string {
   const name = TYPE_WORDS.has(type.name) ? type.name : quoteName(type.name)
+  const array = '[]'.repeat(type.dimensions)
+  if (type.fields !== undefined) {
+    const fields = type.fields.map((field) => `${printIdent(field.name)} ${printType(field.type)}`)
+    return `ROW(${fields.join(', ')})${array}`
+  }
+  if (type.entries !== undefined) return `MAP(${type.entries.map(printType).join(', ')})${array}`
   const args = type.arguments.length > 0 ? `(${type.arguments.join(', ')})` : ''
-  return `${name}${args}${'[]'.repeat(type.dimensions)}`
+  return `${name}${args}${array}`
 }
 
 /** Before a literal a type is one word. */

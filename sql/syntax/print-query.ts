@@ -4,8 +4,10 @@ import { printIdent, printIdents, printName } from './print-name.js'
 import type {
   AsOf,
   GroupBy,
+  GroupItem,
   Query,
   QueryBody,
+  Replacement,
   Select,
   SelectItem,
   SetOperation,
@@ -16,7 +18,10 @@ import type {
 
 export function printQuery(query: Query): string {
   const ctes = query.with === undefined ? '' : `${printWith(query.with)} `
-  const limit = query.limit === undefined ? '' : ` LIMIT ${printValue(query.limit)}`
+  const count = query.limit === undefined ? '' : printValue(query.limit)
+  const ties = query.withTies === true
+  // FETCH takes a value without operators.
+  const limit = query.limit === undefined ? '' : ties ? ` FETCH FIRST (${count}) ROWS WITH TIES` : ` LIMIT ${count}`
   const offset = query.offset === undefined ? '' : ` OFFSET ${printValue(query.offset)}`
   return `${ctes}${printBody(query.body)}${printOrderBy(query.orderBy)}${limit}${offset}${printAsOf(query.asOf)}`
 }
@@ -32,8 +37,9 @@ export function printValue(expr: Parameters<typeof printExpr>[0]): string {
 }
 
 function printWith(list: With): string {
-  const tables = list.tables.map(({ name, columns, query }) => {
-    return `${printIdent(name)}${columns.length > 0 ? ` ${printIdents(columns)}` : ''} AS (${printQuery(query)})`
+  const tables = list.tables.map(({ name, columns, materialized, query }) => {
+    const how = materialized === undefined ? '' : materialized ? 'MATERIALIZED ' : 'NOT MATERIALIZED '
+    return `${printIdent(name)}${columns.length > 0 ? ` ${printIdents(columns)}` : ''} AS ${how}(${printQuery(query)})`
   })
   return `WITH ${list.recursive ? 'RECURSIVE ' : ''}${tables.join(', ')}`
 }
@@ -88,11 +94,23 @@ function printItem(item: SelectItem): string {
     return `${printExpr(item.expr)}${item.alias === undefined ? '' : ` AS ${printIdent(item.alias)}`}`
   }
   const qualifier = item.qualifier === undefined ? '' : `${printName(item.qualifier)}.`
-  return `${qualifier}*${item.exclude.length > 0 ? ` EXCLUDE ${printIdents(item.exclude)}` : ''}`
+  return `${qualifier}*${item.exclude.length > 0 ? ` EXCLUDE ${printIdents(item.exclude)}` : ''}${printReplacements(item.replace)}`
 }
 
 function printGroupBy(groupBy: GroupBy): string {
-  return `GROUP BY ${groupBy.all ? 'ALL' : printExprs(groupBy.items)}`
+  return `GROUP BY ${groupBy.all ? 'ALL' : groupBy.items.map(printGroupItem).join(', ')}`
+}
+
+function printReplacements(list: readonly Replacement[]): string {
+  if (list.length === 0) return ''
+  return ` REPLACE (${list.map(({ expr, name }) => `${printExpr(expr)} AS ${printIdent(name)}`).join(', ')})`
+}
+
+function printGroupItem(item: GroupItem): string {
+  if (item.kind === 'row' && item.items.length === 0) return '()'
+  if (item.kind !== 'grouping_sets') return printExpr(item)
+  const form = item.form === 'sets' ? 'GROUPING SETS' : item.form.toUpperCase()
+  return `${form} (${item.items.map(printGroupItem).join(', ')})`
 }
 
 export function printTableRef(ref: TableRef): string {

@@ -112,6 +112,7 @@ export const RightBracket = symbol('RightBracket', ']', '"]"')
 export const Comma = symbol('Comma', ',', '","')
 export const Dot = symbol('Dot', '.', '"."')
 export const DoubleColon = symbol('DoubleColon', '::', '"::"')
+export const Colon = symbol('Colon', ':', '":"')
 export const Equal = symbol('Equal', '=', '"="')
 export const Star = symbol('Star', '*', '"*"')
 export const Plus = symbol('Plus', '+', '"+"')
@@ -131,8 +132,8 @@ export const Arithmetic = token({ name: 'Arithmetic', label: 'an operator' })
 const OtherArithmetic = token({
   name: 'OtherArithmetic',
   label: 'an operator',
-  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^/,
-  starts: ['|', '!', '~', '/', '%', '^'],
+  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^|->>|->|#>>|#>|#-|@>|<@|\?\||\?&|\?|&&/,
+  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '?', '&'],
   categories: [Arithmetic],
 })
 Equal.CATEGORIES = [Comparison]
@@ -141,16 +142,16 @@ for (const type of [Star, Plus, Minus]) type.CATEGORIES = [Arithmetic]
 // ---- words
 
 const reserved =
-  'all and as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
+  'all and any as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
   'distinct else end except exists false fetch for from full group having ilike in inner intersect into is join lateral ' +
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
-  'select table then to true union unique using values when where window with'
+  'select some table then to true union unique using values when where window with'
 const unreserved =
   'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
-  'current database deallocate delete describe discard do drop encode epoch escape exclude explain first following format groups if ' +
+  'cube current database deallocate delete describe discard do drop encode epoch escape exclude explain first following format grouping groups if ' +
   'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ' +
-  'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback row ' +
-  'rows savepoint seek segments sequences serializable set show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
+  'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
+  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
   'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
 
@@ -220,6 +221,7 @@ const lexed: TokenType[] = [
   Comma,
   Dot,
   DoubleColon,
+  Colon,
   OtherArithmetic,
   OtherComparison,
   Equal,

@@ -1,9 +1,11 @@
 /** PostgreSQL's casts: which happen by themselves, which on assignment, which only when written; and the type that several
  *  values have in common. Types only: the binder turns the answers into `cast` expressions. */
-import type { DataType } from '../contract/plan.generated.js'
+import type { DataType, RowField } from '../contract/plan.generated.js'
 import {
+  arrayOf,
   DOUBLE,
   isInteger,
+  isNested,
   isNumber,
   numericOfInteger,
   numericWith,
@@ -42,9 +44,11 @@ const ASSIGNMENT: Partial<Record<Kind, readonly Kind[]>> = {
 const EXPLICIT: Partial<Record<Kind, readonly Kind[]>> = {
   boolean: ['integer'],
   integer: ['boolean'],
+  jsonb: ['boolean', 'smallint', 'integer', 'bigint', 'numeric', 'real', 'double'],
 }
 
 export function canCast(from: DataType, to: DataType, context: CastContext): boolean {
+  if (isNested(from) && isNested(to)) return canCastNested(from, to, context)
   if (from.type === to.type) return true
   if (IMPLICIT[from.type]?.includes(to.type) === true) return true
   if (context === 'implicit') return false
@@ -53,9 +57,20 @@ export function canCast(from: DataType, to: DataType, context: CastContext): boo
   return EXPLICIT[from.type]?.includes(to.type) === true || from.type === 'text'
 }
 
+/** What is within is cast in the same context. */
+function canCastNested(from: DataType, to: DataType, context: CastContext): boolean {
+  if (from.type === 'array' && to.type === 'array') return canCast(from.element, to.element, context)
+  if (from.type === 'map' && to.type === 'map')
+    return sameType(from.key, to.key) && canCast(from.value, to.value, context)
+  if (from.type !== 'row' || to.type !== 'row' || from.fields.length !== to.fields.length) return false
+  const { fields } = to
+  return from.fields.every((field, i) => canCast(field.data_type, fields[i]!.data_type, context))
+}
+
 /** The type to which both sides of a comparison are cast; undefined when there is no such operator. NUMERICs compare at
  *  any scale, so they stay as they are. */
 export function comparisonType(left: DataType, right: DataType): DataType | undefined {
+  if (isNested(left) && isNested(right)) return pair(left, right)
   if (left.type === right.type) return left
   if (isNumber(left) && isNumber(right)) return arithmeticType(left, right)
   return wider(left, right)
@@ -87,6 +102,7 @@ export function commonType(types: readonly DataType[]): DataType | undefined {
 
 function pair(a: DataType, b: DataType): DataType | undefined {
   if (sameType(a, b)) return a
+  if (isNested(a) && isNested(b)) return nestedPair(a, b)
   if (a.type === 'numeric' || b.type === 'numeric') {
     const [left, right] = [asNumeric(a), asNumeric(b)]
     if (left !== undefined && right !== undefined) {
@@ -97,6 +113,26 @@ function pair(a: DataType, b: DataType): DataType | undefined {
     }
   }
   return wider(a, b)
+}
+
+/** A row's fields have the names of the first. */
+function nestedPair(a: DataType, b: DataType): DataType | undefined {
+  if (a.type === 'array' && b.type === 'array') {
+    const element = pair(a.element, b.element)
+    return element && arrayOf(element)
+  }
+  if (a.type === 'map' && b.type === 'map') {
+    const value = sameType(a.key, b.key) ? pair(a.value, b.value) : undefined
+    return value && { type: 'map', key: a.key, value }
+  }
+  if (a.type !== 'row' || b.type !== 'row' || a.fields.length !== b.fields.length) return undefined
+  const fields: RowField[] = []
+  for (const [i, { name, data_type }] of a.fields.entries()) {
+    const common = pair(data_type, b.fields[i]!.data_type)
+    if (common === undefined) return undefined
+    fields.push({ name, data_type: common })
+  }
+  return { type: 'row', fields }
 }
 
 function wider(a: DataType, b: DataType): DataType | undefined {

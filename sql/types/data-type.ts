@@ -19,6 +19,34 @@ export const TIME: DataType = { type: 'time' }
 export const TIMESTAMP: DataType = { type: 'timestamp' }
 export const TIMESTAMPTZ: DataType = { type: 'timestamptz' }
 export const INTERVAL: DataType = { type: 'interval' }
+export const UUID: DataType = { type: 'uuid' }
+export const JSONB: DataType = { type: 'jsonb' }
+
+/** Types within types at most; as `TYPE_DEPTH_MAX` of native/crates/plan. */
+export const TYPE_DEPTH_MAX = 12
+
+export function arrayOf(element: DataType): DataType & { type: 'array' } {
+  return { type: 'array', element }
+}
+
+/** Levels of types: of a scalar one 0. */
+export function depthOf(type: DataType): number {
+  switch (type.type) {
+    case 'array':
+      return 1 + depthOf(type.element)
+    case 'row':
+      return 1 + Math.max(...type.fields.map((field) => depthOf(field.data_type)))
+    case 'map':
+      return 1 + Math.max(depthOf(type.key), depthOf(type.value))
+    default:
+      return 0
+  }
+}
+
+/** Whether values hold values of other types. */
+export function isNested(type: DataType): boolean {
+  return type.type === 'array' || type.type === 'row' || type.type === 'map'
+}
 
 export function numeric(precision: number, scale: number): DataType {
   return { type: 'numeric', precision, scale }
@@ -31,8 +59,17 @@ export function numericWith(integers: number, scale: number): DataType {
 }
 
 export function sameType(a: DataType, b: DataType): boolean {
+  if (a === b) return true
   if (a.type !== b.type) return false
-  return a.type !== 'numeric' || b.type !== 'numeric' || (a.precision === b.precision && a.scale === b.scale)
+  if (a.type === 'numeric' && b.type === 'numeric') return a.precision === b.precision && a.scale === b.scale
+  if (a.type === 'array' && b.type === 'array') return sameType(a.element, b.element)
+  if (a.type === 'map' && b.type === 'map') return sameType(a.key, b.key) && sameType(a.value, b.value)
+  if (a.type !== 'row' || b.type !== 'row') return true
+  const others = b.fields
+  return (
+    a.fields.length === others.length &&
+    a.fields.every(({ name, data_type }, i) => name === others[i]!.name && sameType(data_type, others[i]!.data_type))
+  )
 }
 
 export function sameTypes(a: readonly DataType[], b: readonly DataType[]): boolean {
@@ -65,18 +102,30 @@ const LONG_NAMES: Partial<Record<DataType['type'], string>> = {
 
 /** PostgreSQL's name of a type, as in `pg_typeof` and error messages. */
 export function typeName(type: DataType): string {
-  if (type.type === 'numeric') return `numeric(${type.precision},${type.scale})`
-  return LONG_NAMES[type.type] ?? type.type
+  switch (type.type) {
+    case 'numeric':
+      return `numeric(${type.precision},${type.scale})`
+    case 'array':
+      return `${typeName(type.element)}[]`
+    case 'row':
+      return `row(${type.fields.map((field) => `${field.name} ${typeName(field.data_type)}`).join(', ')})`
+    case 'map':
+      return `map(${typeName(type.key)}, ${typeName(type.value)})`
+    default:
+      return LONG_NAMES[type.type] ?? type.type
+  }
 }
 
 /** PostgreSQL's name without modifiers: errors about operators and functions say `numeric`. */
 export function familyName(type: DataType): string {
+  if (type.type === 'array') return `${familyName(type.element)}[]`
+  if (type.type === 'row') return 'record'
   return type.type === 'numeric' ? 'numeric' : typeName(type)
 }
 
 /** The short name that plans are printed with. */
 export function shortTypeName(type: DataType): string {
-  return type.type === 'numeric' ? typeName(type) : type.type
+  return type.type === 'numeric' || isNested(type) ? typeName(type) : type.type
 }
 
 /** The NUMERIC that holds every value of an integer type. */

@@ -1,9 +1,10 @@
 /** Typed constants: how they are made, compared and written as SQL. */
 import type { DataType, Literal } from '../contract/plan.generated.js'
-import { numeric } from './data-type.js'
+import { numeric, shortTypeName } from './data-type.js'
 import { formatDate, formatTime, formatTimestamp } from './date-time.js'
 import { formatDecimal, parseDecimal, precisionOf } from './decimal.js'
 import { formatInterval } from './interval.js'
+import { formatUuid } from './uuid.js'
 
 export type { Literal } from '../contract/plan.generated.js'
 
@@ -76,7 +77,7 @@ export function sameLiteral(a: Literal, b: Literal): boolean {
 export function literalKey(literal: Literal): string {
   switch (literal.type) {
     case 'null':
-      return `null:${literal.data_type.type}`
+      return `null:${shortTypeName(literal.data_type)}`
     case 'real':
     case 'double':
       return Object.is(literal.value, -0) ? '-0' : String(literal.value)
@@ -85,6 +86,7 @@ export function literalKey(literal: Literal): string {
     case 'numeric':
       return `${literal.value}:${literal.precision}`
     case 'bytea':
+    case 'uuid':
       return hex(literal.value)
     default:
       return String(literal.value)
@@ -112,6 +114,10 @@ export function printLiteral(literal: Literal): string {
       return `timestamptz '${formatTimestamp(literal.value)}+00'`
     case 'interval':
       return `interval '${formatInterval(literal)}'`
+    case 'uuid':
+      return `uuid '${formatUuid(literal.value)}'`
+    case 'jsonb':
+      return `jsonb '${literal.value.replaceAll("'", "''")}'`
     default:
       return String(literal.value)
   }

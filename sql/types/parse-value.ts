@@ -7,6 +7,7 @@ import { parseDate, parseTime, parseTimestamp, type TimeProblem } from './date-t
 import { formatDecimal, parseDecimal, precisionOf, rescale } from './decimal.js'
 import { parseInterval } from './interval.js'
 import { integerLiteral } from './literal.js'
+import { parseUuid } from './uuid.js'
 
 export interface ValueProblem {
   readonly code: CodeName
@@ -68,6 +69,18 @@ export function parseValue(text: string, type: DataType): ParsedValue {
         ? badTime(text, type, { problem: 'syntax' })
         : { literal: { type: 'interval', ...parts } }
     }
+    case 'uuid': {
+      const value = parseUuid(text)
+      return value === undefined ? invalid : { literal: { type: 'uuid', value } }
+    }
+    case 'jsonb':
+      return isJson(text)
+        ? { literal: { type: 'jsonb', value: text } }
+        : { code: 'InvalidTextRepresentation', message: 'invalid input syntax for type json' }
+    case 'array':
+    case 'row':
+    case 'map':
+      return invalid // the binder leaves these to the engine
     default:
       return type satisfies never
   }
@@ -82,6 +95,16 @@ function parseNumeric(text: string, type: DataType & { type: 'numeric' }, invali
     return { code: 'NumericValueOutOfRange', message: 'numeric field overflow' }
   }
   return { literal: { type: 'numeric', value: formatDecimal(rounded), precision: type.precision, scale: type.scale } }
+}
+
+/** The engine reads the value: JSON.parse loses digits. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** PostgreSQL takes unique prefixes of its boolean words. */

@@ -1,4 +1,5 @@
 /** A database in this process: what `open` gives. */
+
 import { Code } from '../../sql/index.js'
 import type { CatalogEntry } from '../catalog/describe.js'
 import { Session } from '../engine/session.js'
@@ -22,6 +23,8 @@ export interface OpenOptions {
   /** Opens a database without writing to its folder: every change is refused with 25006, no source or sink runs, and views are
    *  built in memory. Several processes can read a database at once, but none beside one that writes it. */
   readonly readOnly?: boolean
+  /** How much of what was read from sealed segments is kept in memory, in bytes; 256 MiB if not given. */
+  readonly cacheBytes?: number
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
   readonly journalFileBytes?: number
@@ -40,12 +43,16 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, readOnly = false, journalFileBytes, signal } = options
+  const { durability, readOnly = false, cacheBytes, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
+    if (cacheBytes !== undefined && !(Number.isSafeInteger(cacheBytes) && cacheBytes >= 0)) {
+      throw new MillraceError(Code.InvalidParameterValue, `cacheBytes is not a number of bytes: ${cacheBytes}`)
+    }
     const engine = await openEngine(path === ':memory:' ? null : path, {
       ...(durability === undefined ? {} : { durability }),
       ...(readOnly ? { readOnly } : {}),
+      ...(cacheBytes === undefined ? {} : { cacheBytes }),
       ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
     })
     if (!signal?.aborted) return new Database(engine, readOnly)

@@ -4,8 +4,23 @@ import { MillraceError } from '../native/errors.js'
 import { Decimal } from '../values/decimal.js'
 import { epochMicroseconds } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
+import { jsonText } from '../values/json.js'
 
-export type Parameter = null | undefined | boolean | number | bigint | string | Date | Uint8Array | Decimal | Interval
+export type Parameter =
+  | null
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
+  | Date
+  | Uint8Array
+  | Decimal
+  | Interval
+  | JsonObject
+
+/** A plain object or an array, which becomes JSONB. */
+export type JsonObject = readonly unknown[] | { readonly [name: string]: unknown }
 
 /** PostgreSQL's limit on the number of parameters. */
 const PARAMETERS_MAX = 65_535
@@ -45,9 +60,12 @@ function objectLiteral(value: object, index: number): Literal {
     if (microseconds !== undefined) return { type: 'timestamptz', value: microseconds }
     throw new MillraceError(Code.DatetimeFieldOverflow, `parameter $${index + 1} is an invalid date`)
   }
+  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
+  const json = plain ? jsonText(value) : undefined
+  if (json !== undefined) return { type: 'jsonb', value: json }
   const shown = value.constructor?.name ?? 'object'
   throw new MillraceError(Code.DatatypeMismatch, `parameter $${index + 1} is an object of class ${shown}`, {
-    hint: 'Parameters are booleans, numbers, bigints, strings, Date, Uint8Array, Decimal, Interval and null.',
+    hint: 'Parameters are booleans, numbers, bigints, strings, Date, Uint8Array, Decimal, Interval, plain objects and arrays (as JSONB) and null.',
   })
 }
 

@@ -2,11 +2,12 @@
  *  Values are read from Arrow's buffers, not by arrow-js's getters: those give NUMERIC and TIMESTAMPTZ as numbers that
  *  lose digits. */
 import { type Data, type RecordBatch, RecordBatchReader } from 'apache-arrow'
-import { type DataType, formatDate, formatTime, formatTimestamp } from '../../sql/index.js'
+import { type DataType, formatDate, formatTime, formatTimestamp, formatUuid } from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import type { Value } from '../values/format.js'
 import { Instant } from '../values/instant.js'
 import { Interval } from '../values/interval.js'
+import { parseJson } from '../values/json.js'
 import { Breather } from './breather.js'
 
 /** Reads one value of a column; NULL is null. */
@@ -14,6 +15,7 @@ export type ValueReader = (index: number) => Value
 
 /** A BOM is a character of the text like any other. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const UUID_BYTES = 16
 /** Such a stream is read in well under a stretch. */
 const SHORT_BYTES = 1 << 20
 
@@ -94,6 +96,37 @@ function presentReader(column: Data, type: DataType): ValueReader {
           days: values[index * 4 + 1],
           microseconds: nanoseconds[index * 2 + 1]! / 1000n,
         })
+    }
+    case 'uuid':
+      return (index) => formatUuid(values as Uint8Array, index * UUID_BYTES)
+    case 'jsonb': {
+      const text = presentReader(column, { type: 'text' })
+      return (index) => parseJson(text(index) as string)
+    }
+    case 'array': {
+      const offsets = column.valueOffsets as Int32Array
+      const element = columnReader(column.children[0]!, type.element)
+      return (index) => {
+        const out: Value[] = []
+        for (let at = offsets[index]!; at < offsets[index + 1]!; at++) out.push(element(at))
+        return out
+      }
+    }
+    case 'row': {
+      const fields = type.fields.map(
+        (field, at) => [field.name, columnReader(column.children[at]!, field.data_type)] as const,
+      )
+      return (index) => Object.fromEntries(fields.map(([name, read]): [string, Value] => [name, read(index)]))
+    }
+    case 'map': {
+      const offsets = column.valueOffsets as Int32Array
+      const [keys, items] = column.children[0]!.children as [Data, Data]
+      const [key, item] = [columnReader(keys, type.key), columnReader(items, type.value)]
+      return (index) => {
+        const out = new Map<Value, Value>()
+        for (let at = offsets[index]!; at < offsets[index + 1]!; at++) out.set(key(at), item(at))
+        return out
+      }
     }
     default:
       return type satisfies never

@@ -86,6 +86,7 @@ export interface NativeOptions {
   readonly durability?: string
   readonly readOnly?: boolean
   readonly journalFileBytes?: number
+  readonly cacheBytes?: number
 }
 
 export interface Binding {

@@ -9,12 +9,15 @@ import {
   type Data,
   DateDay,
   Field,
+  FixedSizeBinary,
   Float32,
   Float64,
   Int16,
   Int32,
   Int64,
   IntervalUnit,
+  List,
+  Map_,
   makeData,
   RecordBatch,
   RecordBatchStreamWriter,
@@ -29,6 +32,7 @@ import { Code, type DataType } from '../../sql/index.js'
 import { type Pause, ROWS_PER_LOOK } from './breather.js'
 import { convert } from './convert.js'
 import { MillraceError } from './errors.js'
+import { NestedWriter } from './nested-writer.js'
 
 export interface WriterColumn {
   readonly name: string
@@ -73,6 +77,18 @@ export function arrowType(type: DataType): ArrowType {
       return new Timestamp(TimeUnit.MICROSECOND, 'UTC')
     case 'interval':
       return new ArrowInterval(IntervalUnit.MONTH_DAY_NANO)
+    case 'uuid':
+      return new FixedSizeBinary(UUID_BYTES)
+    case 'jsonb':
+      return new Utf8() // the engine reads it
+    case 'array':
+      return new List(new Field('item', arrowType(type.element), true))
+    case 'row':
+      return new Struct(type.fields.map((field) => new Field(field.name, arrowType(field.data_type), true)))
+    case 'map': {
+      const entries = [new Field('key', arrowType(type.key), false), new Field('value', arrowType(type.value), true)]
+      return new Map_(new Field('entries', new Struct(entries), false) as ConstructorParameters<typeof Map_>[0])
+    }
     default:
       return type satisfies never
   }
@@ -90,12 +106,15 @@ export function batchRows(columns: readonly WriterColumn[]): number {
   return Math.max(1, Math.min(BATCH_ROWS, Math.floor(BATCH_BYTES / Math.max(1, width))))
 }
 
-const OFFSETS: ReadonlySet<DataType['type']> = new Set(['text', 'bytea'])
+const UUID_BYTES = 16
+const OFFSETS: ReadonlySet<DataType['type']> = new Set(['text', 'bytea', 'jsonb', 'array', 'row', 'map'])
 
 const WIDTHS: Partial<Record<DataType['type'], number>> = {
   boolean: 1,
   numeric: 16,
   interval: 16,
+  uuid: UUID_BYTES,
+  jsonb: OFFSET_BYTES,
   text: OFFSET_BYTES,
   bytea: OFFSET_BYTES,
 }
@@ -213,7 +232,7 @@ export class ColumnSlices {
 }
 
 function isFlat(type: DataType): boolean {
-  return !['boolean', 'numeric', 'text', 'bytea', 'interval'].includes(type.type)
+  return !['boolean', 'numeric', 'interval', 'uuid'].includes(type.type) && !OFFSETS.has(type.type)
 }
 
 class ColumnWriter {
@@ -222,6 +241,7 @@ class ColumnWriter {
   readonly #valid: Uint8Array
   #values: Uint8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array
   readonly #offsets: Int32Array | undefined
+  readonly #nested: NestedWriter | undefined
   readonly capacity: number
 
   constructor(column: WriterColumn, capacity: number) {
@@ -232,6 +252,7 @@ class ColumnWriter {
     switch (column.type.type) {
       case 'text':
       case 'bytea':
+      case 'jsonb':
         this.#offsets = new Int32Array(capacity + 1)
         this.#values = Buffer.allocUnsafeSlow(capacity * TEXT_BYTES_PER_ROW)
         break
@@ -241,6 +262,15 @@ class ColumnWriter {
       case 'numeric':
       case 'interval':
         this.#values = new BigInt64Array(capacity * 2)
+        break
+      case 'uuid':
+        this.#values = new Uint8Array(capacity * UUID_BYTES)
+        break
+      case 'array':
+      case 'row':
+      case 'map':
+        this.#values = new Uint8Array()
+        this.#nested = new NestedWriter(column.name, column.type, (child, slots) => new ColumnWriter(child, slots))
         break
       default:
         this.#values = new (this.#type.ArrayType as new (length: number) => Int32Array)(capacity)
@@ -252,6 +282,7 @@ class ColumnWriter {
     if (value === null || value === undefined) {
       this.#valid[row >> 3]! &= ~bit
       if (this.#offsets) this.#offsets[row + 1] = this.#offsets[row]!
+      this.#nested?.set(row, null)
       return
     }
     this.#valid[row >> 3]! |= bit
@@ -304,6 +335,17 @@ class ColumnWriter {
         values[row * 2 + 1] = interval.microseconds * 1000n
         return
       }
+      case 'uuid':
+        ;(values as Uint8Array).set(convert.uuid(value, name), row * UUID_BYTES)
+        return
+      case 'jsonb':
+        this.#setText(row, convert.jsonb(value, name))
+        return
+      case 'array':
+      case 'row':
+      case 'map':
+        this.#nested!.set(row, value)
+        return
       default:
         throw new MillraceError(Code.InternalError, `no writer for ${type satisfies never}`)
     }
@@ -311,6 +353,7 @@ class ColumnWriter {
 
   /** Bytes of the texts of so many rows. */
   bytes(rows: number): number {
+    if (this.#nested !== undefined) return this.#nested.bytes(rows)
     return this.#offsets === undefined ? 0 : this.#offsets[rows]!
   }
 
@@ -320,8 +363,17 @@ class ColumnWriter {
     const shared = { length: rows, nullCount: rows - countBits(nullBitmap, rows), nullBitmap }
     const values = this.#values
     switch (this.#column.type.type) {
+      case 'array':
+      case 'row':
+      case 'map':
+        return this.#nested!.data(type, shared)
+      case 'uuid': {
+        const data = (values as Uint8Array).subarray(0, rows * UUID_BYTES)
+        return makeData({ type, ...shared, data } as Parameters<typeof makeData>[0])
+      }
       case 'text':
-      case 'bytea': {
+      case 'bytea':
+      case 'jsonb': {
         const valueOffsets = this.#offsets!.subarray(0, rows + 1)
         const data = (values as Uint8Array).subarray(0, valueOffsets[rows])
         return makeData({ type, ...shared, valueOffsets, data } as Parameters<typeof makeData>[0])

@@ -6,11 +6,13 @@ import {
   INTEGER_LIMITS,
   type IntervalParts,
   type Literal,
+  parseUuid,
   parseValue,
   typeName,
 } from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import { epochMicroseconds } from '../values/instant.js'
+import { jsonText } from '../values/json.js'
 import { MillraceError } from './errors.js'
 
 /** Fifteen digits of a double are its decimal text. */
@@ -72,6 +74,41 @@ export const convert = {
 
   text(value: unknown, column: string): string {
     return typeof value === 'string' ? value : refuse(value, { type: 'text' }, column)
+  },
+
+  uuid(value: unknown, column: string): Uint8Array {
+    if (value instanceof Uint8Array && value.length === 16) return value
+    if (typeof value !== 'string') return refuse(value, { type: 'uuid' }, column)
+    const uuid = parseUuid(value)
+    if (uuid !== undefined) return uuid
+    const message = `invalid input syntax for type uuid: "${value}" in column "${column}"`
+    throw new MillraceError(Code.InvalidTextRepresentation, message)
+  },
+
+  /** JSON text. A string is a string of JSON, not its text. */
+  jsonb(value: unknown, column: string): string {
+    return jsonText(value) ?? refuse(value, { type: 'jsonb' }, column, 'JSON has no such value.')
+  },
+
+  array(value: unknown, type: DataType, column: string): readonly unknown[] {
+    if (Array.isArray(value)) return value
+    const numbers = ArrayBuffer.isView(value) && !(value instanceof DataView)
+    return numbers ? Array.from(value as unknown as ArrayLike<unknown>) : refuse(value, type, column)
+  },
+
+  /** The values of the fields, in their order. */
+  row(value: unknown, type: DataType & { type: 'row' }, column: string): readonly unknown[] {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(value, type, column)
+    const extra = Object.keys(value).find((name) => !type.fields.some((field) => field.name === name))
+    if (extra !== undefined) return refuse(value, type, column, `The type has no field "${extra}".`)
+    return type.fields.map((field) => (value as Record<string, unknown>)[field.name])
+  },
+
+  /** Keys and values: of a Map, or of an object. */
+  map(value: unknown, type: DataType, column: string): readonly (readonly [unknown, unknown])[] {
+    if (value instanceof Map) return [...value]
+    const plain = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
+    return plain ? Object.entries(value) : refuse(value, type, column)
   },
 
   bytea(value: unknown, column: string): Uint8Array {

@@ -2,12 +2,13 @@
 import { Code, formatDecimal, type Literal, parseDecimal, parseValue, precisionOf } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
 import { BodyReader, decodeText } from './body-reader.js'
-import { typeOfOid } from './wire-types.js'
+import { isArrayOid, OID, typeOfOid } from './wire-types.js'
 
 /** Days and microseconds from 1970 to 2000, from which PostgreSQL counts. */
 const EPOCH_DAYS = 10_957
 const EPOCH_MICROSECONDS = BigInt(EPOCH_DAYS) * 86_400_000_000n
 const NUMERIC_NEGATIVE = 0x4000
+const JSONB_VERSION = 1
 
 /** `format` is 0 for text and 1 for binary; `null` is NULL. */
 export function parameterValue(bytes: Buffer | null, oid: number, format: number, number: number): Literal {
@@ -17,7 +18,13 @@ export function parameterValue(bytes: Buffer | null, oid: number, format: number
   }
   if (bytes === null) return { type: 'null', data_type: { type: 'text' } }
   if (format !== 0 && format !== 1) throw new MillraceError(Code.ProtocolViolation, `invalid format code: ${format}`)
-  if (type === 'text') return { type: 'text', value: decodeText(bytes) }
+  if (type === 'text') {
+    if (format === 1 && isArrayOid(oid))
+      throw new MillraceError(Code.FeatureNotSupported, `parameter $${number} is an array in binary form`, {
+        hint: 'Send arrays as text.',
+      })
+    return { type: 'text', value: decodeText(bytes) }
+  }
   if (type === 'numeric') return numericLiteral(format === 0 ? decodeText(bytes) : binaryNumeric(bytes, number), number)
   if (format === 0) {
     const parsed = parseValue(decodeText(bytes), type)
@@ -58,6 +65,16 @@ export function parameterValue(bytes: Buffer | null, oid: number, format: number
     case 'timestamptz':
       size(8)
       return { type: type.type, value: BigInt.asIntN(64, bytes.readBigInt64BE() + EPOCH_MICROSECONDS) }
+    case 'uuid':
+      size(16)
+      return { type: 'uuid', value: new Uint8Array(bytes) }
+    case 'jsonb': {
+      const text = oid === OID.json ? bytes : bytes.subarray(1)
+      if (oid !== OID.json && bytes[0] !== JSONB_VERSION) throw incorrect(number)
+      const parsed = parseValue(decodeText(text), type)
+      if ('literal' in parsed) return parsed.literal
+      throw new MillraceError(Code[parsed.code], parsed.message)
+    }
     case 'interval':
       size(16)
       return {

@@ -1,11 +1,27 @@
 /** PostgreSQL's text output of a value, as psql and its drivers show it. */
 import type { DataType } from '../../sql/index.js'
 import type { Decimal } from './decimal.js'
+import { formatNested } from './format-nested.js'
 import { Instant } from './instant.js'
 import type { Interval } from './interval.js'
+import { formatJson, type JsonValue } from './json.js'
 
 /** A value of a result, by its SQL type; see the README for the choice of each. */
-export type Value = null | boolean | number | bigint | string | Uint8Array | Decimal | Interval | Instant
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Decimal
+  | Interval
+  | Instant
+  | JsonValue
+  | Nested
+
+/** An array, a row (by the names of its fields) or a map. */
+export type Nested = readonly Value[] | { readonly [name: string]: Value } | ReadonlyMap<Value, Value>
 
 /** The text of a value that is not NULL. */
 export function formatText(value: unknown, type: DataType): string {
@@ -20,6 +36,12 @@ export function formatText(value: unknown, type: DataType): string {
       return `\\x${Buffer.from(value as Uint8Array).toString('hex')}`
     case 'timestamptz':
       return value instanceof Instant ? value.toText() : new Instant(BigInt((value as Date).getTime()) * 1000n).toText()
+    case 'jsonb':
+      return formatJson(value as JsonValue)
+    case 'array':
+    case 'row':
+    case 'map':
+      return formatNested(value as Nested, type)
     default:
       return String(value)
   }

@@ -131,3 +131,18 @@ it('partitions, retention and durability are options of a stream', async () => {
   expect((await again.query('SELECT n FROM of_kept')).rows).toEqual([{ n: 100_000n }])
   await again.close()
 })
+
+it('keeps as much of the segments in memory as it is told, and reads the same', async () => {
+  for (const cacheBytes of [0, 1000, 1 << 20]) {
+    await using db = await open(':memory:', { cacheBytes })
+    await db.execute(
+      'CREATE STREAM s (a BIGINT, b TEXT); INSERT INTO s SELECT g, g::text FROM generate_series(1, 5000) AS g',
+    )
+    await db.execute('CHECKPOINT')
+    const sum = () => db.query('SELECT sum(a) AS a, max(b) AS b FROM s')
+    const first = (await sum()).rows
+    expect((await sum()).rows).toEqual(first)
+    expect(String(first[0]?.a)).toBe('12502500')
+  }
+  await expect(open(':memory:', { cacheBytes: -1 })).rejects.toMatchObject({ code: '22023' })
+})

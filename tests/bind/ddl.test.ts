@@ -143,7 +143,7 @@ describe('create', () => {
       '42P16',
       'multiple primary keys for table "n" are not allowed',
     ],
-    ['create table n (a int primary key, b uuid)', '0A000', 'type uuid is not supported yet'],
+    ['create table n (a int primary key, b timetz)', '0A000', 'type timetz is not supported yet'],
     ['create table n (a numeric(50,2) primary key)', '22023', 'NUMERIC precision 50 must be between 1 and 38'],
     ["create table n (a int primary key, b int default 'x')", '22P02', 'invalid input syntax for type integer: "x"'],
     [`create table ${'n'.repeat(64)} (a int primary key)`, '22023', `name "${'n'.repeat(64)}" is too long: 64 bytes`],

@@ -31,7 +31,10 @@ async function readRows(connection: DuckDBConnection, sql: string): Promise<(str
   return reader.getRows().map((row) => row.map((value) => (value === null ? null : String(value))))
 }
 
-/** A stream is a table there, and has no watermark. */
+/** A stream is a table there, and has no watermark; JSON is what it has of JSONB. */
 function asDuckDb(sql: string): string {
-  return sql.replace(/^\s*CREATE\s+STREAM\b/i, 'CREATE TABLE').replace(/,\s*WATERMARK\s+FOR[^)]*(?=\))/i, '')
+  return sql
+    .replace(/^\s*CREATE\s+STREAM\b/i, 'CREATE TABLE')
+    .replace(/\bJSONB\b/g, 'JSON')
+    .replace(/,\s*WATERMARK\s+FOR[^)]*(?=\))/i, '')
 }

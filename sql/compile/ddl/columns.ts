@@ -64,7 +64,6 @@ export function constantStage(env: Environment, clause: string): Stage {
     aggregates: false,
     windows: false,
     subqueries: undefined,
-    outer: false,
   }
 }
 

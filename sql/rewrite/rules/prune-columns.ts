@@ -153,7 +153,7 @@ function pruneJoin(rel: Rel & { op: 'join' }, wanted: ReadonlySet<number>, conte
     ...rel,
     left: left.rel,
     right: right.rel,
-    keys: rel.keys.map((key) => ({ left: moved(key.left, left), right: moved(key.right, right) })),
+    keys: rel.keys.map((key) => ({ ...key, left: moved(key.left, left), right: moved(key.right, right) })),
     residual: rel.residual === null ? null : remap(rel.residual, (i) => at[i]!),
   }
   return { rel: joined, at: rel.kind === 'semi' || rel.kind === 'anti' ? left.at : at }

@@ -2,12 +2,27 @@
  * Expressions, a rule for each level of PostgreSQL's precedence that cannot be folded from a flat row:
  * OR AND NOT → IS → comparison → BETWEEN IN LIKE → arithmetic → sign, cast, AT TIME ZONE → primary.
  */
-import type { ParserMethod } from '../chevrotain.js'
+import { Code } from '../../diag/codes.js'
+import { SqlError } from '../../diag/error.js'
+import type { IToken, ParserMethod } from '../chevrotain.js'
 import { binary, fold, type OperatorToken } from '../fold.js'
 import { stringOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { Between, BinaryOperator, Expr, InList, InQuery, IsDistinct, IsTest, Like, Query, Unary } from '../tree.js'
-import { spanOf } from './base.js'
+import type {
+  Between,
+  BinaryOperator,
+  Expr,
+  InList,
+  InQuery,
+  IsDistinct,
+  IsTest,
+  Like,
+  Quantified,
+  QuantifiedArray,
+  Query,
+  Unary,
+} from '../tree.js'
+import { spanOf, toIdent } from './base.js'
 import { TypesGrammar } from './types.js'
 
 const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE, NOT, NOTNULL, NULL, OR, TIME, TRUE] = [
@@ -29,6 +44,7 @@ const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE,
   t.kw('time'),
   t.kw('true'),
 ]
+const [ALL, ANY, SOME] = [t.kw('all'), t.kw('any'), t.kw('some')]
 const [ASYMMETRIC, SYMMETRIC, UNKNOWN, ZONE] = [t.kw('asymmetric'), t.kw('symmetric'), t.kw('unknown'), t.kw('zone')]
 const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE])
 
@@ -71,8 +87,21 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     let result = this.SUBRULE(this.membership)
     this.OPTION(() => {
       const token = this.CONSUME(t.Comparison)
-      const right = this.SUBRULE1(this.membership)
-      result = this.ACTION(() => binary(operatorOf(token.image), result, right, spanOf(token)))
+      const left = result
+      this.OR1([
+        {
+          GATE: () => this.quantifierAhead(),
+          ALT: () => {
+            result = this.SUBRULE(this.quantified, { ARGS: [left, token, start] })
+          },
+        },
+        {
+          ALT: () => {
+            const right = this.SUBRULE1(this.membership)
+            result = this.ACTION(() => binary(operatorOf(token.image), left, right, spanOf(token)))
+          },
+        },
+      ])
     })
     this.MANY(() => {
       const operand = result
@@ -94,6 +123,48 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     })
     return result
   })
+
+  /** `ANY (`, `SOME (`, `ALL (`. */
+  private quantifierAhead(): boolean {
+    return (this.nextIs(ANY) || this.nextIs(SOME) || this.nextIs(ALL)) && this.nextIs(t.LeftParen, 2)
+  }
+
+  readonly quantified = this.RULE(
+    'quantified',
+    (operand: Expr, token: IToken, start: number): Quantified | QuantifiedArray => {
+      const ofQuery = this.ACTION(() => this.queryInParens(2))
+      const quantifier = this.OR<Quantified['quantifier']>([
+        {
+          ALT: () => {
+            this.OR1([{ ALT: () => this.CONSUME(ANY) }, { ALT: () => this.CONSUME(SOME) }])
+            return 'any' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ALL)
+            return 'all' as const
+          },
+        },
+      ])
+      this.CONSUME(t.LeftParen)
+      const over = this.OR2<{ query: Query } | { array: Expr }>({
+        DEF: [
+          { GATE: () => ofQuery, ALT: () => ({ query: this.SUBRULE(this.query) }) },
+          { ALT: () => ({ array: this.SUBRULE(this.expression) }) },
+        ],
+        IGNORE_AMBIGUITIES: true,
+      })
+      this.CONSUME(t.RightParen)
+      const span = this.since(start)
+      return this.ACTION(() => {
+        const shared = { operand, operator: operatorOf(token.image), quantifier, span }
+        return 'query' in over
+          ? { kind: 'quantified', ...shared, query: over.query }
+          : { kind: 'quantified_array', ...shared, array: over.array, operatorSpan: spanOf(token) }
+      })
+    },
+  )
 
   private isNull(operand: Expr, negated: boolean, start: number): IsTest {
     return { kind: 'is_test', operand, test: 'null', negated, span: this.since(start) }
@@ -263,9 +334,24 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     const operandStart = this.mark()
     let result = this.SUBRULE(this.primary)
     this.MANY1(() => {
-      this.CONSUME(t.DoubleColon)
-      const type = this.SUBRULE(this.typeName)
-      result = { kind: 'cast', operand: result, type, try: false, span: this.since(operandStart) }
+      const operand = result
+      result = this.OR1<Expr>([
+        {
+          ALT: () => {
+            this.CONSUME(t.DoubleColon)
+            const type = this.SUBRULE(this.typeName)
+            return { kind: 'cast', operand, type, try: false, span: this.since(operandStart) }
+          },
+        },
+        { ALT: () => this.SUBRULE(this.subscript, { ARGS: [operand, operandStart] }) },
+        {
+          ALT: () => {
+            this.CONSUME(t.Dot)
+            const name = this.CONSUME(t.Identifier)
+            return { kind: 'field', operand, name: this.ACTION(() => toIdent(name)), span: this.since(operandStart) }
+          },
+        },
+      ])
     })
     for (const { operator, start } of signs.reverse()) {
       result = { kind: 'unary', operator, operand: result, span: this.since(start) }
@@ -284,6 +370,32 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       result = { kind: 'at_time_zone', operand: result, zone, span: this.since(start) }
     })
     return result
+  })
+
+  /** `[1]`, `[1:2]`, `[:2]`, `[1:]`, `[:]`. */
+  readonly subscript = this.RULE('subscript', (operand: Expr, start: number): Expr => {
+    let lower: Expr | undefined
+    let upper: Expr | undefined
+    let slice = false
+    this.CONSUME(t.LeftBracket)
+    this.OPTION(() => {
+      lower = this.SUBRULE(this.expression)
+    })
+    this.OPTION1(() => {
+      this.CONSUME(t.Colon)
+      slice = true
+      this.OPTION2(() => {
+        upper = this.SUBRULE1(this.expression)
+      })
+    })
+    const end = this.CONSUME(t.RightBracket)
+    this.ACTION(() => {
+      if (lower === undefined && !slice)
+        throw new SqlError(Code.SyntaxError, 'syntax error at or near "]"', { at: end.startOffset })
+    })
+    const span = this.since(start)
+    if (!slice && lower !== undefined) return { kind: 'subscript', operand, index: lower, span }
+    return { kind: 'slice', operand, ...(lower && { lower }), ...(upper && { upper }), span }
   })
 
   /** The text of a string token. */

@@ -340,12 +340,27 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
     const start = this.mark()
     let items: Expr[] = []
     this.CONSUME(t.ArrayHead)
+    items = this.SUBRULE(this.arrayItems)
+    return { kind: 'array', items, span: this.since(start) }
+  })
+
+  /** Arrays within are written without the word: `ARRAY[[1, 2], [3]]`. */
+  readonly arrayItems: ParserMethod<[], Expr[]> = this.RULE('arrayItems', (): Expr[] => {
+    const items: Expr[] = []
     this.CONSUME(t.LeftBracket)
-    this.OPTION(() => {
-      items = this.SUBRULE(this.expressions)
+    this.MANY_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        const start = this.mark()
+        const item = this.OR<Expr>([
+          { ALT: () => ({ kind: 'array', items: this.SUBRULE(this.arrayItems), span: this.since(start) }) },
+          { ALT: () => this.SUBRULE(this.expression) },
+        ])
+        items.push(item)
+      },
     })
     this.CONSUME(t.RightBracket)
-    return { kind: 'array', items, span: this.since(start) }
+    return items
   })
 }
 

@@ -15,13 +15,16 @@ const [
   FIRST,
   INTERSECT,
   LIMIT,
+  MATERIALIZED,
   NEXT,
+  NOT,
   OF,
   OFFSET,
   ONLY,
   RECURSIVE,
   ROW,
   ROWS,
+  TIES,
   TIMESTAMP,
   UNION,
   VALUES,
@@ -36,13 +39,16 @@ const [
   t.kw('first'),
   t.kw('intersect'),
   t.kw('limit'),
+  t.kw('materialized'),
   t.kw('next'),
+  t.kw('not'),
   t.kw('of'),
   t.kw('offset'),
   t.kw('only'),
   t.kw('recursive'),
   t.kw('row'),
   t.kw('rows'),
+  t.kw('ties'),
   t.kw('timestamp'),
   t.kw('union'),
   t.kw('values'),
@@ -56,6 +62,7 @@ export abstract class QueryGrammar extends SelectGrammar {
     let orderBy: SortItem[] = []
     let limit: Expr | undefined
     let offset: Expr | undefined
+    let withTies: boolean | undefined
     this.OPTION(() => {
       ctes = this.SUBRULE(this.with)
     })
@@ -82,7 +89,9 @@ export abstract class QueryGrammar extends SelectGrammar {
         {
           GATE: () => limit === undefined,
           ALT: () => {
-            limit = this.SUBRULE(this.fetch)
+            const fetch = this.SUBRULE(this.fetch)
+            limit = fetch.count
+            withTies = fetch.withTies
           },
         },
         {
@@ -108,6 +117,7 @@ export abstract class QueryGrammar extends SelectGrammar {
       body,
       orderBy,
       ...(limit && { limit }),
+      ...(withTies === true && { withTies }),
       ...(offset && { offset }),
       ...(asOf && { asOf }),
       span: this.since(start),
@@ -138,20 +148,30 @@ export abstract class QueryGrammar extends SelectGrammar {
   })
 
   /** `FETCH FIRST 10 ROWS ONLY`; without a number, one row. */
-  readonly fetch = this.RULE('fetch', (): Expr => {
+  readonly fetch = this.RULE('fetch', (): { count: Expr; withTies: boolean } => {
     let count: Expr | undefined
+    let withTies = false
     const start = this.mark()
     this.CONSUME(FETCH)
     this.OR([{ ALT: () => this.CONSUME(FIRST) }, { ALT: () => this.CONSUME(NEXT) }])
     this.OPTION({
-      GATE: () => !this.nextIs(ONLY, 2),
+      GATE: () => !this.nextIs(ONLY, 2) && !this.nextIs(WITH, 2),
       DEF: () => {
         count = this.SUBRULE(this.primary)
       },
     })
     this.OR1([{ ALT: () => this.CONSUME(ROW) }, { ALT: () => this.CONSUME(ROWS) }])
-    this.CONSUME(ONLY)
-    return count ?? { kind: 'number', text: '1', span: this.since(start) }
+    this.OR2([
+      { ALT: () => this.CONSUME(ONLY) },
+      {
+        ALT: () => {
+          this.CONSUME(WITH)
+          this.CONSUME(TIES)
+          withTies = true
+        },
+      },
+    ])
+    return { count: count ?? { kind: 'number', text: '1', span: this.since(start) }, withTies }
   })
 
   readonly with = this.RULE('with', (): With => {
@@ -177,11 +197,27 @@ export abstract class QueryGrammar extends SelectGrammar {
     this.OPTION(() => {
       columns = this.SUBRULE(this.identList)
     })
+    let materialized: boolean | undefined
     this.CONSUME(AS)
+    this.OPTION1(() => {
+      materialized = true
+      this.OPTION2(() => {
+        this.CONSUME(NOT)
+        materialized = false
+      })
+      this.CONSUME(MATERIALIZED)
+    })
     this.CONSUME(t.LeftParen)
     const query = this.SUBRULE(this.query)
     this.CONSUME(t.RightParen)
-    return { kind: 'common_table', name, columns, query, span: this.since(start) }
+    return {
+      kind: 'common_table',
+      name,
+      columns,
+      ...(materialized !== undefined && { materialized }),
+      query,
+      span: this.since(start),
+    }
   })
 
   readonly queryBody = this.RULE('queryBody', (): QueryBody => {

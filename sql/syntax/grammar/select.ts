@@ -1,11 +1,14 @@
 /** SELECT with its clauses, in either order of SELECT and FROM. */
-import type { ParserMethod } from '../chevrotain.js'
+import type { ParserMethod, TokenType } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
   Expr,
   GroupBy,
+  GroupItem,
+  GroupingSets,
   Ident,
   Name,
+  Replacement,
   Select,
   SelectExpr,
   SelectItem,
@@ -15,6 +18,13 @@ import type {
 } from '../tree.js'
 import { CallGrammar } from './call.js'
 
+const [CUBE, GROUPING, REPLACE, ROLLUP, SETS] = [
+  t.kw('cube'),
+  t.kw('grouping'),
+  t.kw('replace'),
+  t.kw('rollup'),
+  t.kw('sets'),
+]
 const [ALL, AS, BY, DISTINCT, EXCLUDE, FROM, GROUP, HAVING, ON, QUALIFY, SELECT, WHERE, WINDOW] = [
   t.kw('all'),
   t.kw('as'),
@@ -58,7 +68,8 @@ export abstract class SelectGrammar extends CallGrammar {
       list = this.SUBRULE(this.selectList)
     })
     this.ACTION(() => {
-      if (list.items.length === 0) list = { ...list, items: [{ kind: 'star', exclude: [], span: this.since(start) }] }
+      if (list.items.length === 0)
+        list = { ...list, items: [{ kind: 'star', exclude: [], replace: [], span: this.since(start) }] }
     })
     return this.SUBRULE(this.selectClauses, { ARGS: [list, from, start] })
   })
@@ -133,8 +144,26 @@ export abstract class SelectGrammar extends CallGrammar {
         },
       ])
     })
+    const replace: Replacement[] = []
+    this.OPTION1({
+      GATE: () => this.nextIs(t.LeftParen, 2),
+      DEF: () => {
+        this.CONSUME(REPLACE)
+        this.CONSUME(t.LeftParen)
+        this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => replace.push(this.SUBRULE(this.replacement)) })
+        this.CONSUME(t.RightParen)
+      },
+    })
     const qualifier: Name = { kind: 'name', parts, span: { start, end: qualifierEnd } }
-    return { kind: 'star', ...(parts.length > 0 && { qualifier }), exclude, span: this.since(start) }
+    return { kind: 'star', ...(parts.length > 0 && { qualifier }), exclude, replace, span: this.since(start) }
+  })
+
+  readonly replacement = this.RULE('replacement', (): Replacement => {
+    const start = this.mark()
+    const expr = this.SUBRULE(this.expression)
+    this.CONSUME(AS)
+    const name = this.SUBRULE(this.ident)
+    return { kind: 'replacement', expr, name, span: this.since(start) }
   })
 
   readonly selectExpr = this.RULE('selectExpr', (): SelectExpr => {
@@ -206,7 +235,7 @@ export abstract class SelectGrammar extends CallGrammar {
   readonly groupBy = this.RULE('groupBy', (): GroupBy => {
     const start = this.mark()
     let all = false
-    let items: Expr[] = []
+    let items: GroupItem[] = []
     this.CONSUME(GROUP)
     this.CONSUME(BY)
     this.OR([
@@ -218,11 +247,66 @@ export abstract class SelectGrammar extends CallGrammar {
       },
       {
         ALT: () => {
-          items = this.SUBRULE(this.expressions)
+          items = this.SUBRULE(this.groupItems)
         },
       },
     ])
     return { kind: 'group_by', all, items, span: this.since(start) }
+  })
+
+  readonly groupItems = this.RULE('groupItems', (): GroupItem[] => {
+    const items: GroupItem[] = []
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => items.push(this.SUBRULE(this.groupItem)) })
+    return items
+  })
+
+  readonly groupItem: ParserMethod<[], GroupItem> = this.RULE('groupItem', (): GroupItem => {
+    const start = this.mark()
+    const call = (word: TokenType) => this.nextIs(word) && this.nextIs(t.LeftParen, 2)
+    return this.OR<GroupItem>({
+      DEF: [
+        {
+          GATE: () => call(ROLLUP) || call(CUBE) || (this.nextIs(GROUPING) && this.nextIs(SETS, 2)),
+          ALT: (): GroupingSets => {
+            const form = this.OR1<GroupingSets['form']>([
+              {
+                ALT: () => {
+                  this.CONSUME(ROLLUP)
+                  return 'rollup' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(CUBE)
+                  return 'cube' as const
+                },
+              },
+              {
+                ALT: () => {
+                  this.CONSUME(GROUPING)
+                  this.CONSUME(SETS)
+                  return 'sets' as const
+                },
+              },
+            ])
+            this.CONSUME(t.LeftParen)
+            const items = this.SUBRULE(this.groupItems)
+            this.CONSUME(t.RightParen)
+            return { kind: 'grouping_sets', form, items, span: this.since(start) }
+          },
+        },
+        {
+          GATE: () => this.nextIs(t.LeftParen) && this.nextIs(t.RightParen, 2),
+          ALT: (): GroupItem => {
+            this.CONSUME1(t.LeftParen)
+            this.CONSUME1(t.RightParen)
+            return { kind: 'row', items: [], span: this.since(start) }
+          },
+        },
+        { ALT: () => this.SUBRULE(this.expression) },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
   })
 
   readonly windowDefinition = this.RULE('windowDefinition', (): WindowDefinition => {

@@ -2,10 +2,21 @@
 
 import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
+import type { ParserMethod } from '../chevrotain.js'
 import { nameOf } from '../lex.js'
-import { Comma, Identifier, kw, LeftBracket, LeftParen, NumberLiteral, RightBracket, RightParen } from '../tokens.js'
-import type { TypeName } from '../tree.js'
-import { BaseGrammar } from './base.js'
+import {
+  Comma,
+  Identifier,
+  kw,
+  LeftBracket,
+  LeftParen,
+  NumberLiteral,
+  RightBracket,
+  RightParen,
+  RowHead,
+} from '../tokens.js'
+import type { Ident, TypeName } from '../tree.js'
+import { BaseGrammar, toIdent } from './base.js'
 
 const [CHARACTER, DOUBLE, PRECISION, TIME, VARYING, WITH, WITHOUT, ZONE] = [
   kw('character'),
@@ -74,11 +85,16 @@ export abstract class TypesGrammar extends BaseGrammar {
     return Number(token.image)
   })
 
-  readonly typeName = this.RULE('typeName', (): TypeName => {
+  readonly typeName: ParserMethod<[], TypeName> = this.RULE('typeName', (): TypeName => {
     const start = this.mark()
     const args: number[] = []
     let dimensions = 0
-    let words = nameOf(this.CONSUME(Identifier))
+    const fields: { name: Ident; type: TypeName }[] = []
+    const entries: TypeName[] = []
+    let words = this.OR2<string>([
+      { ALT: () => nameOf(this.CONSUME(RowHead)) },
+      { ALT: () => nameOf(this.CONSUME(Identifier)) },
+    ])
     this.OPTION({
       GATE: () => this.LA(0).tokenType === DOUBLE || this.LA(0).tokenType === CHARACTER,
       DEF: () => {
@@ -100,7 +116,35 @@ export abstract class TypesGrammar extends BaseGrammar {
     })
     this.OPTION1(() => {
       this.CONSUME(LeftParen)
-      this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.wholeNumber)) })
+      this.OR1({
+        DEF: [
+          {
+            GATE: () => words === 'row' || words === 'struct',
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP1({
+                SEP: Comma,
+                DEF: () => {
+                  const token = this.CONSUME1(Identifier)
+                  const name = this.ACTION(() => toIdent(token))
+                  fields.push({ name, type: this.SUBRULE(this.typeName) })
+                },
+              })
+            },
+          },
+          {
+            GATE: () => words === 'map',
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP2({ SEP: Comma, DEF: () => entries.push(this.SUBRULE1(this.typeName)) })
+            },
+          },
+          {
+            ALT: () => {
+              this.AT_LEAST_ONE_SEP({ SEP: Comma, DEF: () => args.push(this.SUBRULE(this.wholeNumber)) })
+            },
+          },
+        ],
+        IGNORE_AMBIGUITIES: true,
+      })
       this.CONSUME(RightParen)
     })
     this.OPTION2({
@@ -111,10 +155,20 @@ export abstract class TypesGrammar extends BaseGrammar {
     })
     this.MANY(() => {
       this.CONSUME(LeftBracket)
+      // PostgreSQL takes a length here and does not enforce it.
+      this.OPTION3(() => this.SUBRULE1(this.wholeNumber))
       this.CONSUME(RightBracket)
       dimensions += 1
     })
-    return { kind: 'type', name: SYNONYMS[words] ?? words, arguments: args, dimensions, span: this.since(start) }
+    return {
+      kind: 'type',
+      name: SYNONYMS[words] ?? words,
+      arguments: args,
+      dimensions,
+      ...(fields.length > 0 && { fields }),
+      ...(entries.length > 0 && { entries }),
+      span: this.since(start),
+    }
   })
 }
 

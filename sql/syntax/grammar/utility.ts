@@ -278,7 +278,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
         kind: 'select',
         distinct: false,
         distinctOn: [],
-        items: [{ kind: 'star', exclude: [], span }],
+        items: [{ kind: 'star', exclude: [], replace: [], span }],
         from: [{ kind: 'table_name', name, span }],
         windows: [],
         span,

@@ -17,6 +17,7 @@ export type Expr =
   | Between
   | InList
   | InQuery
+  | Quantified
   | Like
   | Exists
   | Subquery
@@ -27,6 +28,10 @@ export type Expr =
   | AtTimeZone
   | Row
   | ArrayLiteral
+  | Subscript
+  | Slice
+  | FieldAccess
+  | QuantifiedArray
   | DefaultValue
 
 /** `text` as written: `1`, `1.5`, `1e3`. Its type (integer, bigint, numeric) is the binder's decision. Never negative. */
@@ -99,6 +104,17 @@ export type BinaryOperator =
   | '!~'
   | '!~*'
   | '||'
+  | '->'
+  | '->>'
+  | '#>'
+  | '#>>'
+  | '#-'
+  | '@>'
+  | '<@'
+  | '?'
+  | '?|'
+  | '?&'
+  | '&&'
   | '+'
   | '-'
   | '*'
@@ -155,6 +171,16 @@ export interface InQuery {
   readonly operand: Expr
   readonly query: Query
   readonly negated: boolean
+  readonly span: Span
+}
+
+/** `x < ANY (SELECT …)`, `x <> ALL (SELECT …)`; SOME is ANY. The operator is a comparison. */
+export interface Quantified {
+  readonly kind: 'quantified'
+  readonly operand: Expr
+  readonly operator: BinaryOperator
+  readonly quantifier: 'any' | 'all'
+  readonly query: Query
   readonly span: Span
 }
 
@@ -250,6 +276,42 @@ export interface Row {
 export interface ArrayLiteral {
   readonly kind: 'array'
   readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+/** `a[1]`, `m['k']`. */
+export interface Subscript {
+  readonly kind: 'subscript'
+  readonly operand: Expr
+  readonly index: Expr
+  readonly span: Span
+}
+
+/** `a[1:2]`, `a[:2]`, `a[1:]`. */
+export interface Slice {
+  readonly kind: 'slice'
+  readonly operand: Expr
+  readonly lower?: Expr
+  readonly upper?: Expr
+  readonly span: Span
+}
+
+/** `(r).f` */
+export interface FieldAccess {
+  readonly kind: 'field'
+  readonly operand: Expr
+  readonly name: Ident
+  readonly span: Span
+}
+
+/** `x = ANY (array)`, `x < ALL (array)`; SOME is ANY. */
+export interface QuantifiedArray {
+  readonly kind: 'quantified_array'
+  readonly operator: BinaryOperator
+  readonly operand: Expr
+  readonly quantifier: 'any' | 'all'
+  readonly array: Expr
+  readonly operatorSpan: Span
   readonly span: Span
 }
 

@@ -31,5 +31,9 @@ export interface TypeName {
   readonly arguments: readonly number[]
   /** How many `[]` follow. */
   readonly dimensions: number
+  /** Of `ROW(a integer, b text)` and STRUCT. */
+  readonly fields?: readonly { readonly name: Ident; readonly type: TypeName }[]
+  /** Of `MAP(text, integer)`: the types of key and value. */
+  readonly entries?: readonly TypeName[]
   readonly span: Span
 }

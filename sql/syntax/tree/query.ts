@@ -10,6 +10,8 @@ export interface Query {
   readonly orderBy: readonly SortItem[]
   /** Absent also for `LIMIT ALL`. `FETCH FIRST n ROWS ONLY` is a limit. */
   readonly limit?: Expr
+  /** `FETCH FIRST n ROWS WITH TIES`: also the rows that the order does not tell from the last one. */
+  readonly withTies?: boolean
   readonly offset?: Expr
   /** Of all that the query reads, apart from what says its own. */
   readonly asOf?: AsOf
@@ -39,6 +41,8 @@ export interface CommonTable {
   readonly kind: 'common_table'
   readonly name: Ident
   readonly columns: readonly Ident[]
+  /** Absent where the statement does not say. */
+  readonly materialized?: boolean
   readonly query: Query
   readonly span: Span
 }
@@ -84,11 +88,20 @@ export interface SelectExpr {
   readonly span: Span
 }
 
-/** `*`, `t.*`, `* EXCLUDE (a, b)`. */
+/** `*`, `t.*`, `* EXCLUDE (a, b)`, `* REPLACE (a + 1 AS a)`. */
 export interface Star {
   readonly kind: 'star'
   readonly qualifier?: Name
   readonly exclude: readonly Ident[]
+  /** Empty without. */
+  readonly replace: readonly Replacement[]
+  readonly span: Span
+}
+
+export interface Replacement {
+  readonly kind: 'replacement'
+  readonly expr: Expr
+  readonly name: Ident
   readonly span: Span
 }
 
@@ -96,7 +109,17 @@ export interface Star {
 export interface GroupBy {
   readonly kind: 'group_by'
   readonly all: boolean
-  readonly items: readonly Expr[]
+  readonly items: readonly GroupItem[]
+  readonly span: Span
+}
+
+/** A row is several keys; `()` is a row of none. */
+export type GroupItem = Expr | GroupingSets
+
+export interface GroupingSets {
+  readonly kind: 'grouping_sets'
+  readonly form: 'sets' | 'rollup' | 'cube'
+  readonly items: readonly GroupItem[]
   readonly span: Span
 }
 

@@ -24,6 +24,15 @@ pub const BUGS: &[(&str, &str)] = &[
     ("deaths-not-sealed", "deleted rows of sealed segments come back on open"),
     ("journal-settled-first", "an open drops sealed journal files before the manifest that says so is durable"),
     ("table-merged-as-stream", "segments of a table are merged without regard to the rows that have died"),
+    ("groups-not-sealed", "offsets of consumer groups are forgotten when their commits are sealed"),
+    ("truncation-not-sealed", "sealed rows of a stream that was truncated come back on open"),
+    ("retention-by-oldest-row", "retention drops a segment when its oldest row is past its time, not its newest"),
+    ("horizon-not-kept", "after an open a table can be read at epochs whose versions compaction has dropped"),
+    ("moved-rows-not-renamed", "the index is not told where compaction has put a table's rows"),
+    ("deletion-no-conflict", "a transaction is not told that a row that it changes was deleted meanwhile"),
+    ("refused-kept-on-resume", "commits that failed on a full disk are still seen when writing goes on"),
+    ("resume-after-failed-fsync", "after an fsync that failed when writing was to go on, it is tried again"),
+    ("backup-not-synced", "a backup is done before its files are durable"),
     ("spare-not-synced", "a journal file is written again before its old name is durably gone"),
 ];
 

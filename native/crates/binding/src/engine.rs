@@ -23,6 +23,7 @@ pub struct NativeOptions {
     pub read_only: Option<bool>,
     /// For tests: the size at which a journal file is ended and sealed.
     pub journal_file_bytes: Option<u32>,
+    pub cache_bytes: Option<f64>,
 }
 
 #[napi]
@@ -54,6 +55,7 @@ impl Engine {
             durability: o.durability,
             read_only: o.read_only.unwrap_or(false),
             journal_file_bytes: o.journal_file_bytes.map(u64::from),
+            cache_bytes: o.cache_bytes.map(|bytes| bytes as u64),
         });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int32Array,
-    Int64Array, IntervalMonthDayNanoArray, PrimitiveArray, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
     builder::BooleanBufferBuilder,
     types::{Date32Type, IntervalMonthDayNano, Time64MicrosecondType, TimestampMicrosecondType},
 };
-use millrace_plan::DataType;
+use arrow_schema::DataType as Arrow;
+use millrace_kernels::{Uuid, canonical_map};
+use millrace_plan::{DataType, RowField, UUID_BYTES};
 
 pub struct Column {
     pub name: String,
@@ -30,12 +32,23 @@ pub enum Values {
     Real(Vec<f32>),
     Double(Vec<f64>),
     Numeric(Vec<i128>),
-    /// text and bytea
+    /// text, bytea and jsonb
     Bytes {
         ends: Vec<i32>,
         data: Vec<u8>,
     },
     Interval(Vec<IntervalMonthDayNano>),
+    Uuid(Vec<Uuid>),
+    Array {
+        ends: Vec<i32>,
+        element: Box<Column>,
+    },
+    Row(Vec<Column>),
+    Map {
+        ends: Vec<i32>,
+        keys: Box<Column>,
+        values: Box<Column>,
+    },
 }
 
 impl Column {
@@ -50,8 +63,21 @@ impl Column {
             DataType::Real => Values::Real(Vec::new()),
             DataType::Double => Values::Double(Vec::new()),
             DataType::Numeric { .. } => Values::Numeric(Vec::new()),
-            DataType::Text | DataType::Bytea => Values::Bytes { ends: vec![0], data: Vec::new() },
+            DataType::Text | DataType::Bytea | DataType::Jsonb => Values::Bytes { ends: vec![0], data: Vec::new() },
             DataType::Interval => Values::Interval(Vec::new()),
+            DataType::Uuid => Values::Uuid(Vec::new()),
+            DataType::Array { element } => {
+                Values::Array { ends: vec![0], element: Box::new(Self::new(&format!("{name}[]"), *element, true)) }
+            }
+            DataType::Row { fields } => {
+                let column = |field: &RowField| Self::new(&format!("{name}.{}", field.name), field.data_type, true);
+                Values::Row(fields.iter().map(column).collect())
+            }
+            DataType::Map { key, value } => Values::Map {
+                ends: vec![0],
+                keys: Box::new(Self::new(&format!("{name}[]"), *key, false)),
+                values: Box::new(Self::new(&format!("{name}[]"), *value, true)),
+            },
         };
         Self { name: name.to_owned(), data_type, nullable, values, valid: BooleanBufferBuilder::new(0) }
     }
@@ -77,6 +103,10 @@ impl Column {
             Values::Numeric(values) => values.push(0),
             Values::Bytes { ends, data } => ends.push(data.len() as i32),
             Values::Interval(values) => values.push(IntervalMonthDayNano::ZERO),
+            Values::Uuid(values) => values.push(Uuid::default()),
+            Values::Array { ends, element } => ends.push(element.len() as i32),
+            Values::Row(columns) => columns.iter_mut().for_each(Self::push_null),
+            Values::Map { ends, keys, .. } => ends.push(keys.len() as i32),
         }
         self.valid.append(false);
     }
@@ -96,6 +126,18 @@ impl Column {
                 data.truncate(ends.last().copied().unwrap_or(0) as usize);
             }
             Values::Interval(values) => values.truncate(rows),
+            Values::Uuid(values) => values.truncate(rows),
+            Values::Array { ends, element } => {
+                ends.truncate(rows + 1);
+                element.truncate(ends.last().copied().unwrap_or(0) as usize);
+            }
+            Values::Row(columns) => columns.iter_mut().for_each(|column| column.truncate(rows)),
+            Values::Map { ends, keys, values } => {
+                ends.truncate(rows + 1);
+                let end = ends.last().copied().unwrap_or(0) as usize;
+                keys.truncate(end);
+                values.truncate(end);
+            }
         }
         self.valid.truncate(rows);
     }
@@ -134,12 +176,36 @@ impl Column {
                 let ends = OffsetBuffer::new(std::mem::replace(ends, next).into());
                 let data = std::mem::replace(data, Vec::with_capacity(data.len()));
                 match self.data_type {
-                    DataType::Bytea => Arc::new(BinaryArray::new(ends, data.into(), nulls)),
+                    DataType::Bytea | DataType::Jsonb => Arc::new(BinaryArray::new(ends, data.into(), nulls)),
                     // SAFETY: a text column takes only `&str` values, and `truncate` cuts between values.
                     _ => Arc::new(unsafe { StringArray::new_unchecked(ends, data.into(), nulls) }),
                 }
             }
             Values::Interval(values) => Arc::new(IntervalMonthDayNanoArray::new(taken(values), nulls)),
+            Values::Uuid(values) => {
+                let bytes = std::mem::take(values).into_flattened();
+                Arc::new(FixedSizeBinaryArray::new(UUID_BYTES, Buffer::from_vec(bytes), nulls))
+            }
+            Values::Array { ends, element } => {
+                let Arrow::List(field) = self.data_type.to_arrow() else { unreachable!("arrays are Arrow's lists") };
+                let ends = OffsetBuffer::new(std::mem::replace(ends, vec![0]).into());
+                Arc::new(ListArray::new(field, ends, element.finish(), nulls))
+            }
+            Values::Row(columns) => {
+                let Arrow::Struct(fields) = self.data_type.to_arrow() else { unreachable!("rows are Arrow's structs") };
+                let columns = columns.iter_mut().map(Self::finish).collect();
+                Arc::new(StructArray::new(fields, columns, nulls))
+            }
+            Values::Map { ends, keys, values } => {
+                let Arrow::Map(field, sorted) = self.data_type.to_arrow() else {
+                    unreachable!("maps are Arrow's maps")
+                };
+                let Arrow::Struct(fields) = field.data_type() else { unreachable!("a map has entries") };
+                let entries = StructArray::new(fields.clone(), vec![keys.finish(), values.finish()], None);
+                let ends = OffsetBuffer::new(std::mem::replace(ends, vec![0]).into());
+                let map = MapArray::new(field, ends, entries, nulls, sorted);
+                Arc::new(canonical_map(&map).expect("the keys are of a type that has an order"))
+            }
         }
     }
 }

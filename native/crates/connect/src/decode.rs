@@ -189,6 +189,7 @@ mod tests {
     use arrow_array::types::TimestampMicrosecondType;
     use arrow_cast::display::{ArrayFormatter, FormatOptions};
     use millrace_plan::DataType::*;
+    use millrace_plan::{RowField, RowFields, TypeRef};
 
     use super::*;
 
@@ -260,6 +261,66 @@ mod tests {
             (Double, "null", "NULL"),
         ] {
             assert_eq!(decode(data_type, json).as_deref(), Ok(want), "{data_type} from {json}");
+        }
+    }
+
+    #[test]
+    fn nested_values_uuids_and_json() {
+        let row = |fields: &[(&str, DataType)]| {
+            let fields = fields.iter().map(|(name, t)| RowField { name: (*name).into(), data_type: *t }).collect();
+            DataType::Row { fields: RowFields::new(fields) }
+        };
+        let map = |key, value| DataType::Map { key: TypeRef::new(key), value: TypeRef::new(value) };
+        let point = row(&[("x", Integer), ("names", DataType::array(Text))]);
+        let id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+        for (data_type, json, want) in [
+            (Uuid, format!("\"{id}\""), format!("\"{id}\"")),
+            (Jsonb, "{\"b\": [1.50, null], \"a\": \"x\"}".into(), "{\"a\":\"x\",\"b\":[1.5,null]}".into()),
+            (DataType::array(Bigint), "[1, null, 3]".into(), "[1,null,3]".into()),
+            (DataType::array(DataType::array(Double)), "[[0.5], [], null]".into(), "[[0.5],[],null]".into()),
+            (point, "{\"names\": [\"a\"], \"z\": 1}".into(), "{\"x\":null,\"names\":[\"a\"]}".into()),
+            (point, "{\"x\": 1, \"x\": 2}".into(), "{\"x\":2,\"names\":null}".into()),
+            (
+                map(Text, point),
+                "{\"b\": {\"x\": 1}, \"a\": null}".into(),
+                "{\"a\":null,\"b\":{\"x\":1,\"names\":null}}".into(),
+            ),
+            (
+                map(Integer, Boolean),
+                "{\"7\": true, \"-1\": false, \"7\": null}".into(),
+                "{\"-1\":false,\"7\":null}".into(),
+            ),
+            (DataType::array(Jsonb), "[{}, null]".into(), "[{},null]".into()),
+        ] {
+            let columns = [column("c", data_type)];
+            let mut decoder = JsonDecoder::new(&columns).unwrap();
+            decoder.push(format!("{{\"c\":{json}}}").as_bytes()).unwrap();
+            // A row that fails half way leaves nothing of its nested values.
+            assert!(decoder.push(format!("{{\"c\":{json},\"c\":").as_bytes()).is_err());
+            decoder.push(b"{}").unwrap();
+            let batch = decoder.finish();
+            let fields: Vec<millrace_plan::Field> = columns.iter().map(ColumnDef::field).collect();
+            let encoder = crate::encode::JsonEncoder::new(&fields, &[0]).unwrap();
+            let bound = encoder.bind(&batch).unwrap();
+            let mut out = Vec::new();
+            bound.write_row(0, &mut out);
+            bound.write_row(1, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text, format!("{{\"c\":{want}}}{{\"c\":null}}"), "{data_type}");
+        }
+        for (data_type, json, why) in [
+            (Uuid, "\"x\"", "it is not a uuid"),
+            (Uuid, "1", "expected uuid"),
+            (Jsonb, "\"\\u0000\"", "character"),
+            (DataType::array(Bigint), "{}", "map, expected bigint[]"),
+            (DataType::array(Smallint), "[1, 70000]", "column \"c[]\" of type smallint: it is out of range"),
+            (point, "[1]", "sequence"),
+            (point, "{\"x\": \"1\"}", "column \"c.x\""),
+            (map(Integer, Boolean), "{\"a\": true}", "expected value"),
+        ] {
+            let mut decoder = JsonDecoder::new(&[column("c", data_type)]).unwrap();
+            let reason = decoder.push(format!("{{\"c\":{json}}}").as_bytes()).unwrap_err();
+            assert!(reason.contains(why), "{data_type} from {json}: {reason}");
         }
     }
 

@@ -9,6 +9,8 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use millrace_base::{Error, Result};
+use millrace_kernels::jsonb::{self, Json};
+use millrace_kernels::write_uuid;
 use millrace_plan::{DataType, Field};
 
 use crate::numeric::write_numeric;
@@ -104,11 +106,68 @@ fn write_value(array: &dyn Array, data_type: DataType, row: usize, out: &mut Vec
             write_timestamp(value::<TimestampMicrosecondType>(array, row), out);
             out.push(b'Z');
         }),
+        DataType::Uuid => {
+            let mut text = String::new();
+            write_uuid(array.as_fixed_size_binary().value(row), &mut text);
+            quoted(out, |out| out.extend_from_slice(text.as_bytes()));
+        }
+        DataType::Jsonb => {
+            let mut text = String::new();
+            jsonb::write_compact(Json::new(array.as_binary::<i32>().value(row)), &mut text);
+            out.extend_from_slice(text.as_bytes());
+        }
+        DataType::Array { element } => {
+            let values = array.as_list::<i32>().value(row);
+            out.push(b'[');
+            for at in 0..values.len() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_value(&values, *element, at, out);
+            }
+            out.push(b']');
+        }
+        DataType::Row { fields } => {
+            let columns = array.as_struct().columns();
+            out.push(b'{');
+            for (at, (field, column)) in fields.iter().zip(columns).enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_text(&field.name, out);
+                out.push(b':');
+                write_value(column, field.data_type, row, out);
+            }
+            out.push(b'}');
+        }
+        DataType::Map { key, value } => {
+            let entries = array.as_map().value(row);
+            out.push(b'{');
+            for at in 0..entries.len() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_key(entries.column(0), *key, at, out);
+                out.push(b':');
+                write_value(entries.column(1), *value, at, out);
+            }
+            out.push(b'}');
+        }
         DataType::Interval => {
             let text = interval_text(value::<IntervalMonthDayNanoType>(array, row));
             quoted(out, |out| out.extend_from_slice(text.as_bytes()));
         }
     }
+}
+
+/// An object's names are strings, whatever the keys are.
+fn write_key(array: &dyn Array, data_type: DataType, row: usize, out: &mut Vec<u8>) {
+    let mut key = Vec::new();
+    write_value(array, data_type, row, &mut key);
+    if key.first() == Some(&b'"') {
+        return out.extend_from_slice(&key);
+    }
+    write_text(&String::from_utf8_lossy(&key), out);
 }
 
 fn value<T: ArrowPrimitiveType>(array: &dyn Array, row: usize) -> T::Native {

@@ -6,9 +6,11 @@ use std::fmt;
 
 use arrow_cast::parse::parse_interval_month_day_nano;
 use millrace_base::limits::VALUE_BYTES_MAX;
+use millrace_kernels::jsonb::{self, JsonError};
+use millrace_kernels::parse_uuid;
 use millrace_plan::DataType;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::value::RawValue;
 
 use crate::column::{Column, Values};
@@ -30,8 +32,50 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
                 let column = self.0;
                 append_number(column, raw.get()).map_err(|reason| unfit(column, raw.get(), reason))
             }
+            Values::Bytes { .. } if self.0.data_type == DataType::Jsonb => {
+                let raw = <&RawValue>::deserialize(deserializer)?;
+                append_json(self.0, raw.get())
+            }
             _ => deserializer.deserialize_any(self),
         }
+    }
+}
+
+/// JSON's null is NULL here, as in a column of any type.
+fn append_json<E: Error>(column: &mut Column, raw: &str) -> Result<(), E> {
+    if raw == "null" {
+        return ValueSeed(column).visit_unit();
+    }
+    let Values::Bytes { ends, data } = &mut column.values else { return Err(E::custom("a column of another type")) };
+    let parsed = jsonb::parse(raw, data).map_err(|error| match error {
+        JsonError::Syntax => "it is not JSON",
+        JsonError::Zero => "it has the character \\u0000",
+        JsonError::Number => "a number is out of range",
+        JsonError::Depth => "it is nested too deeply",
+    });
+    let fits = parsed.and_then(|()| i32::try_from(data.len()).map_err(|_| "the batch is too large"));
+    match fits {
+        Ok(end) => ends.push(end),
+        Err(reason) => return Err(unfit(column, raw, reason)),
+    }
+    column.mark_valid();
+    Ok(())
+}
+
+/// An object's key as a value of the map's key type.
+struct KeySeed<'a>(&'a mut Column);
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        if matches!(self.0.data_type, DataType::Boolean) || self.0.data_type.is_number() {
+            let mut json = serde_json::Deserializer::from_str(&text);
+            let read = ValueSeed(self.0).deserialize(&mut json).and_then(|()| json.end());
+            return read.map_err(D::Error::custom);
+        }
+        ValueSeed(self.0).visit_str(&text)
     }
 }
 
@@ -146,7 +190,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) if matches!(self.0.values, Values::Boolean(_) | Values::Bytes { .. } | Values::Interval(_)) => {
+            Err(_) if !matches!(self.0.values, Values::Smallint(_) | Values::Int32(_) | Values::Int64(_)) => {
                 Err(E::invalid_type(Unexpected::Unsigned(value), &self))
             }
             Err(_) => Err(unfit(self.0, &value.to_string(), "it is out of range")),
@@ -161,6 +205,44 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
             }
             _ => Err(E::invalid_type(Unexpected::Float(value), &self)),
         }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let column = self.0;
+        let Values::Array { ends, element } = &mut column.values else {
+            return Err(A::Error::invalid_type(Unexpected::Seq, &ValueSeed(column)));
+        };
+        while seq.next_element_seed(ValueSeed(element))?.is_some() {}
+        ends.push(i32::try_from(element.len()).map_err(|_| A::Error::custom("the batch is too large"))?);
+        column.mark_valid();
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let column = self.0;
+        let row = column.len();
+        match (&mut column.values, column.data_type) {
+            (Values::Row(columns), DataType::Row { fields }) => {
+                while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+                    let Some(at) = fields.iter().position(|field| field.name == name) else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    columns[at].truncate(row);
+                    map.next_value_seed(ValueSeed(&mut columns[at]))?;
+                }
+                columns.iter_mut().filter(|column| column.len() == row).for_each(Column::push_null);
+            }
+            (Values::Map { ends, keys, values }, _) => {
+                while map.next_key_seed(KeySeed(keys))?.is_some() {
+                    map.next_value_seed(ValueSeed(values))?;
+                }
+                ends.push(i32::try_from(keys.len()).map_err(|_| A::Error::custom("the batch is too large"))?);
+            }
+            _ => return Err(A::Error::invalid_type(Unexpected::Map, &ValueSeed(column))),
+        }
+        column.mark_valid();
+        Ok(())
     }
 
     #[inline]
@@ -200,6 +282,7 @@ fn append_text(column: &mut Column, text: &str) -> Result<(), Reason> {
         (Values::Int64(values), DataType::Time) => values.push(parse_time(text)?),
         (Values::Int64(values), DataType::Timestamp) => values.push(parse_timestamp(text)?),
         (Values::Int64(values), DataType::Timestamptz) => values.push(parse_timestamptz(text)?),
+        (Values::Uuid(values), _) => values.push(parse_uuid(text).ok_or("it is not a uuid")?),
         (Values::Interval(values), _) => {
             values.push(parse_interval_month_day_nano(text).map_err(|_| "it is not an interval")?);
         }

@@ -6,7 +6,7 @@ use arrow_schema::SchemaRef;
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::{Evaluator, Projection};
-use millrace_kernels::{GroupTable, JoinIndex, NO_ROW};
+use millrace_kernels::{GroupTable, JoinIndex, NO_ROW, unmatchable};
 use millrace_plan::{DataType, Expr, JoinKey, JoinKind, Rel};
 
 use crate::operator::{Input, Operator, Query, anonymous_schema, batch_of, build};
@@ -23,6 +23,8 @@ pub(crate) struct Join<'a> {
     right_schema: SchemaRef,
     left_keys: Projection,
     right_keys: Projection,
+    /// By key: whether a NULL matches a NULL.
+    nulls_equal: Vec<bool>,
     residual: Option<Evaluator>,
     pair_schema: SchemaRef,
     schema: SchemaRef,
@@ -92,6 +94,7 @@ impl<'a> Join<'a> {
             right_schema: anonymous_schema(&right_types),
             left_keys: query.projection(&left_exprs, &left_types)?,
             right_keys: query.projection(&right_exprs, &right_types)?,
+            nulls_equal: keys.iter().map(|k| k.nulls_equal).collect(),
             residual: residual.map(|r| query.evaluator(r, &both)).transpose()?,
             schema: if left_only { anonymous_schema(&left_types) } else { pair_schema.clone() },
             pair_schema,
@@ -128,7 +131,7 @@ impl<'a> Join<'a> {
             table.intern(&keys, rows.num_rows())?;
             Lookup::Keys(table)
         } else {
-            let mut index = JoinIndex::new(&types)?;
+            let mut index = JoinIndex::with_nulls(&types, self.nulls_equal.clone())?;
             let numbers: Vec<u32> = (0..rows.num_rows() as u32).collect();
             index.insert(&keys, &numbers)?;
             Lookup::Pairs(index)
@@ -149,7 +152,8 @@ impl<'a> Join<'a> {
             }
             Lookup::Every => Candidates::Product { right_rows: built.rows.num_rows() },
             Lookup::Keys(table) => {
-                let present = |row: usize| keys.iter().all(|k: &ArrayRef| k.is_valid(row));
+                let nulls = unmatchable(&keys, &self.nulls_equal);
+                let present = |row: usize| nulls.as_ref().is_none_or(|n| n.is_valid(row));
                 for (row, &group) in table.find(&keys, count)?.iter().enumerate() {
                     matched[row] = group != NO_ROW && present(row);
                 }

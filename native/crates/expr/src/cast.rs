@@ -14,7 +14,10 @@ use crate::decimal;
 use crate::fault;
 use crate::format::to_text;
 use crate::functions::digest::{read_escape, read_hex};
+use crate::functions::uuid::uuid_from_text;
 use crate::interval::{interval, microseconds, time_of_day};
+use crate::jsonb::{jsonb_from_text, jsonb_to_scalar, jsonb_to_text};
+use crate::nested::{cast_nested, nested_from_text, nested_to_text};
 use crate::parse::{self, Unreadable};
 use crate::value::{Value, build, build_bool, build_bytes};
 
@@ -26,12 +29,20 @@ pub(crate) fn is_possible(from: DataType, to: DataType) -> bool {
     }
     match (from, to) {
         (T::Boolean, to) => to == T::Integer,
-        (from, T::Boolean) => from == T::Integer,
+        (from, T::Boolean) => matches!(from, T::Integer | T::Jsonb),
         (from, to) if from.is_number() => to.is_number(),
         (T::Date, to) => matches!(to, T::Timestamp | T::Timestamptz),
         (T::Timestamp | T::Timestamptz, to) => matches!(to, T::Date | T::Time | T::Timestamp | T::Timestamptz),
         (T::Time, to) => to == T::Interval,
         (T::Interval, to) => to == T::Time,
+        (T::Jsonb, to) => to.is_number() || to == T::Boolean,
+        (T::Array { element: from }, T::Array { element: to }) => is_possible(*from, *to),
+        (T::Row { fields: from }, T::Row { fields: to }) => {
+            from.len() == to.len() && from.iter().zip(to.iter()).all(|(a, b)| is_possible(a.data_type, b.data_type))
+        }
+        (T::Map { key: from_key, value: from }, T::Map { key: to_key, value: to }) => {
+            from_key == to_key && is_possible(*from, *to)
+        }
         _ => false,
     }
 }
@@ -54,6 +65,8 @@ pub(crate) fn cast(value: &Value, from: DataType, to: DataType) -> Result<Value>
     }
     let one = std::slice::from_ref(value);
     match (from, to) {
+        (T::Jsonb, T::Text) => jsonb_to_text(value),
+        (from, T::Text) if from.is_nested() => nested_to_text(value, from),
         (_, T::Text) => to_text(value),
         (T::Text, to) => from_text(value, to),
         (T::Boolean, T::Integer) | (T::Smallint | T::Integer | T::Bigint, T::Real | T::Double) => arrow(value, to),
@@ -131,7 +144,8 @@ pub(crate) fn cast(value: &Value, from: DataType, to: DataType) -> Result<Value>
             let column = value.column::<IntervalMonthDayNanoType>()?;
             build::<Time64MicrosecondType>(one, to, |i| Ok(time_of_day(microseconds(column.at(i)))))
         }
-        (from, to) => Err(cannot(from, to)),
+        (T::Jsonb, to) => jsonb_to_scalar(value, to),
+        (from, to) => cast_nested(value, from, to),
     }
 }
 
@@ -242,6 +256,9 @@ fn from_text(value: &Value, to: DataType) -> Result<Value> {
             let (months, days, time) = parse::interval(texts.at(i)).map_err(|e| dated(texts.at(i), e))?;
             interval(months, days, time)
         }),
+        T::Uuid => uuid_from_text(value),
+        T::Jsonb => jsonb_from_text(value),
+        T::Array { .. } | T::Row { .. } | T::Map { .. } => nested_from_text(value, to),
     }
 }
 

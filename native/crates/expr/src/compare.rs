@@ -8,8 +8,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, IntervalMonthDayNanoType};
 use arrow_array::{Array, BooleanArray, Decimal128Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType as Arrow;
 use millrace_base::{Error, Result};
-use millrace_kernels::interval_span;
+use millrace_kernels::{comparable_bytes, interval_span};
 use millrace_plan::{BinaryOp, DataType};
 
 use crate::decimal::{power_of_ten, scale_of};
@@ -26,10 +27,25 @@ pub(crate) fn compare(operator: BinaryOp, args: &[Value], kind: DataType) -> Res
             arrow_compare(operator, &aligned(left, scale)?, &aligned(right, scale)?)?
         }
         DataType::Interval => arrow_compare(operator, &spans(left)?, &spans(right)?)?,
+        nested if nested.is_nested() => arrow_compare(operator, &bytes(left)?, &bytes(right)?)?,
         _ => arrow_compare(operator, left, right)?,
     };
     let values = Arc::new(values);
     Ok(if left.is_scalar() && right.is_scalar() { Value::scalar(values) } else { Value::array(values) })
+}
+
+/// Of two values of one Arrow type.
+pub(crate) fn compare_arrays(operator: BinaryOp, args: &[Value]) -> Result<Value> {
+    let kind = match args[0].inner().data_type() {
+        Arrow::Float64 => DataType::Double,
+        Arrow::Float32 => DataType::Real,
+        Arrow::Decimal128(precision, scale) => DataType::Numeric { precision: *precision, scale: *scale as u8 },
+        Arrow::Interval(_) => DataType::Interval,
+        nested if nested.is_nested() => DataType::array(DataType::Text),
+        // All others are compared by Arrow, each in its own way.
+        _ => DataType::Text,
+    };
+    compare(operator, args, kind)
 }
 
 fn arrow_compare(operator: BinaryOp, left: &Value, right: &Value) -> Result<BooleanArray> {
@@ -97,6 +113,11 @@ fn aligned(value: &Value, scale: i8) -> Result<Value> {
     };
     // One type on both sides; these values are compared and never shown.
     Ok(value.with(Arc::new(array.with_precision_and_scale(38, 0).map_err(|e| Error::internal(e.to_string()))?)))
+}
+
+/// A nested value as bytes of its order.
+fn bytes(value: &Value) -> Result<Value> {
+    Ok(value.with(Arc::new(comparable_bytes(value.inner())?)))
 }
 
 fn spans(value: &Value) -> Result<Value> {

@@ -7,20 +7,23 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::*;
+use arrow_buffer::Buffer;
 use arrow_schema::Schema;
 use datafusion_common::ScalarValue;
 use datafusion_physical_expr::expressions::{Column as LibraryColumn, Literal as LibraryLiteral, in_list};
 use millrace_base::{Code, Error, RelationId, Result};
-use millrace_plan::{BinaryOp, DataType, Expr, Literal, Volatility, arrow_schema};
+use millrace_plan::{BinaryOp, DataType, Expr, Literal, UUID_BYTES, Volatility, arrow_schema};
 
 use crate::cast::{cannot, cast, is_possible, is_total};
 use crate::compare::compare;
+use crate::functions::jsonb_build::jsonb_of;
 use crate::functions::pattern;
 use crate::model::{Model, Models};
+use crate::nested::element_texts;
 use crate::node::{Frame, Guarded, Kernel, Node};
 use crate::shared::key_of;
 use crate::value::{Present, Value, build_bytes, build_text, shape, strict_nulls};
-use crate::{arithmetic, decimal, interval, registry};
+use crate::{arithmetic, decimal, interval, jsonb, registry};
 
 pub(crate) struct Compiler<'a> {
     pub input: &'a [DataType],
@@ -118,6 +121,8 @@ impl Compiler<'_> {
             let message = format!("function {function}({}) does not exist", types.join(", "));
             return Err(Error::new(Code::UndefinedFunction, message));
         };
+        let nodes_typed = nodes.into_iter().zip(types).enumerate();
+        nodes = nodes_typed.map(|(at, (node, kind))| adapted(function, at, node, kind)).collect();
         if function == "coalesce" {
             let rest = nodes.split_off(1).into_iter().map(Guarded::new).collect();
             let first = Box::new(nodes.pop().expect("the signature has one parameter at least"));
@@ -132,7 +137,8 @@ impl Compiler<'_> {
         let (input, kind) = self.compile(input)?;
         let items = list.iter().map(|e| self.compile(e).map(|(node, _)| node)).collect::<Result<Vec<_>>>()?;
         // Values that Arrow compares bit by bit can be looked up in a set.
-        let exact = !kind.is_float() && !matches!(kind, DataType::Interval | DataType::Numeric { .. });
+        let exact =
+            !kind.is_float() && !kind.is_nested() && !matches!(kind, DataType::Interval | DataType::Numeric { .. });
         let constants: Option<Vec<ScalarValue>> =
             items.iter().map(|i| i.literal().and_then(|v| ScalarValue::try_from_array(v.inner(), 0).ok())).collect();
         if let Some(constants) = constants.filter(|c| exact && c.len() > 3) {
@@ -165,6 +171,26 @@ impl Compiler<'_> {
         let nodes = args.iter().map(|a| self.compile(a).map(|(node, _)| node)).collect::<Result<Vec<_>>>()?;
         let kernel: Kernel = Arc::new(move |args, call| score(model.as_ref(), args, call.rows));
         Ok((Node::Strict { kernel, args: nodes, result: DataType::Double, fallible: true }, DataType::Double))
+    }
+}
+
+/// Some functions look into arguments of any type: only here their types are known.
+fn adapted(function: &str, at: usize, node: Node, kind: DataType) -> Node {
+    fn with(node: Node, kind: DataType, result: DataType, change: fn(&Value, DataType) -> Result<Value>) -> Node {
+        strict(vec![node], result, true, move |args, _| change(&args[0], kind)).0
+    }
+    let to_text = |value: &Value, kind| cast(value, kind, DataType::Text);
+    match (function, kind) {
+        ("concat" | "concat_ws", DataType::Text) => node,
+        ("jsonb_build_object", DataType::Text) if at % 2 == 0 => node,
+        ("concat" | "concat_ws", _) => with(node, kind, DataType::Text, to_text),
+        ("jsonb_build_object", _) if at % 2 == 0 => with(node, kind, DataType::Text, to_text),
+        ("to_jsonb" | "jsonb_build_array" | "jsonb_build_object", _) => with(node, kind, DataType::Jsonb, jsonb_of),
+        ("array_to_string", DataType::Array { element }) if at == 0 => {
+            let result = DataType::array(DataType::Text);
+            strict(vec![node], result, true, move |args, _| element_texts(&args[0], *element)).0
+        }
+        _ => node,
     }
 }
 
@@ -323,6 +349,16 @@ pub(crate) fn value_of(literal: &Literal) -> Result<Value> {
         Literal::Time { value } => Arc::new(Time64MicrosecondArray::from(vec![*value])),
         Literal::Timestamp { value } | Literal::Timestamptz { value } => {
             Arc::new(TimestampMicrosecondArray::from(vec![*value]).with_data_type(kind))
+        }
+        Literal::Uuid { value } => {
+            let fits = value.len() == UUID_BYTES as usize;
+            let array = fits.then(|| FixedSizeBinaryArray::new(UUID_BYTES, Buffer::from(value.as_slice()), None));
+            Arc::new(array.ok_or_else(|| invalid(format!("a uuid of {} bytes", value.len())))?)
+        }
+        Literal::Jsonb { value } => {
+            let mut bytes = Vec::new();
+            jsonb::read(value, &mut bytes)?;
+            Arc::new(BinaryArray::from(vec![bytes.as_slice()]))
         }
         Literal::Interval { months, days, microseconds } => {
             let value = interval::interval(i64::from(*months), i64::from(*days), *microseconds)?;

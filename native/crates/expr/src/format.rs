@@ -1,6 +1,7 @@
 //! Values as text, exactly as PostgreSQL prints them (ISO date style, UTC).
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -8,21 +9,62 @@ use arrow_array::types::{
     IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
 use arrow_array::{Array, ArrayRef, StringArray};
-use arrow_schema::{DataType as Arrow, TimeUnit};
+use arrow_schema::{DataType as Arrow, Field, TimeUnit};
 use millrace_base::{Error, Result};
+use millrace_plan::{DataType, RowField, RowFields, TypeRef, UUID_BYTES};
 
 use crate::calendar::{date_of, split};
 use crate::decimal;
 use crate::functions::digest::write_hex;
+use crate::functions::uuid::uuid_to_text;
 use crate::interval::{clock, microseconds};
+use crate::nested::nested_to_text;
 use crate::value::{Present, Value, build_text};
 
 const WRITES: &str = "writing to a string";
 
 /// The text of a column's values, as a cast gives it; NULL stays NULL.
 pub fn text_of(column: &ArrayRef) -> Result<StringArray> {
-    let text = to_text(&Value::array(column.clone()))?.into_array(column.len())?;
+    let value = Value::array(column.clone());
+    let text = match sql_type(column.data_type()) {
+        nested if nested.is_nested() => nested_to_text(&value, nested)?,
+        _ => to_text(&value)?,
+    };
+    let text = text.into_array(column.len())?;
     text.as_string_opt::<i32>().cloned().ok_or_else(|| Error::internal("a text that is none"))
+}
+
+/// The SQL type of a column that is known by its layout alone; of JSONB, which is text outside, it makes text.
+fn sql_type(layout: &Arrow) -> DataType {
+    match layout {
+        Arrow::Boolean => DataType::Boolean,
+        Arrow::Int16 => DataType::Smallint,
+        Arrow::Int32 => DataType::Integer,
+        Arrow::Int64 => DataType::Bigint,
+        Arrow::Float32 => DataType::Real,
+        Arrow::Float64 => DataType::Double,
+        Arrow::Decimal128(precision, scale) => DataType::Numeric { precision: *precision, scale: *scale as u8 },
+        Arrow::Binary => DataType::Bytea,
+        Arrow::Date32 => DataType::Date,
+        Arrow::Time64(_) => DataType::Time,
+        Arrow::Timestamp(_, None) => DataType::Timestamp,
+        Arrow::Timestamp(_, Some(_)) => DataType::Timestamptz,
+        Arrow::Interval(_) => DataType::Interval,
+        Arrow::FixedSizeBinary(UUID_BYTES) => DataType::Uuid,
+        Arrow::List(element) => DataType::array(sql_type(element.data_type())),
+        Arrow::Struct(fields) => {
+            let field = |f: &Arc<Field>| RowField { name: f.name().clone(), data_type: sql_type(f.data_type()) };
+            DataType::Row { fields: RowFields::new(fields.iter().map(field).collect()) }
+        }
+        Arrow::Map(entries, _) => match entries.data_type() {
+            Arrow::Struct(parts) if parts.len() == 2 => DataType::Map {
+                key: TypeRef::new(sql_type(parts[0].data_type())),
+                value: TypeRef::new(sql_type(parts[1].data_type())),
+            },
+            _ => DataType::Text,
+        },
+        _ => DataType::Text,
+    }
 }
 
 /// The text of every value; NULL stays NULL.
@@ -73,6 +115,7 @@ pub(crate) fn to_text(value: &Value) -> Result<Value> {
             let suffix = if zone.is_some() { "+00" } else { "" };
             each!(TimestampMicrosecondType, |v, out: &mut String| write_timestamp(v, suffix, out))
         }
+        Arrow::FixedSizeBinary(UUID_BYTES) => uuid_to_text(value),
         Arrow::Interval(_) => each!(IntervalMonthDayNanoType, write_interval),
         other => Err(Error::internal(format!("no text of {other}"))),
     }

@@ -1,6 +1,7 @@
 //! The function registry: every scalar function's name, signatures and implementation. TypeScript's binder resolves
 //! calls with a copy of the signatures that is generated from here, so what it lists is exactly what runs.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use millrace_base::Result;
@@ -35,6 +36,14 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::time::table(),
         functions::to_char::table(),
         functions::conditional::table(),
+        functions::uuid::table(),
+        functions::jsonb_read::table(),
+        functions::jsonb_change::table(),
+        functions::jsonb_build::table(),
+        functions::array::table(),
+        functions::array_search::table(),
+        functions::array_text::table(),
+        functions::row::table(),
     ]
     .into_iter()
     .flatten()
@@ -44,6 +53,14 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
 /// The first entry that takes arguments of just these types.
 pub(crate) fn resolve(name: &str, args: &[DataType]) -> Option<&'static Entry> {
     TABLE.iter().find(|e| e.signature.name == name && takes(&e.signature, args))
+}
+
+pub(crate) fn is_volatile(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let volatile = TABLE.iter().filter(|entry| entry.signature.volatility == Volatility::Volatile);
+        volatile.map(|entry| entry.signature.name.as_str()).collect()
+    });
+    NAMES.contains(name)
 }
 
 fn takes(signature: &FunctionSignature, args: &[DataType]) -> bool {
@@ -59,6 +76,11 @@ fn takes(signature: &FunctionSignature, args: &[DataType]) -> bool {
             Some(ParameterType::Numeric) => matches!(arg, DataType::Numeric { .. }),
             Some(ParameterType::Any) => true,
             Some(ParameterType::Common) => common.get_or_insert(*arg) == arg,
+            Some(ParameterType::Array) => match arg {
+                DataType::Array { element } => *common.get_or_insert(**element) == **element,
+                _ => false,
+            },
+            Some(ParameterType::Element) => common.get_or_insert(*arg) == arg,
             None => false,
         }
     })
@@ -81,6 +103,13 @@ pub(crate) const TIME: ParameterType = exact(DataType::Time);
 pub(crate) const TIMESTAMP: ParameterType = exact(DataType::Timestamp);
 pub(crate) const TIMESTAMPTZ: ParameterType = exact(DataType::Timestamptz);
 pub(crate) const INTERVAL: ParameterType = exact(DataType::Interval);
+
+pub(crate) const BOOLEAN: ParameterType = exact(DataType::Boolean);
+pub(crate) const JSONB: ParameterType = exact(DataType::Jsonb);
+
+pub(crate) fn text_array() -> ParameterType {
+    exact(DataType::array(DataType::Text))
+}
 
 pub(crate) const fn gives(data_type: DataType) -> ReturnRule {
     ReturnRule::Fixed { data_type }

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 
 use millrace_plan::{BinaryOp, Expr};
 
+use crate::registry;
+
 /// Equal text means equal expression: it names every operator, type and constant.
 pub(crate) fn key_of(expr: &Expr) -> String {
     format!("{expr:?}")
@@ -68,7 +70,8 @@ fn walk<'a>(expr: &'a Expr, always: bool, seen: &mut HashMap<String, (Occurrence
 
 /// Whether each evaluation gives a value of its own.
 pub(crate) fn is_volatile(expr: &Expr) -> bool {
-    matches!(expr, Expr::Call { function, .. } if function == "random") || all_children(expr).any(is_volatile)
+    matches!(expr, Expr::Call { function, .. } if registry::is_volatile(function))
+        || all_children(expr).any(is_volatile)
 }
 
 fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {

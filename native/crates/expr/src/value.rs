@@ -165,7 +165,7 @@ pub(crate) fn strict_nulls(args: &[Value], rows: usize) -> Option<NullBuffer> {
     nulls
 }
 
-fn finish(array: ArrayRef, scalar: bool) -> Value {
+pub(crate) fn finish(array: ArrayRef, scalar: bool) -> Value {
     if scalar { Value::scalar(array) } else { Value::array(array) }
 }
 
@@ -240,6 +240,27 @@ pub(crate) fn build_bytes(args: &[Value], mut row: impl FnMut(usize, &mut Vec<u8
         check_growth(before, out.len())?;
         offsets.push(out.len() as i32);
     }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Ok(finish(Arc::new(BinaryArray::new(offsets, Buffer::from(out), nulls)), scalar))
+}
+
+/// As `build_text`, of JSONB.
+pub(crate) fn build_json(args: &[Value], mut row: impl FnMut(usize, &mut Vec<u8>) -> Result<Present>) -> Result<Value> {
+    let (rows, scalar) = shape(args);
+    let nulls = strict_nulls(args, rows);
+    let mut out = Vec::new();
+    let mut offsets = Vec::with_capacity(rows + 1);
+    let mut valid = BooleanBufferBuilder::new(rows);
+    offsets.push(0i32);
+    for i in 0..rows {
+        let before = out.len();
+        let present = nulls.as_ref().is_none_or(|n| n.is_valid(i)) && row(i, &mut out)? == Present::Yes;
+        check_growth(before, out.len())?;
+        valid.append(present);
+        offsets.push(out.len() as i32);
+    }
+    let nulls = NullBuffer::new(valid.finish());
+    let nulls = (nulls.null_count() > 0).then_some(nulls);
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
     Ok(finish(Arc::new(BinaryArray::new(offsets, Buffer::from(out), nulls)), scalar))
 }

@@ -158,7 +158,7 @@ fn scan(relation: RelationId, columns: u32) -> Rel {
 }
 
 fn join(kind: JoinKind, left: Rel, key: u32, right: Rel) -> Rel {
-    let keys = vec![JoinKey { left: column(key), right: column(0) }];
+    let keys = vec![JoinKey { left: column(key), right: column(0), nulls_equal: false }];
     Rel::Join { kind, left: left.into(), right: right.into(), keys, residual: None }
 }
 

@@ -98,6 +98,13 @@ impl Compiler<'_> {
                 (Node::operator(operator, vec![input.node]), input.append_only)
             }
             Rel::Join { kind, left, right, keys, residual } => {
+                if keys.iter().any(|k| k.nulls_equal) {
+                    // The planner refuses such views; a row with a NULL key is not in a side's state.
+                    return Err(Error::new(
+                        Code::FeatureNotSupported,
+                        "a view cannot join on keys whose NULLs are equal yet",
+                    ));
+                }
                 let (left, right) = (self.compile(left)?, self.compile(right)?);
                 let both: Vec<DataType> = left.types.iter().chain(&right.types).copied().collect();
                 let residual = residual.as_ref().map(|r| compile_predicate(r, &both, self.env)).transpose()?;

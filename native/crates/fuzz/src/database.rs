@@ -51,6 +51,8 @@ pub fn open(storage: &Arc<MemoryStorage>, sealing: bool) -> Result<Log> {
         background: false,
         journal_file_bytes: if sealing { 2048 } else { 1 << 30 },
         own_file_bytes: 1 << 20,
+        cache_bytes: 1 << 20,
+        seal_on_close: true,
     };
     Log::open(None, options, Box::new(|_| {}))
 }
@@ -154,7 +156,7 @@ impl Database {
     pub fn deletes(&self) -> Named {
         let storage = storage(&self.files);
         let folder = Path::new("/memory/segments");
-        let pool = Arc::new(millrace_log::segment::FilePool::new(storage, folder));
+        let pool = Arc::new(millrace_log::segment::FilePool::new(storage, folder, 1 << 20));
         for (path, bytes) in &self.files {
             let Some(number) = path.file_stem().and_then(|s| s.to_str()?.parse::<u64>().ok()) else { continue };
             if path.extension().is_none_or(|e| e != "seg") {

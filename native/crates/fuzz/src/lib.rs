@@ -170,7 +170,7 @@ pub fn segment(data: &[u8]) {
     let path = folder.join(format!("{number:016}.seg"));
     let handle = storage.open(&path, FileKind::ReadWrite).expect("memory");
     handle.write_all_at(&file, 0).expect("memory");
-    let pool = Arc::new(FilePool::new(Arc::new(storage), folder));
+    let pool = Arc::new(FilePool::new(Arc::new(storage), folder, 1 << 20));
     for index in 0..8 {
         let segment = match pool.segment(SegmentId { file: number, index }) {
             Ok(segment) => segment,
@@ -195,7 +195,7 @@ pub fn segment(data: &[u8]) {
             expected(&error);
         }
         for (block, column) in all.iter().map(|&column| (0, column)).filter(|_| !segment.meta().blocks.is_empty()) {
-            match segment.encoded(block, column, Vec::new()).map(|encoded| encoded.view().map(|_| ())) {
+            match segment.encoded(block, column).map(|encoded| encoded.view().map(|_| ())) {
                 Ok(_) => {}
                 Err(error) => expected(&error),
             }

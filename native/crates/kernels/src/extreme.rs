@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
 use crate::interval::{interval_span, is_interval, unpack_interval};
-use crate::raw::{RawColumn, Words, array_of_bytes, array_of_i128, array_of_sortable, sortable_i64};
+use crate::raw::{RawColumn, Words, array_of_bytes, array_of_i128, array_of_sortable, is_sortable, sortable_i64};
 
 /// What orders a value, and the value: decimals by themselves, intervals by their span. Among intervals of one span, the
 /// raw value decides, so that the best one is a function of the values alone.
@@ -116,9 +116,9 @@ impl<K: Ord> Best<K> {
 impl Extreme {
     pub fn new(data_type: &DataType, maximum: bool, retractable: bool) -> Self {
         let groups = match data_type {
-            DataType::Utf8 | DataType::Binary => Groups::Bytes(Best::new(maximum, retractable)),
             DataType::Decimal128(..) | DataType::Interval(_) => Groups::Wide(Best::new(maximum, retractable)),
-            _ => Groups::Word(Best::new(maximum, retractable)),
+            other if is_sortable(other) => Groups::Word(Best::new(maximum, retractable)),
+            _ => Groups::Bytes(Best::new(maximum, retractable)),
         };
         Self { data_type: data_type.clone(), groups }
     }

@@ -1,5 +1,6 @@
 //! The index of one side of a join: key → the ids of the rows that have it, as a chain through arrays. Row ids are the
-//! caller's (slots of a store, or rows of a batch). Rows with a NULL key match nothing and are not indexed.
+//! caller's (slots of a store, or rows of a batch). Rows with a NULL key match nothing and are not indexed, unless the
+//! join says of that key that NULLs are equal.
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
@@ -17,6 +18,8 @@ pub struct JoinIndex {
     heads: Vec<u32>,
     /// By row: the neighbours in its group's chain and the group.
     links: Chunks<Link>,
+    /// By key: whether a NULL matches a NULL.
+    nulls_equal: Vec<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,19 +53,30 @@ impl Pairs {
     }
 }
 
-/// The rows in which some key is NULL.
-fn null_keys(keys: &[ArrayRef]) -> Option<NullBuffer> {
-    keys.iter().fold(None, |union, key| NullBuffer::union(union.as_ref(), key.nulls())).filter(|n| n.null_count() > 0)
+/// The rows that match nothing, as a key is NULL for which NULLs are not equal.
+pub fn unmatchable(keys: &[ArrayRef], nulls_equal: &[bool]) -> Option<NullBuffer> {
+    keys.iter()
+        .zip(nulls_equal)
+        .filter(|(_, equal)| !**equal)
+        .fold(None, |union, (key, _)| NullBuffer::union(union.as_ref(), key.nulls()))
+        .filter(|n| n.null_count() > 0)
 }
 
 impl JoinIndex {
+    /// NULLs equal nothing in any key.
     pub fn new(key_types: &[DataType]) -> Result<Self> {
-        Ok(Self { keys: GroupTable::new(key_types)?, heads: Vec::new(), links: Chunks::new() })
+        Self::with_nulls(key_types, vec![false; key_types.len()])
+    }
+
+    /// `nulls_equal` says by key whether a NULL matches a NULL.
+    pub fn with_nulls(key_types: &[DataType], nulls_equal: Vec<bool>) -> Result<Self> {
+        assert_eq!(key_types.len(), nulls_equal.len());
+        Ok(Self { keys: GroupTable::new(key_types)?, heads: Vec::new(), links: Chunks::new(), nulls_equal })
     }
 
     /// Adds rows: `rows[i]` has the key in row i of `keys`. A row already indexed stays where it is.
     pub fn insert(&mut self, keys: &[ArrayRef], rows: &[u32]) -> Result<()> {
-        let nulls = null_keys(keys);
+        let nulls = unmatchable(keys, &self.nulls_equal);
         let groups = self.keys.intern(keys, rows.len())?;
         self.heads.resize(self.keys.capacity(), NO_ROW);
         if let Some(&highest) = rows.iter().max() {
@@ -121,7 +135,7 @@ impl JoinIndex {
 
     /// All matches of the probing rows.
     pub fn probe(&self, keys: &[ArrayRef], rows: usize) -> Result<Pairs> {
-        let nulls = null_keys(keys);
+        let nulls = unmatchable(keys, &self.nulls_equal);
         let groups = self.keys.find(keys, rows)?;
         let mut pairs = Pairs { probe: Vec::with_capacity(rows), stored: Vec::with_capacity(rows) };
         for (row, &group) in groups.iter().enumerate() {

@@ -17,6 +17,10 @@ mod group_table;
 mod hash;
 mod interval;
 mod join_index;
+pub mod jsonb;
+mod nested;
+#[cfg(test)]
+mod nested_tests;
 mod order;
 mod raw;
 mod row_finder;
@@ -26,6 +30,7 @@ mod sums;
 #[cfg(test)]
 mod table_tests;
 mod time_window;
+mod uuid;
 mod window;
 
 pub use accumulator::{Accumulator, AggregateKind};
@@ -37,11 +42,13 @@ pub use exact::{ExactSum, fixed_of_float, fixed_to_float};
 pub use group_table::GroupTable;
 pub use hash::{hash_columns, mix};
 pub use interval::interval_span;
-pub use join_index::{JoinIndex, Pairs};
+pub use join_index::{JoinIndex, Pairs, unmatchable};
+pub use nested::{canonical_map, comparable_bytes};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
 pub use time_window::{TimeWindows, assign_windows};
+pub use uuid::{Uuid, parse_uuid, write_uuid};
 pub use window::{
     BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
     WindowPlan, WindowValues, byte_keys, compute_window, int_keys,

@@ -11,6 +11,7 @@ use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
 use crate::interval::{canonical_intervals, is_interval, pack_interval, unpack_interval};
+use crate::nested::{bytes_of_fixed, bytes_of_nested, fixed_of_bytes, is_nested, nested_of_bytes, normalized_nested};
 use crate::{arrow_error, out_of_range};
 
 /// Values without their logical type. What lies under a NULL is arbitrary.
@@ -31,7 +32,7 @@ pub struct RawColumn {
 }
 
 impl RawColumn {
-    /// A view of the array; only intervals are copied.
+    /// A view of the array; only intervals and nested values are copied.
     pub fn of(array: &dyn Array) -> Result<Self> {
         let words = match array.data_type() {
             DataType::Boolean => Words::Bits(array.as_boolean().values().clone()),
@@ -53,6 +54,14 @@ impl RawColumn {
                 Words::W8(scalars(array))
             }
             DataType::Decimal128(..) => Words::W16(scalars(array)),
+            DataType::FixedSizeBinary(_) => {
+                let (offsets, values) = bytes_of_fixed(array.as_fixed_size_binary())?;
+                Words::Bytes(offsets, values)
+            }
+            nested if is_nested(nested) => {
+                let (offsets, values) = bytes_of_nested(array)?;
+                Words::Bytes(offsets, values)
+            }
             other => return Err(Error::internal(format!("no kernel for columns of {other}"))),
         };
         Ok(Self { words, nulls: array.nulls().filter(|n| n.null_count() > 0).cloned() })
@@ -143,8 +152,12 @@ pub(crate) fn array_of_bytes(
     if i32::try_from(values.len()).is_err() {
         return Err(out_of_range("the size of a column of text"));
     }
+    if let DataType::FixedSizeBinary(width) = data_type {
+        return fixed_of_bytes(*width, lengths, &values, nulls);
+    }
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(match data_type {
+        nested if is_nested(nested) => nested_of_bytes(nested, offsets, Buffer::from_vec(values), nulls.as_ref())?,
         DataType::Binary => {
             Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(values), nulls).map_err(arrow_error)?)
         }
@@ -177,9 +190,11 @@ fn canonical32(bits: i32) -> i32 {
 }
 
 /// Whether one integer of eight bytes can stand for each value, as `sortable_i64` gives it: all types but numeric, text,
-/// bytea and interval.
+/// bytea, interval, uuid and the nested ones.
 pub fn is_sortable(data_type: &DataType) -> bool {
-    !matches!(data_type, DataType::Decimal128(..) | DataType::Utf8 | DataType::Binary | DataType::Interval(_))
+    use DataType as T;
+    !is_nested(data_type)
+        && !matches!(data_type, T::Decimal128(..) | T::Utf8 | T::Binary | T::Interval(_) | T::FixedSizeBinary(_))
 }
 
 /// The values as integers in SQL's order, equal exactly when SQL holds the values equal. `None` for types that are not
@@ -231,6 +246,9 @@ pub fn array_of_sortable(data_type: &DataType, values: Vec<i64>, nulls: Option<N
 pub fn normalized(array: &ArrayRef) -> Result<ArrayRef> {
     if is_interval(array.data_type()) {
         return Ok(canonical_intervals(array));
+    }
+    if is_nested(array.data_type()) {
+        return normalized_nested(array);
     }
     let nulls = array.nulls().cloned();
     match (RawColumn::of(array.as_ref())?.words, array.data_type()) {

@@ -8,6 +8,7 @@ use arrow_schema::{DataType, IntervalUnit};
 use millrace_base::{Error, Result};
 
 use crate::chunks::Chunks;
+use crate::nested::is_nested;
 use crate::raw::{RawColumn, Words, array_of_bits, array_of_bytes, array_of_i128, array_of_words};
 use crate::{NO_ROW, too_many_rows};
 
@@ -124,7 +125,10 @@ impl RowStore {
                     DataType::Decimal128(..) | DataType::Interval(IntervalUnit::MonthDayNano) => {
                         Values::W16(Chunks::new())
                     }
-                    DataType::Utf8 | DataType::Binary => Values::Bytes(ByteColumn::new()),
+                    DataType::Utf8 | DataType::Binary | DataType::FixedSizeBinary(_) => {
+                        Values::Bytes(ByteColumn::new())
+                    }
+                    nested if is_nested(nested) => Values::Bytes(ByteColumn::new()),
                     other => return Err(Error::internal(format!("no store for columns of {other}"))),
                 };
                 Ok(StoredColumn { data_type: data_type.clone(), values, valid: None })

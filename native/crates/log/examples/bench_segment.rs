@@ -71,7 +71,7 @@ fn measure(name: &str, batches: &[RecordBatch]) -> Result<(), Box<dyn Error>> {
         memory as f64 / MIB / written,
         rows as f64 / written / 1e6
     );
-    let pool = Arc::new(FilePool::new(storage, folder.path()));
+    let pool = Arc::new(FilePool::new(storage, folder.path(), 1 << 30));
     let start = Instant::now();
     let segment = pool.segment(SegmentId { file: 1, index: 0 })?;
     println!("  opened in {:.0} us", start.elapsed().as_secs_f64() * 1e6);
@@ -111,14 +111,12 @@ fn measure(name: &str, batches: &[RecordBatch]) -> Result<(), Box<dyn Error>> {
 }
 
 fn sum_encoded(segment: &Segment, column: usize) -> Result<Option<i128>, Box<dyn Error>> {
-    let (mut sum, mut buffer) = (0, Vec::new());
+    let mut sum = 0;
     for block in 0..segment.meta().blocks.len() {
-        let encoded = segment.encoded(block, column, buffer)?;
+        let encoded = segment.encoded(block, column)?;
         let view = encoded.view().map_err(|why| why.0)?;
         let Values::Integers(values) = &view.values else { return Ok(None) };
         sum += scan::sum(values);
-        drop(view);
-        buffer = encoded.into_buffer();
     }
     Ok(Some(sum))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use millrace_base::{RelationId, Result};
+use millrace_base::{Epoch, RelationId, Result};
 use millrace_plan::DefinitionKind;
 
 use crate::manifest::{Edit, SegmentEntry};
@@ -134,7 +134,8 @@ impl Sealer {
         });
         let old: Vec<SegmentId> = plan.removed.iter().copied().chain(deletes.map(|s| s.id)).collect();
         let file_max = self.next_file - 1;
-        let edit = Edit { added, removed: old.clone(), horizon: plan.buried, file_max, ..Edit::default() };
+        let horizon = if millrace_base::planted("horizon-not-kept") { Epoch::ZERO } else { plan.buried };
+        let edit = Edit { added, removed: old.clone(), horizon, file_max, ..Edit::default() };
         self.manifest.append(&edit)?;
         Ok(Rewritten { new, old, _files: files })
     }
@@ -151,7 +152,9 @@ impl Sealer {
             list.sort_by_key(|s| s.first_offset);
             let mut bytes: u64 = list.iter().map(|s| s.bytes).sum();
             let gone = list.iter().take_while(|s| {
-                let late = retention.time_us.is_some_and(|age| s.times_us.1 < now_us.saturating_sub(age));
+                let newest =
+                    if millrace_base::planted("retention-by-oldest-row") { s.times_us.0 } else { s.times_us.1 };
+                let late = retention.time_us.is_some_and(|age| newest < now_us.saturating_sub(age));
                 let large = retention.bytes.is_some_and(|limit| bytes > limit);
                 bytes -= s.bytes;
                 late || large
@@ -198,7 +201,7 @@ fn merge(writer: &mut FileWriter, pool: &Arc<FilePool>, key: &SegmentKey, old: &
     writer.begin(key.clone(), &schema, old[0].first_offset)?;
     let columns: Vec<usize> = (0..schema.fields().len()).collect();
     for entry in old {
-        let segment = pool.segment(entry.id)?;
+        let segment = pool.segment(entry.id)?.uncached();
         let mut runs = RunReader::new(&segment)?;
         for found in segment.scan(&columns, &[], 0..entry.rows) {
             let (_, batch) = found?;

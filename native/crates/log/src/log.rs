@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow_schema::{Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage};
+use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage, limits::JOURNAL_BACKLOG_BYTES_MAX};
 use millrace_plan::Definition;
 use parking_lot::{Mutex, RwLock};
 
@@ -33,31 +33,12 @@ use crate::segment::{Bound, FilePool, SegmentId, SegmentKind};
 use crate::state::{Relation, RelationData, State};
 use crate::stream::{StreamSegment, StreamState};
 use crate::table::TableState;
+use crate::ticket::{Answer, Ticket};
 
 /// How long the sealing thread waits before it tries again after an error.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// A commit that has its epoch and waits for the journal.
-pub struct Ticket {
-    epoch: Epoch,
-    result: Receiver<Result<Epoch>>,
-}
-
-impl Ticket {
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    /// Waits until the commit is durable (as `Durability` says).
-    pub fn wait(self) -> Result<Epoch> {
-        self.result.recv().unwrap_or_else(|_| Err(Error::new(Code::AdminShutdown, "the database was closed")))
-    }
-
-    /// The outcome, if there is one yet.
-    pub fn poll(&self) -> Option<Result<Epoch>> {
-        self.result.try_recv().ok()
-    }
-}
+/// A clean close seals what is more than this part of a journal file: a shorter one is read in a few milliseconds.
+const LEFT_AT_CLOSE: u64 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelationStats {
@@ -108,6 +89,9 @@ pub struct Log {
     lock: Mutex<Option<FolderLock>>,
     is_background: bool,
     is_read_only: bool,
+    open: AtomicBool,
+    /// So many bytes of the journal are left to the next open; `None` leaves all.
+    left_at_close: Option<u64>,
 }
 
 impl Log {
@@ -115,7 +99,7 @@ impl Log {
     /// thread in epoch order; while it waits, commits wait.
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
         let LogOptions { storage, clock, rng, durability, read_only, .. } = options;
-        let LogOptions { background, journal_file_bytes, own_file_bytes, .. } = options;
+        let LogOptions { background, journal_file_bytes, own_file_bytes, cache_bytes, seal_on_close, .. } = options;
         let root = path.unwrap_or(Path::new("/memory"));
         if read_only {
             check_exists(storage.as_ref(), root)?;
@@ -128,11 +112,12 @@ impl Log {
                 Some(FolderLock::take(path, clock.now_us()).map_err(unwritable)?)
             }
         };
-        let recovered = recover(&storage, rng, root, journal_file_bytes, own_file_bytes, read_only);
+        let recovered = recover(&storage, rng, root, journal_file_bytes, own_file_bytes, cache_bytes, read_only);
         let Recovered { state, journal, sealer, pool } =
             if read_only { recovered? } else { recovered.map_err(unwritable)? };
         let journal = Arc::new(journal);
-        let queue = Arc::new(Queue::new(state.ledger.epoch));
+        let backlog_files = if background { backlog_files(journal_file_bytes) } else { usize::MAX };
+        let queue = Arc::new(Queue::new(state.ledger.epoch, backlog_files));
         let inner = Arc::new(Inner {
             clock,
             durability,
@@ -163,6 +148,8 @@ impl Log {
             lock: Mutex::new(lock),
             is_background: background && !read_only,
             is_read_only: read_only,
+            open: AtomicBool::new(true),
+            left_at_close: seal_on_close.then_some(journal_file_bytes / LEFT_AT_CLOSE),
         };
         if read_only {
             return Ok(log);
@@ -214,12 +201,10 @@ impl Log {
     /// Puts a commit in the order of all commits. Tables and catalog show it at once to `table` and `definitions`;
     /// scans see it once it is durable.
     pub fn commit(&self, commit: Commit) -> Result<Ticket> {
-        let (send, result) = bounded(1);
-        let done: Done = Box::new(move |outcome| {
-            let _ = send.send(outcome); // nobody may be waiting any more
-        });
-        let epoch = self.commit_then(commit, done)?;
-        Ok(Ticket { epoch, result })
+        let answer = Answer::new();
+        let ticket = answer.ticket();
+        let epoch = self.commit_then(commit, Box::new(move |outcome| answer.give(outcome)))?;
+        Ok(ticket.with_epoch(epoch))
     }
 
     /// As `commit`; `done` is called on the journal thread and must not wait.
@@ -244,15 +229,16 @@ impl Log {
         state.make_relations(&commit.catalog)?;
         let epoch = state.ledger.epoch.next();
         let mut entries = Vec::new();
-        for (part, at) in commit.rows.iter().zip(head.rows) {
+        for (number, (part, at)) in commit.rows.iter().zip(head.rows).enumerate() {
             match &state.relations[&part.relation].data {
                 RelationData::Stream(stream) => {
-                    let taken = entries.iter().filter(|(_, other, _): &&(_, crate::journal::body::RowsAt, u64)| {
-                        other.relation == at.relation && other.partition == at.partition
-                    });
-                    let ahead: u64 = taken.map(|(_, other, _)| u64::from(other.rows)).sum();
+                    let taken =
+                        entries.iter().filter(|(_, _, other, _): &&(_, usize, crate::journal::body::RowsAt, u64)| {
+                            other.relation == at.relation && other.partition == at.partition
+                        });
+                    let ahead: u64 = taken.map(|(_, _, other, _)| u64::from(other.rows)).sum();
                     let first = state.end_of(part.relation, part.partition) + ahead;
-                    entries.push((stream.clone(), at, first));
+                    entries.push((stream.clone(), number, at, first));
                 }
                 RelationData::Table(table) => table.apply(epoch, &part.batch, part.weights.as_deref())?,
             }
@@ -278,9 +264,20 @@ impl Log {
             return Ok(()); // somebody else was faster
         }
         let still = |error: Error| error.with_hint("Writes go on when the cause is gone.");
-        inner.journal.resume().map_err(still)?;
-        let state = rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable())?;
-        *inner.state.write() = state;
+        inner.journal.resume().map_err(|error| {
+            // The failed fsync may have dropped what was acknowledged before its own: another one would hide that.
+            if inner.journal.has_failed_sync() && !millrace_base::planted("resume-after-failed-fsync") {
+                return inner.queue.give_up(&error);
+            }
+            still(error)
+        })?;
+        let state =
+            rebuild(sealer.manifest.live(), &inner.pool, &inner.journal, inner.queue.durable()).map_err(still)?;
+        if !millrace_base::planted("refused-kept-on-resume") {
+            let mut current = inner.state.write();
+            state.inherit(&current, sealer.sealed_epoch());
+            *current = state;
+        }
         inner.queue.resume();
         Ok(())
     }
@@ -585,6 +582,10 @@ impl Log {
         for thread in self.threads.lock().drain(..) {
             let _ = thread.join(); // a panic there has failed its tickets already
         }
+        if self.open.swap(false, Ordering::AcqRel) {
+            // What stays is what an open after a crash finds: it is only slower.
+            let _ = self.inner.leave(self.left_at_close);
+        }
         self.lock.lock().take();
     }
 }
@@ -625,7 +626,26 @@ impl Drop for Log {
     }
 }
 
+/// Closed journal files that wait to be sealed when commits have to wait.
+fn backlog_files(journal_file_bytes: u64) -> usize {
+    (JOURNAL_BACKLOG_BYTES_MAX / journal_file_bytes).clamp(2, 1 << 20) as usize
+}
+
 impl Inner {
+    /// Leaves little to read to the next open, when no thread runs any more.
+    fn leave(&self, left: Option<u64>) -> Result<()> {
+        self.queue.check()?;
+        if self.journal.has_failed_sync() {
+            return Ok(()); // a next file would say that this one is whole
+        }
+        if left.is_some_and(|left| self.journal.tail_bytes() > left) {
+            self.journal.rotate()?;
+            let mut sealer = self.sealer.lock();
+            while self.seal(&mut sealer)? {}
+        }
+        self.journal.remove_spares()
+    }
+
     /// Runs until every sender is gone.
     fn maintain_when_poked(&self, poked: &Receiver<()>) {
         let mut failed = false;
@@ -641,6 +661,7 @@ impl Inner {
                 }
             };
             failed = outcome.is_err();
+            self.queue.note_sealing(failed, || self.journal.closed_files());
             *self.maintenance_error.lock() = outcome.err();
         }
     }
@@ -661,6 +682,7 @@ impl Inner {
         sealer.retire(&self.pool, &sealed.removed);
         // Readers have the segments now: nobody new will look into the file.
         self.journal.drop_sealed(sealed.upto)?;
+        self.queue.note_sealing(false, || self.journal.closed_files());
         Ok(true)
     }
 

@@ -8,7 +8,6 @@ use arrow_array::RecordBatch;
 use millrace_base::{Epoch, Result};
 
 use crate::compact::RunReader;
-use crate::journal::body::decode_rows;
 use crate::scan::{StreamRead, rows_between};
 use crate::segment::{CommitRun, FilePool, SegmentScan};
 use crate::stream::{EntryRef, Partition, StreamSegment};
@@ -69,8 +68,7 @@ impl OffsetRead {
     }
 
     fn entry(&self, entry: &EntryRef) -> Result<OffsetBatch> {
-        let body = entry.frame.read_body()?;
-        let rows = decode_rows(&body, &entry.at, self.read.schema.clone(), Some(&self.read.projection))?;
+        let rows = entry.read(&self.read.schema, &self.read.projection)?;
         // Frames that contradict each other may hold less than what is skipped.
         let gone = self.next.saturating_sub(entry.first_offset).min(rows.num_rows() as u64) as usize;
         let rows = rows.slice(gone, rows.num_rows() - gone);

@@ -33,7 +33,13 @@ pub struct LogOptions {
     pub journal_file_bytes: u64,
     /// Rows of a partition that are fewer bytes than this when they are sealed share a file with those of others.
     pub own_file_bytes: u64,
+    /// Column blocks of segments that are kept in memory, in bytes.
+    pub cache_bytes: usize,
+    /// Whether a clean close seals what the journal holds, so that the next open has little to read.
+    pub seal_on_close: bool,
 }
+
+pub const CACHE_BYTES_DEFAULT: usize = 256 << 20;
 
 impl LogOptions {
     /// The operating system's files, clock and chance.
@@ -47,11 +53,13 @@ impl LogOptions {
             background: true,
             journal_file_bytes: 64 << 20,
             own_file_bytes: 1 << 20,
+            cache_bytes: CACHE_BYTES_DEFAULT,
+            seal_on_close: true,
         }
     }
 
     /// Files in memory.
     pub fn memory() -> Self {
-        Self { storage: Arc::new(MemoryStorage::default()), ..Self::real(Durability::None) }
+        Self { storage: Arc::new(MemoryStorage::default()), seal_on_close: false, ..Self::real(Durability::None) }
     }
 }

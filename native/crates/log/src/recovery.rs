@@ -31,6 +31,7 @@ pub fn recover(
     root: &Path,
     journal_file_bytes: u64,
     own_file_bytes: u64,
+    cache_bytes: usize,
     read_only: bool,
 ) -> Result<Recovered> {
     let (segments, manifests, journals) = (root.join("segments"), root.join("manifest"), root.join("journal"));
@@ -40,7 +41,7 @@ pub fn recover(
         storage.create_dir_all(&segments).map_err(|e| Error::io(&segments, "create", &e))?;
         Manifest::open(storage.clone(), &manifests)?
     };
-    let pool = Arc::new(FilePool::new(storage.clone(), &segments));
+    let pool = Arc::new(FilePool::new(storage.clone(), &segments, cache_bytes));
     let mut state = restore(manifest.live(), &pool)?;
     let sealed = state.ledger.epoch;
     let replay = |frame: FrameRef, body: &Buffer| {
@@ -94,7 +95,7 @@ fn unreadable(frame: &FrameRef, error: Error) -> Error {
 
 /// A folder is there after a power loss only when the one that it lies in has been synced. Done at every open: the process
 /// that made the folders may have ended before it got here.
-fn sync_folders(storage: &dyn Storage, root: &Path) -> Result<()> {
+pub fn sync_folders(storage: &dyn Storage, root: &Path) -> Result<()> {
     storage.sync_dir(root).map_err(|e| Error::io(root, "sync", &e))?;
     let Some(parent) = root.parent() else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
@@ -134,6 +135,10 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
     }
     for definition in live.ledger.definitions.values() {
         if let Some(relation) = relation_of(definition)? {
+            // Compaction may have left a table without a segment: its past is gone all the same.
+            if let RelationData::Table(table) = &relation.data {
+                table.set_horizon(live.horizon);
+            }
             state.relations.insert(definition.id, relation);
         }
     }

@@ -10,7 +10,6 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use millrace_base::{Epoch, Error, Result, limits::BATCH_ROWS};
 
-use crate::journal::body::decode_rows;
 use crate::segment::{Bound, FilePool, Segment, SegmentScan};
 use crate::stream::{EntryRef, Partition, StreamSegment};
 
@@ -92,8 +91,7 @@ impl StreamScan {
     }
 
     fn read_entry(&self, entry: &EntryRef, start: u64) -> Result<RecordBatch> {
-        let body = entry.frame.read_body()?;
-        let batch = decode_rows(&body, &entry.at, self.read.schema.clone(), Some(&self.read.projection))?;
+        let batch = entry.read(&self.read.schema, &self.read.projection)?;
         let gone = start.saturating_sub(entry.first_offset) as usize;
         Ok(batch.slice(gone.min(batch.num_rows()), batch.num_rows() - gone.min(batch.num_rows())))
     }

@@ -1,7 +1,7 @@
 //! A database in memory: the ledger, the tables, and where the rows of streams lie.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::buffer::Buffer;
 use arrow_schema::{Schema, SchemaRef};
@@ -57,7 +57,12 @@ impl State {
                     let first_offset = self.end_of(at.relation, at.partition);
                     let mut stream = stream.write();
                     let partition = stream.partitions.entry(at.partition).or_default();
-                    partition.entries.push_back(EntryRef { frame: frame.clone(), at: at.clone(), first_offset });
+                    partition.entries.push_back(EntryRef {
+                        frame: frame.clone(),
+                        at: at.clone(),
+                        first_offset,
+                        rows: Weak::new(),
+                    });
                 }
                 RelationData::Table(table) => {
                     let batch = decode_rows(body, at, relation.schema.clone(), None)?;
@@ -79,6 +84,18 @@ impl State {
             stream.write().partitions.entry(partition).or_default().set_start(start);
         }
         Ok(())
+    }
+
+    /// Takes the place of a state that commits which failed have changed; `sealed` is the epoch up to which this one was read
+    /// from segments.
+    pub fn inherit(&self, before: &Self, sealed: Epoch) {
+        for (id, relation) in &self.relations {
+            if let RelationData::Table(table) = &relation.data
+                && let Some(RelationData::Table(before)) = before.relations.get(id).map(|relation| &relation.data)
+            {
+                table.inherit(before, sealed);
+            }
+        }
     }
 
     /// A table, also one that is dropped and may still have to be sealed.

@@ -1,12 +1,14 @@
 //! Where a stream's rows lie: sealed ones in segments, newer ones in frames of the journal, both in offset order.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use millrace_base::Epoch;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use millrace_base::{Epoch, Error, Result};
 
 use crate::journal::FrameRef;
-use crate::journal::body::RowsAt;
+use crate::journal::body::{RowsAt, decode_rows};
 use crate::manifest::SegmentEntry;
 use crate::segment::{SegmentFile, SegmentId};
 
@@ -17,11 +19,25 @@ pub struct EntryRef {
     pub at: RowsAt,
     /// The offset of the first row.
     pub first_offset: u64,
+    /// The rows, as long as they are among the newest.
+    pub rows: Weak<RecordBatch>,
 }
 
 impl EntryRef {
     pub fn end(&self) -> u64 {
         self.first_offset + u64::from(self.at.rows)
+    }
+
+    /// The chosen columns of `schema`, the stream's.
+    pub fn read(&self, schema: &SchemaRef, projection: &[usize]) -> Result<RecordBatch> {
+        let Some(rows) = self.rows.upgrade() else {
+            return decode_rows(&self.frame.read_body()?, &self.at, schema.clone(), Some(projection));
+        };
+        // As they were given: the log's own columns may be NULL.
+        let columns = rows.columns().to_vec();
+        RecordBatch::try_new(schema.clone(), columns)
+            .and_then(|rows| rows.project(projection))
+            .map_err(|e| Error::internal(format!("rows of a commit: {e}")))
     }
 }
 

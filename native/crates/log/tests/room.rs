@@ -193,3 +193,29 @@ fn writing_goes_on_when_there_is_room_again() {
         assert_eq!((read(&log, STREAM), read(&log, TABLE)), (acknowledged.clone(), acknowledged));
     }
 }
+
+/// A transaction that began before the disk was full, and goes on afterwards, is told of a deletion in between.
+#[test]
+fn deletions_are_not_forgotten_when_writing_goes_on() {
+    let left = Arc::new(AtomicI64::new(i64::MAX));
+    let storage = Arc::new(Small { memory: MemoryStorage::default(), left: left.clone() });
+    let log = open(&storage);
+    let write = |commit: Commit| {
+        let ticket = log.commit(commit)?;
+        log.run_pending();
+        ticket.wait()
+    };
+    write(create()).unwrap();
+    let since = write(both(1)).unwrap();
+    let mut deletion = both(1);
+    deletion.rows.remove(0);
+    deletion.rows[0].weights = Some([-1].into());
+    let batch = deletion.rows[0].batch.clone();
+    write(deletion).unwrap();
+    log.checkpoint().unwrap();
+    left.store(0, Ordering::Relaxed);
+    while write(both(2)).is_ok() {}
+    left.store(i64::MAX, Ordering::Relaxed);
+    log.resume().unwrap();
+    assert_eq!(log.table(TABLE).unwrap().conflicts(&batch, since).unwrap(), Some(0));
+}

@@ -57,6 +57,7 @@ fn open(storage: &Arc<dyn Storage>) -> Log {
         journal_file_bytes: 4096,
         // Some segments share a file, others have their own.
         own_file_bytes: 1000,
+        seal_on_close: true,
         ..LogOptions::memory()
     };
     Log::open(None, options, Box::new(|_| {})).unwrap()
@@ -283,4 +284,45 @@ fn rows_that_died_stay_dead_in_a_table_whose_drop_was_not_written() {
     std::mem::forget((log, waiting));
     let log = open(&storage);
     assert_eq!(read(&log, TABLE, log.durable_epoch()), expected);
+}
+
+#[test]
+fn a_table_that_compaction_has_emptied_still_has_no_past() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let log = open(&storage);
+    commit(&log, create());
+    let born = commit(&log, Commit { rows: vec![part(TABLE, 0, &[(1, "a".into())])], ..Commit::default() });
+    log.checkpoint().unwrap();
+    let weights = Some([-1].into());
+    let delete = RelationRows { relation: TABLE, partition: 0, batch: rows(&[(1, "a".into())]), weights };
+    let died = commit(&log, Commit { rows: vec![delete], ..Commit::default() });
+    log.checkpoint().unwrap();
+    assert_eq!(read(&log, TABLE, born), [(1, "a".to_string())]);
+    log.set_horizon(died, &[]);
+    while log.maintain().unwrap() {}
+    assert!(log.segments().iter().all(|segment| segment.key.relation != TABLE));
+    log.close();
+    let log = open(&storage);
+    assert_eq!(read(&log, TABLE, died), []);
+    assert!(log.scan(TABLE, &[0], born).is_err());
+}
+
+#[test]
+fn sealed_rows_of_a_truncated_stream_take_no_space() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let log = open(&storage);
+    commit(&log, create());
+    let some = || Commit { rows: vec![part(STREAM, 0, &[(1, "a".into())])], ..Commit::default() };
+    commit(&log, some());
+    log.checkpoint().unwrap();
+    commit(&log, some());
+    commit(&log, Commit { truncated: vec![STREAM], ..Commit::default() });
+    log.checkpoint().unwrap();
+    assert!(log.segments().iter().all(|segment| segment.key.relation != STREAM));
+    commit(&log, some());
+    log.checkpoint().unwrap();
+    log.close();
+    let log = open(&storage);
+    assert_eq!(read(&log, STREAM, log.durable_epoch()).len(), 1);
+    assert_eq!(log.extents(STREAM).into_iter().map(|(_, e)| (e.start, e.end)).collect::<Vec<_>>(), [(2, 3)]);
 }

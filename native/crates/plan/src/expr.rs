@@ -68,6 +68,16 @@ pub enum Literal {
         days: i32,
         microseconds: i64,
     },
+    /// Its 16 bytes.
+    Uuid {
+        #[serde(with = "serde_bytes")]
+        #[ts(type = "Uint8Array")]
+        value: Vec<u8>,
+    },
+    /// `value` is JSON text.
+    Jsonb {
+        value: String,
+    },
 }
 
 impl Literal {
@@ -88,6 +98,8 @@ impl Literal {
             Literal::Timestamp { .. } => DataType::Timestamp,
             Literal::Timestamptz { .. } => DataType::Timestamptz,
             Literal::Interval { .. } => DataType::Interval,
+            Literal::Uuid { .. } => DataType::Uuid,
+            Literal::Jsonb { .. } => DataType::Jsonb,
         }
     }
 }

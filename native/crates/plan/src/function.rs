@@ -35,6 +35,10 @@ pub enum ParameterType {
     Numeric,
     /// Any type, independently of the other parameters.
     Any,
+    /// An array of any type; with the others marked so and the elements, its elements have one common type.
+    Array,
+    /// An element of those arrays.
+    Element,
     /// Any type, and all parameters marked so have one common type (coerced by the rules of UNION).
     Common,
 }
@@ -53,6 +57,11 @@ pub enum ReturnRule {
     NumericOfScale {
         index: u32,
     },
+    /// The array of the common type of the arrays and elements.
+    CommonArray,
+    CommonElement,
+    /// The binder's own constructs call it, and know.
+    Bound,
     /// numeric(38, 0) and the like.
     Numeric {
         scale: u8,

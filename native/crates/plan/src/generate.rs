@@ -21,6 +21,7 @@ pub fn typescript_plan() -> String {
     }
     declare!(
         RelationId,
+        RowField,
         DataType,
         Field,
         Literal,

@@ -12,6 +12,7 @@ mod expr;
 mod function;
 mod generate;
 mod inspection;
+mod nested;
 mod options;
 mod rel;
 mod types;
@@ -28,12 +29,13 @@ pub use expr::{BinaryOp, CaseBranch, Expr, Literal};
 pub use function::{FunctionKind, FunctionSignature, ParameterType, ReturnRule, Volatility};
 pub use generate::{typescript_functions, typescript_plan};
 pub use inspection::Inspection;
+pub use nested::{RowField, RowFields, TYPE_DEPTH_MAX, TypeRef};
 pub use options::{RelationDurability, RelationOptions};
 pub use rel::{
     AggregateCall, AggregateFunction, AsOf, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
     WindowFunction,
 };
-pub use types::{DataType, Field, arrow_field, arrow_schema};
+pub use types::{DataType, Field, UUID_BYTES, arrow_field, arrow_schema};
 pub use validate::{Relations, expr_type, reads_past, validate_rel};
 pub use validate_command::{validate_command, validate_conflict, validate_position};
 

@@ -27,6 +27,8 @@ pub enum JoinKind {
 pub struct JoinKey {
     pub left: Expr,
     pub right: Expr,
+    /// IS NOT DISTINCT FROM: a NULL matches a NULL. A subquery's result meets the rows it was computed for by such keys.
+    pub nulls_equal: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]

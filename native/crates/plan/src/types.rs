@@ -4,6 +4,10 @@ use arrow_schema::{DataType as Arrow, Field as ArrowField, IntervalUnit, Schema,
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::nested::{RowField, RowFields, TypeRef};
+
+pub const UUID_BYTES: i32 = 16;
+
 /// A SQL type. `numeric` holds at most 38 digits; times are in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -14,7 +18,10 @@ pub enum DataType {
     Bigint,
     Real,
     Double,
-    Numeric { precision: u8, scale: u8 },
+    Numeric {
+        precision: u8,
+        scale: u8,
+    },
     Text,
     Bytea,
     Date,
@@ -22,6 +29,25 @@ pub enum DataType {
     Timestamp,
     Timestamptz,
     Interval,
+    Uuid,
+    /// JSON in the layout of `millrace_kernels::jsonb`, whose bytes are equal and ordered as the values are.
+    Jsonb,
+    /// Of any length; an array of arrays is one of rows that may have different lengths.
+    Array {
+        #[ts(as = "Box<DataType>")]
+        element: TypeRef,
+    },
+    Row {
+        #[ts(as = "Vec<RowField>")]
+        fields: RowFields,
+    },
+    /// Keys are unique, not NULL and in their order.
+    Map {
+        #[ts(as = "Box<DataType>")]
+        key: TypeRef,
+        #[ts(as = "Box<DataType>")]
+        value: TypeRef,
+    },
 }
 
 impl DataType {
@@ -42,7 +68,38 @@ impl DataType {
             DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, None),
             DataType::Timestamptz => Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             DataType::Interval => Arrow::Interval(IntervalUnit::MonthDayNano),
+            DataType::Uuid => Arrow::FixedSizeBinary(UUID_BYTES),
+            DataType::Jsonb => Arrow::Binary,
+            DataType::Array { element } => Arrow::List(ArrowField::new_list_field(element.to_arrow(), true).into()),
+            DataType::Row { fields } => Arrow::Struct(row_fields(fields.iter())),
+            DataType::Map { key, value } => {
+                let entries = vec![
+                    ArrowField::new("key", key.to_arrow(), false),
+                    ArrowField::new("value", value.to_arrow(), true),
+                ];
+                Arrow::Map(ArrowField::new("entries", Arrow::Struct(entries.into()), false).into(), false)
+            }
         }
+    }
+
+    pub fn array(element: DataType) -> DataType {
+        DataType::Array { element: TypeRef::new(element) }
+    }
+
+    /// Whether it holds values of other types.
+    pub fn is_nested(self) -> bool {
+        matches!(self, DataType::Array { .. } | DataType::Row { .. } | DataType::Map { .. })
+    }
+
+    /// Whether the type is, or has within it, one of which `test` is true.
+    pub fn any(self, test: &dyn Fn(DataType) -> bool) -> bool {
+        test(self)
+            || match self {
+                DataType::Array { element } => element.any(test),
+                DataType::Row { fields } => fields.iter().any(|field| field.data_type.any(test)),
+                DataType::Map { key, value } => key.any(test) || value.any(test),
+                _ => false,
+            }
     }
 
     pub fn is_integer(self) -> bool {
@@ -67,9 +124,22 @@ impl std::fmt::Display for DataType {
             DataType::Timestamptz => f.write_str("timestamp with time zone"),
             DataType::Time => f.write_str("time without time zone"),
             DataType::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            DataType::Array { element } => write!(f, "{element}[]", element = **element),
+            DataType::Row { fields } => {
+                f.write_str("row(")?;
+                for (at, field) in fields.iter().enumerate() {
+                    write!(f, "{}{} {}", if at == 0 { "" } else { ", " }, field.name, field.data_type)?;
+                }
+                f.write_str(")")
+            }
+            DataType::Map { key, value } => write!(f, "map({}, {})", **key, **value),
             other => f.write_str(&format!("{other:?}").to_lowercase()),
         }
     }
+}
+
+fn row_fields<'a>(fields: impl Iterator<Item = &'a RowField>) -> arrow_schema::Fields {
+    fields.map(|field| ArrowField::new(&field.name, field.data_type.to_arrow(), true)).collect()
 }
 
 /// A column of a result or a relation.

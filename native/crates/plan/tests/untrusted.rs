@@ -62,7 +62,7 @@ fn what_does_not_fit_is_refused() {
             kind: JoinKind::Inner,
             left: scan(),
             right: scan(),
-            keys: vec![JoinKey { left: column(0), right: column(1) }],
+            keys: vec![JoinKey { left: column(0), right: column(1), nulls_equal: false }],
             residual: None,
         },
         aggregate(AggregateFunction::Sum, Some(column(1)), DataType::Bigint),

@@ -46,6 +46,8 @@ pub struct EngineOptions {
     pub read_only: bool,
     /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
     pub journal_file_bytes: Option<u64>,
+    /// Column blocks that are kept in memory, in bytes.
+    pub cache_bytes: Option<u64>,
 }
 
 /// See `Engine::data_rows`; at once.
@@ -129,6 +131,9 @@ impl Engine {
         let mut log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
         log_options.journal_file_bytes = options.journal_file_bytes.unwrap_or(log_options.journal_file_bytes);
         log_options.read_only = options.read_only;
+        if let Some(bytes) = options.cache_bytes {
+            log_options.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;

@@ -11,10 +11,11 @@ use millrace_base::{Code, Error, Result};
 use millrace_plan::{ColumnDef, DataType};
 
 use crate::mailbox::batch_bytes;
+use crate::shown::{Shown, result_field, taken_in};
 
 /// The schema of a result.
 pub fn result_schema(names: &[String], types: &[DataType]) -> SchemaRef {
-    let fields: Vec<Field> = names.iter().zip(types).map(|(n, t)| Field::new(n, t.to_arrow(), true)).collect();
+    let fields: Vec<Field> = names.iter().zip(types).map(|(n, t)| result_field(n, *t)).collect();
     Arc::new(Schema::new(fields))
 }
 
@@ -52,7 +53,14 @@ const HEAD_BYTES: usize = 1024;
 
 pub fn encode(schema: &SchemaRef, batches: impl IntoIterator<Item = Result<RecordBatch>>) -> Result<Vec<u8>> {
     let failed = |e| Error::internal(format!("could not encode a result: {e}"));
-    let batches = together(schema, batches)?;
+    let mut batches = together(schema, batches)?;
+    let shown = Shown::of(schema);
+    if !shown.is_identity() {
+        let outside =
+            |batch: &RecordBatch| with_columns(&shown.schema, shown.columns(batch.columns())?, batch.num_rows());
+        batches = batches.iter().map(outside).collect::<Result<_>>()?;
+    }
+    let schema = &shown.schema;
     // A vector that grows is copied each time that it doubles.
     let bytes: usize = batches.iter().map(|batch| batch_bytes(batch) + HEAD_BYTES).sum();
     let mut writer = StreamWriter::try_new(Vec::with_capacity(bytes + HEAD_BYTES), schema).map_err(failed)?;
@@ -135,7 +143,7 @@ fn conform(batch: &RecordBatch, columns: &[ColumnDef], schema: &SchemaRef) -> Re
     for column in columns {
         let mut places = found.fields().iter().enumerate().filter(|(_, f)| *f.name() == column.name);
         let array = match (places.next(), places.next()) {
-            (Some((at, _)), None) => typed(batch.column(at), column)?,
+            (Some((at, _)), None) => taken(batch.column(at), column)?,
             (Some(_), Some(_)) => {
                 return Err(Error::new(
                     Code::DuplicateColumn,
@@ -152,9 +160,17 @@ fn conform(batch: &RecordBatch, columns: &[ColumnDef], schema: &SchemaRef) -> Re
     with_columns(schema, arrays, batch.num_rows())
 }
 
-/// The column in its type's layout. Only layouts of the same values are changed over: nothing is rounded or parsed.
-fn typed(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
-    let wanted = column.data_type.to_arrow();
+/// The column in the engine's layout of its type.
+fn taken(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
+    if column.data_type == DataType::Jsonb || column.data_type.is_nested() {
+        return taken_in(array, column.data_type, &column.name, &typed);
+    }
+    typed(array, column.data_type, &column.name)
+}
+
+/// A column in its type's layout. Only layouts of the same values are changed over: nothing is rounded or parsed.
+fn typed(array: &ArrayRef, data_type: DataType, name: &str) -> Result<ArrayRef> {
+    let wanted = data_type.to_arrow();
     if *array.data_type() == wanted {
         return Ok(array.clone());
     }
@@ -177,12 +193,7 @@ fn typed(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
     let refused = || {
         Error::new(
             Code::DatatypeMismatch,
-            format!(
-                "column \"{}\" is of type {} but the rows have Arrow type {}",
-                column.name,
-                column.data_type,
-                array.data_type()
-            ),
+            format!("column \"{name}\" is of type {data_type} but the rows have Arrow type {}", array.data_type()),
         )
     };
     if !same_values {
@@ -190,7 +201,7 @@ fn typed(array: &ArrayRef, column: &ColumnDef) -> Result<ArrayRef> {
     }
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
     arrow::compute::cast_with_options(array, &wanted, &options)
-        .map_err(|e| Error::new(Code::NumericValueOutOfRange, format!("column \"{}\": {e}", column.name)))
+        .map_err(|e| Error::new(Code::NumericValueOutOfRange, format!("column \"{name}\": {e}")))
 }
 
 #[cfg(test)]

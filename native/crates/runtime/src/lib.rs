@@ -32,6 +32,7 @@ mod rebuild;
 mod reply;
 mod savepoints;
 mod shared;
+mod shown;
 mod sink_thread;
 mod source_thread;
 mod statement;

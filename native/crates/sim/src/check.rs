@@ -1,13 +1,13 @@
 //! Compares what the log says with what the model holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_base::{Code, Epoch, Error, RelationId};
 use millrace_log::Log;
 use millrace_plan::Definition;
 
 use crate::chance::Dice;
-use crate::model::{Plain, PlainRelation};
+use crate::model::{Plain, PlainRelation, Span};
 use crate::value::{Row, from_batch};
 
 /// Why a check ended early.
@@ -105,11 +105,85 @@ pub fn check_rows(log: &Log, state: &Plain, as_of: u64, dice: &mut Dice) -> Resu
     for (&id, relation) in &state.relations {
         check_scan(log, id, relation, (0, as_of, as_of), dice)?;
         if as_of > 0 && dice.percent(50) {
-            check_scan(log, id, relation, (0, dice.within(0..as_of), as_of), dice)?;
+            // Of a table, versions before its horizon are gone.
+            let oldest = if relation.is_table() { log.table(id)?.horizon().0.min(as_of) } else { 0 };
+            check_scan(log, id, relation, (0, dice.within(oldest..as_of + 1), as_of), dice)?;
+            if oldest > 0 {
+                let early = Epoch(dice.within(0..oldest));
+                if log.scan(id, &[0], early).err().is_none_or(|e| e.code != Code::ObjectNotInPrerequisiteState) {
+                    return wrong(format!("table {} can be read at epoch {}, before {oldest}", id.0, early.0));
+                }
+            }
+        }
+        for (partition, span) in relation.spans(as_of) {
+            check_offsets(log, id, relation, (partition, span.end), as_of, dice)?;
         }
         if as_of > 0 && !relation.is_table() && dice.percent(50) {
             let after = dice.within(0..as_of);
             check_scan(log, id, relation, (after, dice.within(after..as_of + 1), as_of), dice)?;
+        }
+    }
+    Ok(())
+}
+
+/// One partition's rows from some offset on, as a consumer reads them.
+fn check_offsets(
+    log: &Log,
+    id: RelationId,
+    relation: &PlainRelation,
+    (partition, end): (u32, u64),
+    as_of: u64,
+    dice: &mut Dice,
+) -> Result<(), Trouble> {
+    let from = if dice.percent(50) { 0 } else { dice.within(0..end + 1) };
+    let columns: Vec<u32> = (0..relation.columns.len() as u32).collect();
+    let mut found: Vec<(u64, u64, Row)> = Vec::new();
+    for batch in log.read_from(id, partition, &columns, from, Epoch(as_of))? {
+        let batch = batch?;
+        let epochs = batch.runs.iter().flat_map(|run| std::iter::repeat_n(run.epoch.0, run.rows as usize));
+        let rows = (batch.first_offset..).zip(epochs).zip(from_batch(&batch.rows));
+        found.extend(rows.map(|((offset, epoch), row)| (offset, epoch, row)));
+    }
+    let expected: Vec<_> =
+        relation.rows_from(partition, from, as_of).map(|(offset, epoch, row)| (offset, epoch, row.clone())).collect();
+    if found == expected {
+        return Ok(());
+    }
+    let places = |rows: &[(u64, u64, Row)]| rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>();
+    wrong(format!(
+        "partition {partition} of stream {} read from offset {from} at epoch {as_of}: offsets and epochs {:?}, expected {:?}",
+        id.0,
+        places(&found),
+        places(&expected)
+    ))
+}
+
+/// The newest rows of tables by their keys, and whether these have changed after an epoch that is not before `since_min`.
+pub fn check_keys(log: &Log, state: &Plain, since_min: u64, dice: &mut Dice) -> Result<(), Trouble> {
+    let keyed = |relation: &&PlainRelation| relation.key.as_ref().is_some_and(|key| !key.is_empty());
+    for (&id, relation) in state.relations.iter().filter(|(_, relation)| keyed(relation)) {
+        let table = log.table(id)?;
+        let probes: Vec<Row> = (0..4).map(|_| crate::workload::any_row(relation, dice)).collect();
+        let mut live = relation.live();
+        dice.shuffle(&mut live);
+        let rows: Vec<&Row> = probes.iter().chain(live.iter().take(4).copied()).collect();
+        let batch = crate::value::to_batch(&relation.schema, &rows);
+        let keys: BTreeSet<Row> = rows.iter().map(|row| relation.key_of(row)).collect();
+        let mut expected: Vec<Row> =
+            relation.live().into_iter().filter(|row| keys.contains(&relation.key_of(row))).cloned().collect();
+        let mut found = from_batch(&table.matching(&batch)?);
+        found.sort();
+        expected.sort();
+        differ(id, "looked up by key", &found, &expected)?;
+        if table.len() != relation.live().len() {
+            return wrong(format!("table {} counts {} rows, expected {}", id.0, table.len(), relation.live().len()));
+        }
+        let since = dice.within(table.horizon().0.max(since_min).min(state.epoch)..state.epoch + 1);
+        let expected = rows.iter().position(|row| relation.changed_after(&relation.key_of(row), since));
+        let found = table.conflicts(&batch, Epoch(since))?;
+        if found != expected {
+            let key = expected.or(found).map(|at| relation.key_of(rows[at]));
+            return wrong(format!("table {}: conflict {found:?} since {since}, expected {expected:?}: {key:?}", id.0));
         }
     }
     Ok(())
@@ -140,6 +214,18 @@ pub fn check_ledger(log: &Log, state: &Plain) -> Result<(), Trouble> {
         if found != expected {
             return wrong(format!("sink {} has delivered up to {}, expected {}", id.0, found.0, expected.0));
         }
+    }
+    for (&id, relation) in state.relations.iter().filter(|(_, relation)| !relation.is_table()) {
+        let found: Vec<_> =
+            log.extents(id).into_iter().map(|(p, e)| (p, Span { start: e.start, end: e.end })).collect();
+        let expected: Vec<_> = relation.spans(log.durable_epoch().0).into_iter().collect();
+        if found != expected {
+            return wrong(format!("stream {} has offsets {found:?}, expected {expected:?}", id.0));
+        }
+    }
+    let found: BTreeMap<_, _> = log.groups().into_iter().map(|(g, s, p, next)| ((g, s, p), next)).collect();
+    if found != state.groups {
+        return wrong(format!("consumer groups are at {found:?}, expected {:?}", state.groups));
     }
     if log.last_time_us() != state.time_us {
         return wrong(format!("the last commit was at {}, expected {}", log.last_time_us(), state.time_us));

@@ -97,7 +97,17 @@ fn check_one(disk: &SimDisk, model: &Model, path: &Path, single: bool, dice: &mu
     if found < least || found > model.now.epoch {
         return Err(format!("epoch {found} is the last, expected {least} to {}", model.now.epoch));
     }
-    let state = if found == model.now.epoch { None } else { Some(model.at(found)) };
+    // Without the last edit of the manifest retention may not have dropped anything yet.
+    let mut starts = model.starts.clone();
+    if path.extension().is_some_and(|e| e == "mf") {
+        for (&(id, partition), start) in &mut starts {
+            let extents = log.extents(id);
+            let found = extents.iter().find(|(p, _)| *p == partition).map(|(_, extent)| extent.start);
+            *start = found.unwrap_or(*start).min(*start);
+        }
+    }
+    let same = found == model.now.epoch && starts == model.starts;
+    let state = if same { None } else { Some(model.at_with(found, &starts)) };
     let state = state.as_ref().unwrap_or(&model.now);
     allow(check_ledger(&log, state), &[])?;
     match allow(check_rows(&log, state, found, dice), &[Code::DataCorrupted])? {

@@ -67,6 +67,8 @@ struct Inner {
     quota: Option<usize>,
     /// Changing operations until the power goes.
     power_left: Option<u64>,
+    /// The power goes in the next fsync of a file with this extension.
+    power_until_sync: Option<&'static str>,
     /// Open files of an earlier run are dead.
     run: u64,
     operations: u64,
@@ -185,6 +187,7 @@ impl SimDisk {
             faults: Faults::default(),
             quota: None,
             power_left: None,
+            power_until_sync: None,
             run: 0,
             operations: 0,
             trace: false,
@@ -217,6 +220,51 @@ impl SimDisk {
         inner.quota = None;
     }
 
+    /// A full disk has room again.
+    pub fn make_room(&self) {
+        self.0.lock().quota = None;
+    }
+
+    /// Another disk, with only what lies below `folder`, moved to `to`.
+    pub fn copy_of(&self, folder: &Path, to: &Path) -> Self {
+        let copy = self.copy();
+        {
+            let mut inner = copy.0.lock();
+            let Inner { names, durable_names, pending_names, .. } = &mut *inner;
+            let moved = |path: &Path| path.strip_prefix(folder).ok().map(|rest| to.join(rest));
+            for map in [names, durable_names] {
+                let kept = std::mem::take(map).into_iter();
+                *map = kept.filter_map(|(path, entry)| Some((moved(&path)?.components().collect(), entry))).collect();
+            }
+            let kept = std::mem::take(pending_names).into_iter().filter_map(|change| {
+                Some(match change {
+                    NameChange::Link(path, entry) => NameChange::Link(moved(&path)?, entry),
+                    NameChange::Unlink(path) => NameChange::Unlink(moved(&path)?),
+                    NameChange::Rename(from, to, entry) => NameChange::Rename(moved(&from)?, moved(&to)?, entry),
+                })
+            });
+            *pending_names = kept.collect();
+            inner.faults = Faults::default();
+            inner.quota = None;
+            inner.power_left = None;
+            inner.power_until_sync = None;
+        }
+        copy
+    }
+
+    /// Removes a folder and all below it, for good.
+    pub fn forget(&self, folder: &Path) {
+        let mut inner = self.0.lock();
+        inner.names.retain(|path, _| !path.starts_with(folder));
+        inner.durable_names.retain(|path, _| !path.starts_with(folder));
+        inner.pending_names.retain(|change| match change {
+            NameChange::Link(path, _) | NameChange::Unlink(path) | NameChange::Rename(path, ..) => {
+                !path.starts_with(folder)
+            }
+        });
+        inner.reap();
+    }
+
     /// As `heal`, but a full disk stays full, and the power may still go.
     pub fn heal_faults_only(&self) {
         self.0.lock().faults = Faults::default();
@@ -241,6 +289,11 @@ impl SimDisk {
     /// The power goes in the `n`-th changing operation from now; 0 is now. Every operation fails until `crash` or `kill`.
     pub fn cut_power_after(&self, n: u64) {
         self.0.lock().power_left = Some(n);
+    }
+
+    /// The power goes in the next fsync of a file with this extension, before it has done anything.
+    pub fn cut_power_in_sync_of(&self, extension: &'static str) {
+        self.0.lock().power_until_sync = Some(extension);
     }
 
     pub fn is_without_power(&self) -> bool {
@@ -311,6 +364,7 @@ impl Inner {
     fn start(&mut self) {
         self.run += 1;
         self.power_left = None;
+        self.power_until_sync = None;
         self.faults = Faults::default();
         self.quota = None;
         self.inodes.values_mut().for_each(|inode| inode.handles = 0);
@@ -436,6 +490,9 @@ impl File for SimFile {
     fn sync(&self) -> io::Result<()> {
         self.changing(|inner, id| {
             inner.say(|| format!("sync {}", inner.name_of(id)));
+            if inner.power_until_sync.is_some_and(|extension| inner.name_of(id).ends_with(extension)) {
+                inner.power_left = inner.power_left.map_or(Some(1), |left| Some(left.min(1)));
+            }
             let last = inner.spend_power()?;
             let fault = inner.meet(Op::Sync);
             if last && fault.is_none() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use millrace_base::{Epoch, RelationId};
-use millrace_log::{Commit, GroupOffset, RelationRows, SinkProgress, SourceOffset};
+use millrace_log::{Commit, Durability, GroupOffset, RelationRows, SinkProgress, SourceOffset};
 use millrace_plan::{CatalogChange, ColumnDef, Definition, DefinitionKind, Field, arrow_schema};
 
 use crate::value::{Row, to_batch};
@@ -30,6 +30,7 @@ pub struct PlainCommit {
     pub groups: Vec<GroupOffset>,
     /// Streams that lose their rows.
     pub truncated: Vec<RelationId>,
+    pub durability: Option<Durability>,
     pub time_us: i64,
 }
 
@@ -38,8 +39,18 @@ pub struct PlainCommit {
 struct Version {
     row: Row,
     partition: u32,
+    /// Within the partition of a stream.
+    offset: u64,
+    time_us: i64,
     born: u64,
     died: u64,
+}
+
+/// The offsets of a partition: those from `start` on are there, `end` is the next row's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    pub start: u64,
+    pub end: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +59,10 @@ pub struct PlainRelation {
     pub columns: Vec<ColumnDef>,
     /// `None` for a stream; the key's columns for a table, none of them for a table without a key.
     pub key: Option<Vec<usize>>,
+    /// Of a stream, without its truncations.
+    spans: BTreeMap<u32, Span>,
+    /// Where partitions begin from a commit on that truncated them: epoch, partition, start.
+    truncations: Vec<(u64, u32, u64)>,
     versions: Vec<Version>,
 }
 
@@ -62,7 +77,14 @@ impl PlainRelation {
         };
         let fields: Vec<Field> = columns.iter().map(|c| Field { nullable: true, ..c.field() }).collect();
         let schema = Arc::new(arrow_schema(&fields));
-        Some(Self { schema, columns: columns.clone(), key, versions: Vec::new() })
+        Some(Self {
+            schema,
+            columns: columns.clone(),
+            key,
+            spans: BTreeMap::new(),
+            truncations: Vec::new(),
+            versions: Vec::new(),
+        })
     }
 
     pub fn is_table(&self) -> bool {
@@ -91,15 +113,63 @@ impl PlainRelation {
         self.versions.iter().map(|v| v.partition + 1).max().unwrap_or(1)
     }
 
-    fn apply(&mut self, epoch: u64, part: &PlainRows) {
+    /// One partition's rows from an offset on that were born up to `as_of`, which the log shows, with their offsets and epochs.
+    pub fn rows_from(&self, partition: u32, offset: u64, as_of: u64) -> impl Iterator<Item = (u64, u64, &Row)> {
+        let seen =
+            move |v: &&Version| v.partition == partition && v.offset >= offset && v.born <= as_of && as_of < v.died;
+        self.versions.iter().filter(seen).map(|v| (v.offset, v.born, &v.row))
+    }
+
+    /// Whether a row with this key came or went after `since`.
+    pub fn changed_after(&self, key: &Row, since: u64) -> bool {
+        let changed = |v: &Version| v.born > since || (v.died > since && v.died != ALIVE);
+        self.versions.iter().any(|v| changed(v) && self.key_of(&v.row) == *key)
+    }
+
+    /// The time of the newest commit of a partition with rows in `from..to`.
+    pub fn newest_time_us(&self, partition: u32, from: u64, to: u64) -> Option<i64> {
+        let within = |v: &&Version| v.partition == partition && (from..to).contains(&v.offset);
+        self.versions.iter().filter(within).map(|v| v.time_us).max()
+    }
+
+    /// A partition begins at `start` now.
+    fn drop_before(&mut self, partition: u32, start: u64) {
+        let Some(span) = self.spans.get_mut(&partition) else { return };
+        span.start = span.start.max(start).min(span.end);
+        let start = span.start;
+        self.versions.retain(|v| v.partition != partition || v.offset >= start);
+    }
+
+    fn truncate(&mut self, epoch: u64) {
+        self.truncations.extend(self.spans.iter().map(|(&partition, span)| (epoch, partition, span.end)));
+        self.versions.iter_mut().filter(|v| v.died == ALIVE).for_each(|v| v.died = epoch);
+    }
+
+    /// A stream's partitions while the log shows `newest`: a truncation counts only once it is shown.
+    pub fn spans(&self, newest: u64) -> BTreeMap<u32, Span> {
+        let mut spans = self.spans.clone();
+        for (_, partition, start) in self.truncations.iter().filter(|(epoch, ..)| *epoch <= newest) {
+            let span = spans.get_mut(partition).expect("a partition stays");
+            span.start = span.start.max(*start);
+        }
+        spans
+    }
+
+    fn apply(&mut self, epoch: u64, time_us: i64, part: &PlainRows) {
         let rows = &part.rows;
         for (row, _) in rows.iter().filter(|(_, weight)| *weight < 0) {
             let dead = self.versions.iter_mut().rev().find(|v| v.died == ALIVE && v.row == *row);
             dead.expect("only rows that are there are deleted").died = epoch;
         }
-        let added = rows.iter().filter(|(_, weight)| *weight > 0);
         let partition = part.partition;
-        self.versions.extend(added.map(|(row, _)| Version { row: row.clone(), partition, born: epoch, died: ALIVE }));
+        let mut offset = self.spans.get(&partition).map_or(0, |span| span.end);
+        for (row, _) in rows.iter().filter(|(_, weight)| *weight > 0) {
+            self.versions.push(Version { row: row.clone(), partition, offset, time_us, born: epoch, died: ALIVE });
+            offset += 1;
+        }
+        if !self.is_table() {
+            self.spans.entry(partition).or_default().end = offset;
+        }
     }
 }
 
@@ -145,11 +215,10 @@ impl Plain {
         }
         for part in &commit.rows {
             let relation = self.relations.get_mut(&part.relation).expect("rows go to relations that exist");
-            relation.apply(self.epoch, part);
+            relation.apply(self.epoch, self.time_us, part);
         }
         for id in &commit.truncated {
-            let stream = self.relations.get_mut(id).expect("a stream that exists");
-            stream.versions.iter_mut().filter(|v| v.died == ALIVE).for_each(|v| v.died = self.epoch);
+            self.relations.get_mut(id).expect("a stream that exists").truncate(self.epoch);
         }
         for offset in &commit.offsets {
             self.offsets.insert((offset.source, offset.partition), offset.next_offset);
@@ -163,6 +232,14 @@ impl Plain {
                 Some(next) => self.groups.insert(place, next),
                 None => self.groups.remove(&place),
             };
+        }
+    }
+}
+
+impl Plain {
+    fn drop_before(&mut self, id: RelationId, partition: u32, start: u64) {
+        if let Some(relation) = self.relations.get_mut(&id) {
+            relation.drop_before(partition, start);
         }
     }
 }
@@ -197,7 +274,7 @@ impl PlainCommit {
             progress: self.progress.clone(),
             groups: self.groups.clone(),
             truncated: self.truncated.clone(),
-            durability: None,
+            durability: self.durability,
         }
     }
 }
@@ -218,7 +295,13 @@ pub struct Model {
     pub promised: u64,
     /// Epochs up to this one survive the end of the process.
     pub written: u64,
+    /// What retention has dropped: the partitions' rows before these offsets, for good.
+    pub starts: Starts,
+    /// The same, with what it may have dropped when it failed.
+    pub starts_perhaps: Starts,
 }
+
+pub type Starts = BTreeMap<(RelationId, u32), u64>;
 
 impl Model {
     pub fn push(&mut self, commit: PlainCommit) {
@@ -248,8 +331,21 @@ impl Model {
 
     /// The state after `epoch`.
     pub fn at(&self, epoch: u64) -> Plain {
+        self.at_with(epoch, &self.starts)
+    }
+
+    /// The state after `epoch`, when retention has dropped what comes before `starts`.
+    pub fn at_with(&self, epoch: u64, starts: &Starts) -> Plain {
         let mut state = Plain::default();
         self.commits[..epoch as usize].iter().for_each(|kept| state.apply(&kept.commit));
+        starts.iter().for_each(|(&(id, partition), &start)| state.drop_before(id, partition, start));
         state
+    }
+
+    /// Retention has dropped the rows of a partition before `start`.
+    pub fn drop_before(&mut self, id: RelationId, partition: u32, start: u64) {
+        self.starts.insert((id, partition), start);
+        self.starts_perhaps.insert((id, partition), start);
+        self.now.drop_before(id, partition, start);
     }
 }

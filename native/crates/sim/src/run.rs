@@ -1,16 +1,19 @@
 //! One run: a random history against one database on a simulated disk, checked against the model at every turn. All of it
 //! follows from the seed.
 
+mod reopen;
+mod upkeep;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millrace_base::{Clock, Code, Epoch};
-use millrace_log::{Durability, Log, LogOptions, Ticket};
+use millrace_base::{Clock, Code, Epoch, RelationId};
+use millrace_log::{Durability, Log, Retention, Ticket};
 use parking_lot::Mutex;
 
-use crate::chance::{Dice, SimRng};
-use crate::check::{allow, check_ledger, check_rows};
+use crate::chance::Dice;
+use crate::check::{allow, check_keys, check_ledger, check_rows};
 use crate::clock::SimClock;
-use crate::damage::check_damage;
 use crate::disk::SimDisk;
 use crate::fault::{Fault, Op};
 use crate::model::Model;
@@ -18,7 +21,20 @@ use crate::workload::{self, Sizes};
 
 /// 2026-01-01.
 const START_US: i64 = 1_767_225_600_000_000;
-const RETRIES_MAX: usize = 3;
+
+/// Hosts do set their clocks back, mostly by little.
+const CLOCK_STEPS_US: [i64; 10] = [
+    1,
+    1000,
+    60_000_000,
+    60_000_000,
+    60_000_000,
+    86_400_000_000,
+    86_400_000_000,
+    -60_000_000,
+    -3_600_000_000,
+    -86_400_000_000_000,
+];
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -60,10 +76,15 @@ enum Step {
     Full,
     Clock,
     Maintain,
+    CutMaintenance,
+    Retain,
+    Horizon,
+    Resume,
+    Backup,
 }
 
 /// A step and how often it comes.
-const STEPS: [(Step, u64); 14] = [
+const STEPS: [(Step, u64); 19] = [
     (Step::Commit, 40),
     (Step::Group, 12),
     (Step::Refused, 4),
@@ -75,9 +96,14 @@ const STEPS: [(Step, u64); 14] = [
     (Step::WriteFault, 2),
     (Step::SyncFault, 2),
     (Step::ReadFault, 2),
-    (Step::Full, 2),
+    (Step::Full, 4),
     (Step::Clock, 5),
     (Step::Maintain, 10),
+    (Step::CutMaintenance, 2),
+    (Step::Retain, 4),
+    (Step::Horizon, 8),
+    (Step::Resume, 5),
+    (Step::Backup, 1),
 ];
 
 /// How the process came to its end.
@@ -95,11 +121,20 @@ struct Run {
     model: Model,
     log: Option<Log>,
     durability: Durability,
-    waiting: Vec<Ticket>,
+    /// With the durability that each was promised.
+    waiting: Vec<(Ticket, Durability)>,
     /// Epochs that `on_durable` has told of since the open.
     told: Arc<Mutex<Vec<Epoch>>>,
     /// A write has failed: no commit is taken until the next open.
     poisoned: bool,
+    /// The last failure said that writing can go on when its cause is gone.
+    resumable: bool,
+    /// What an fsync has made durable: only that may testify for the frames behind it.
+    synced: u64,
+    /// The log's own retention is told once an open.
+    retention: BTreeMap<RelationId, Retention>,
+    /// The epoch that the open has shown: no transaction is older.
+    opened_at: u64,
     /// Some fault was planned since the last open.
     faulty: bool,
     sizes: Sizes,
@@ -115,10 +150,19 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
     // Each run does some things often and others never: bugs hide where many things happen at once, and also where
     // one thing happens again and again (Groce et al.: Swarm testing, 2012).
     let steps = STEPS.iter().flat_map(|&(step, weight)| {
-        let often = if step == Step::Commit { 1 } else { *dice.pick(&[0, 1, 1, 2]) };
+        let often = match step {
+            Step::Commit => 1,
+            // Segments must be many before they are merged.
+            Step::Maintain => *dice.pick(&[0, 1, 2, 4]),
+            _ => *dice.pick(&[0, 1, 1, 2]),
+        };
         vec![step; (weight * often) as usize]
     });
-    let steps = steps.collect();
+    let mut steps: Vec<Step> = steps.collect();
+    if sizes.alike {
+        steps.extend([Step::Crash; 10]);
+        steps.extend([Step::Kill; 10]);
+    }
     let mut run = Run {
         disk: SimDisk::new(dice.fork()),
         clock: Arc::new(SimClock::new(START_US)),
@@ -128,6 +172,10 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
         waiting: Vec::new(),
         told: Arc::default(),
         poisoned: false,
+        resumable: false,
+        synced: 0,
+        retention: BTreeMap::new(),
+        opened_at: 0,
         faulty: false,
         sizes,
         steps,
@@ -176,6 +224,11 @@ impl Run {
         self.disk.has_failed() || self.disk.is_without_power()
     }
 
+    /// The codes with which a read may fail now.
+    fn excuses(&self) -> &'static [Code] {
+        if self.is_excused() { &[Code::IoError] } else { &[] }
+    }
+
     fn step(&mut self, step: Step) -> Result<(), String> {
         self.say(|| format!("{step:?}"));
         match step {
@@ -194,6 +247,11 @@ impl Run {
             Step::Close => self.reopen(End::Close),
             Step::Kill => self.reopen(End::Kill),
             Step::Crash => self.reopen(End::Crash),
+            Step::CutMaintenance => self.cut_maintenance(),
+            Step::Retain => self.retain(),
+            Step::Horizon => self.raise_horizon(),
+            Step::Resume => self.resume(),
+            Step::Backup => self.backup(),
             Step::CutPower => {
                 self.faulty = true;
                 self.disk.cut_power_after(self.dice.within(1..20));
@@ -210,11 +268,17 @@ impl Run {
             }
             Step::ReadFault => self.check_with_read_faults(),
             Step::Full => {
+                if self.dice.percent(50) {
+                    // Also where the space was allocated before, as on a file system that copies on write.
+                    self.faulty = true;
+                    let after = self.dice.below(3) as u32;
+                    self.disk.plan(Fault { op: Op::Write, after, times: 1, no_space: true, whole: false });
+                }
                 self.disk.limit_growth(*self.dice.pick(&[0, 100, 3000, 300_000]));
                 Ok(())
             }
             Step::Clock => {
-                let by = *self.dice.pick(&[1, 1000, 60_000_000, 86_400_000_000, -3_600_000_000, -86_400_000_000_000]);
+                let by = *self.dice.pick(&CLOCK_STEPS_US);
                 self.clock.shift(by);
                 Ok(())
             }
@@ -233,6 +297,7 @@ impl Run {
     fn submit(&mut self) -> Result<(), String> {
         let mut commit = workload::commit(&self.model.now, self.sizes, &mut self.dice);
         commit.time_us = self.model.now.time_us.max(self.clock.now_us());
+        let durability = commit.durability.unwrap_or(self.durability);
         match self.log().commit(commit.to_commit(&self.model.now)) {
             Ok(ticket) => {
                 let expected = self.model.now.epoch + 1;
@@ -240,19 +305,19 @@ impl Run {
                     return Err(format!("a commit got epoch {}, expected {expected}", ticket.epoch().0));
                 }
                 self.model.push(commit);
-                self.waiting.push(ticket);
+                self.waiting.push((ticket, durability));
                 Ok(())
             }
             Err(_) if self.poisoned => Ok(()),
             Err(error) if self.is_excused() => {
                 self.say(|| format!("refused: {}", error.message));
                 // A rotation that failed with no commit beside it is first told here.
-                self.poisoned |= says_poisoned(&error);
+                self.note_poison(&error);
                 Ok(())
             }
             // The journal's next file could not be begun, with no commit beside it that could have been told.
-            Err(error) if self.faulty && says_poisoned(&error) => {
-                self.poisoned = true;
+            Err(error) if self.faulty && is_poison(&error) => {
+                self.note_poison(&error);
                 Ok(())
             }
             Err(error) => Err(format!("a valid commit was refused with {:?}: {}", error.code, error.message)),
@@ -267,9 +332,8 @@ impl Run {
         match self.log().commit(commit.to_commit(&self.model.now)) {
             Ok(_) => Err(format!("a commit was taken that {code:?} forbids")),
             Err(error) if error.code == code => Ok(()),
-            Err(_) if self.poisoned || self.is_excused() => Ok(()),
-            Err(error) if self.faulty && says_poisoned(&error) => {
-                self.poisoned = true;
+            Err(error) if self.poisoned || self.is_excused() || (self.faulty && is_poison(&error)) => {
+                self.note_poison(&error);
                 Ok(())
             }
             Err(error) => Err(format!("refused with {:?} ({}), expected {code:?}", error.code, error.message)),
@@ -278,14 +342,13 @@ impl Run {
 
     /// Lets the log write what waits, and takes the answers.
     fn flush(&mut self) -> Result<(), String> {
-        let Some(first) = self.waiting.first().map(|ticket| ticket.epoch().0) else { return Ok(()) };
+        let Some(first) = self.waiting.first().map(|(ticket, _)| ticket.epoch().0) else { return Ok(()) };
         if !self.poisoned {
-            let durable = if self.durability == Durability::Commit { self.log().durable_epoch().0 } else { 0 };
-            self.model.testify(first, durable);
+            self.model.testify(first, self.synced);
         }
         self.log().run_pending();
         let mut failed = None;
-        for ticket in std::mem::take(&mut self.waiting) {
+        for (ticket, durability) in std::mem::take(&mut self.waiting) {
             let epoch = ticket.epoch();
             match ticket.wait() {
                 Ok(answer) => {
@@ -293,8 +356,10 @@ impl Run {
                         return Err(format!("epoch {} was acknowledged as {} after {failed:?}", epoch.0, answer.0));
                     }
                     self.model.written = epoch.0;
-                    if self.durability == Durability::Commit {
+                    if durability == Durability::Commit {
+                        // And with it all before it.
                         self.model.promised = epoch.0;
+                        self.synced = epoch.0;
                     }
                 }
                 Err(error) => {
@@ -302,6 +367,7 @@ impl Run {
                     if !(code && (self.poisoned || self.is_excused())) {
                         return Err(format!("epoch {} failed with {:?}: {}", epoch.0, error.code, error.message));
                     }
+                    self.note_poison(&error);
                     failed = Some(error.message);
                 }
             }
@@ -318,27 +384,16 @@ impl Run {
         self.check_durable_epoch()
     }
 
+    fn note_poison(&mut self, error: &millrace_base::Error) {
+        if !self.poisoned && is_poison(error) {
+            self.poisoned = true;
+            self.resumable = is_resumable(error);
+        }
+    }
+
     fn check_durable_epoch(&self) -> Result<(), String> {
         let (durable, expected) = (self.log().durable_epoch().0, self.model.written);
         if durable == expected { Ok(()) } else { Err(format!("shows epoch {durable}, expected {expected}")) }
-    }
-
-    fn maintain(&mut self) -> Result<(), String> {
-        if self.dice.percent(40) {
-            self.log().request_rotation();
-        }
-        for _ in 0..self.dice.within(1..4) {
-            match self.log().maintain() {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) if self.is_excused() || self.poisoned => {
-                    self.say(|| format!("maintenance failed: {}", error.message));
-                    break;
-                }
-                Err(error) => return Err(format!("maintenance failed with {:?}: {}", error.code, error.message)),
-            }
-        }
-        Ok(())
     }
 
     fn check(&mut self) -> Result<(), String> {
@@ -351,10 +406,11 @@ impl Run {
         let as_of = self.model.written;
         let mut dice = self.dice.fork();
         let rows = check_rows(self.log(), &self.model.now, as_of, &mut dice);
-        let excused = self.is_excused();
-        let error = allow(rows, if excused { &[Code::IoError] } else { &[] })?;
+        let error = allow(rows, self.excuses())?;
         allow(check_ledger(self.log(), &self.model.now), &[])?;
-        Ok(error)
+        let keys = check_keys(self.log(), &self.model.now, self.opened_at, &mut dice);
+        let refused = allow(keys, self.excuses())?;
+        Ok(error.or(refused))
     }
 
     /// Reads may fail; they may not lie, and they work again afterwards.
@@ -365,157 +421,14 @@ impl Run {
         self.say(|| format!("read with faults: {:?}", met.map(|e| e.message)));
         Ok(())
     }
-
-    fn reopen(&mut self, end: End) -> Result<(), String> {
-        if end == End::Close {
-            self.flush()?;
-        }
-        self.stop(end)?;
-        let faulty = self.dice.percent(25);
-        let mut end = end;
-        for _ in 0..RETRIES_MAX {
-            if !faulty || !self.dice.percent(60) {
-                break;
-            }
-            if self.dice.percent(50) {
-                self.disk.cut_power_after(self.dice.within(1..12));
-            } else {
-                let op = *self.dice.pick(&Op::ALL);
-                self.plan(op);
-            }
-            if self.try_open(end)? {
-                self.disk.heal_faults_only();
-                return self.after_open(end);
-            }
-            // A failed open is a process that has ended.
-            end = if self.dice.percent(50) { End::Crash } else { End::Kill };
-            if end == End::Crash { self.crash() } else { self.disk.kill() }
-        }
-        self.disk.heal();
-        self.open(end)
-    }
-
-    fn crash(&mut self) {
-        self.disk.crash();
-        self.model.written = self.model.promised;
-    }
-
-    fn stop(&mut self, end: End) -> Result<(), String> {
-        let log = self.log.take().expect("open between steps");
-        let cut_before = self.disk.is_without_power();
-        match end {
-            End::Close => {
-                log.close();
-                drop(log);
-                if !self.poisoned && !self.is_excused() {
-                    self.model.promised = self.model.written;
-                }
-                // Whoever lost power meanwhile did not close.
-                if self.disk.is_without_power() && !cut_before {
-                    self.say(|| "the power went while closing".into());
-                }
-                self.disk.kill();
-            }
-            End::Kill => {
-                self.disk.cut_power_after(0);
-                drop(log);
-                self.disk.kill();
-            }
-            End::Crash => {
-                self.disk.cut_power_after(0);
-                drop(log);
-                self.crash();
-            }
-        }
-        self.waiting.clear();
-        self.told.lock().clear();
-        Ok(())
-    }
-
-    fn open(&mut self, end: End) -> Result<(), String> {
-        if !self.try_open(end)? {
-            return Err("an open failed without a fault".into());
-        }
-        self.after_open(end)
-    }
-
-    fn log_options(&mut self) -> LogOptions {
-        self.durability = if self.dice.percent(85) { Durability::Commit } else { Durability::None };
-        LogOptions {
-            storage: Arc::new(self.disk.clone()),
-            clock: self.clock.clone(),
-            rng: Arc::new(SimRng::new(self.dice.next())),
-            durability: self.durability,
-            read_only: false,
-            background: false,
-            journal_file_bytes: *self.dice.pick(&[1000, 8_000, 60_000, 64 << 20]),
-            own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
-        }
-    }
-
-    /// False when it failed and may.
-    fn try_open(&mut self, end: End) -> Result<bool, String> {
-        let options = self.log_options();
-        self.opens += 1;
-        let told = self.told.clone();
-        let opened = Log::open(None, options, Box::new(move |c| told.lock().push(c.epoch)));
-        match opened {
-            Ok(log) => {
-                self.log = Some(log);
-                Ok(true)
-            }
-            Err(error) => {
-                self.say(|| format!("open after {end:?} failed: {}", error.message));
-                let code = matches!(error.code, Code::IoError | Code::DiskFull);
-                let excused = self.is_excused();
-                if code && excused {
-                    return Ok(false);
-                }
-                let detail = error.detail.unwrap_or_default();
-                Err(format!("the open after {end:?} failed with {:?}: {} {detail}", error.code, error.message))
-            }
-        }
-    }
-
-    /// What is there again must be a prefix of what was handed in, and no shorter than promised.
-    fn after_open(&mut self, end: End) -> Result<(), String> {
-        let found = self.log().durable_epoch().0;
-        let all = self.model.now.epoch;
-        let least = self.model.written;
-        self.say(|| format!("open after {end:?}: epoch {found}, at least {least}, at most {all}"));
-        if found < least {
-            return Err(format!("after {end:?} epoch {found} is the last, but {least} was promised (of {all})"));
-        }
-        if found > all {
-            return Err(format!("after {end:?} epoch {found} is the last, but only {all} were handed in"));
-        }
-        self.model.truncate(found);
-        self.model.written = found;
-        self.poisoned = false;
-        self.faulty = false;
-        if self.durability == Durability::Commit {
-            // Shown to readers from now on, so it may not go away any more.
-            self.model.promised = found;
-        }
-        self.check_tolerant().map(|_| ())
-    }
-
-    /// The last checks of a run: a quiet close, and damage to copies of what it leaves behind.
-    fn finish(&mut self) -> Result<(), String> {
-        self.flush()?;
-        self.reopen(End::Crash)?;
-        self.disk.heal();
-        self.check()?;
-        self.stop(End::Close)?;
-        self.crash();
-        self.open(End::Crash)?;
-        self.stop(End::Close)?;
-        self.crash();
-        check_damage(&self.disk, &self.model, &mut self.dice)
-    }
 }
 
-/// Whether the log takes no more writes until it is opened again.
-fn says_poisoned(error: &millrace_base::Error) -> bool {
-    error.hint.as_deref().is_some_and(|hint| hint.contains("until it is opened again"))
+/// Whether the log takes no more writes until it is opened again, or until the cause is gone.
+fn is_poison(error: &millrace_base::Error) -> bool {
+    let says = |words| error.hint.as_deref().is_some_and(|hint| hint.contains(words));
+    says("until it is opened again") || is_resumable(error)
+}
+
+fn is_resumable(error: &millrace_base::Error) -> bool {
+    error.hint.as_deref().is_some_and(|hint| hint.contains("Writes go on when the cause is gone"))
 }

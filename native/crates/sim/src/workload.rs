@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_base::{Code, Epoch, RelationId};
-use millrace_log::{GroupOffset, SinkProgress, SourceOffset};
+use millrace_log::{Durability, GroupOffset, SinkProgress, SourceOffset};
 use millrace_plan::{
     CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, KafkaSink, KafkaSource, StartupMode,
 };
@@ -20,11 +20,18 @@ pub struct Sizes {
     pub parts_max: usize,
     pub rows_max: usize,
     pub partitions: usize,
+    /// All commits are of one size: what a crash has left of an earlier one can begin just behind a later one.
+    pub alike: bool,
 }
 
 impl Sizes {
     pub fn any(dice: &mut Dice) -> Self {
-        Self { parts_max: dice.below(3) + 1, rows_max: *dice.pick(&[1, 3, 10, 40]), partitions: *dice.pick(&[1, 1, 3]) }
+        Self {
+            parts_max: dice.below(3) + 1,
+            rows_max: *dice.pick(&[1, 3, 10, 40]),
+            partitions: *dice.pick(&[1, 1, 3]),
+            alike: dice.percent(12),
+        }
     }
 }
 
@@ -73,7 +80,7 @@ fn definition(id: RelationId, now: &Plain, dice: &mut Dice) -> Definition {
     Definition { id, name: format!("r{}", id.0), sql: String::new(), object, depends_on: vec![] }
 }
 
-fn any_row(relation: &PlainRelation, dice: &mut Dice) -> Row {
+pub fn any_row(relation: &PlainRelation, dice: &mut Dice) -> Row {
     let mut row: Row = relation.columns.iter().map(|c| any_value(c.data_type, dice)).collect();
     // Keys are never NULL, and few enough to meet again.
     for &at in relation.key.iter().flatten() {
@@ -129,6 +136,30 @@ fn part(id: RelationId, relation: &PlainRelation, sizes: Sizes, dice: &mut Dice)
 
 /// A commit that the log must take.
 pub fn commit(now: &Plain, sizes: Sizes, dice: &mut Dice) -> PlainCommit {
+    let mut out = if sizes.alike { commit_alike(now, dice) } else { any_commit(now, sizes, dice) };
+    if dice.percent(10) {
+        out.durability = Some(*dice.pick(&[Durability::Commit, Durability::None]));
+    }
+    out
+}
+
+/// One row of numbers for the one stream.
+fn commit_alike(now: &Plain, dice: &mut Dice) -> PlainCommit {
+    let mut out = PlainCommit::default();
+    let Some((&id, _)) = now.relations.first_key_value() else {
+        let column = ColumnDef { name: "n".into(), data_type: DataType::Bigint, nullable: true, default: None };
+        let object = DefinitionKind::Stream { columns: vec![column], watermark: None, options: BTreeMap::new() };
+        let definition =
+            Definition { id: RelationId(1), name: "alike".into(), sql: String::new(), object, depends_on: vec![] };
+        out.catalog.push(CatalogChange::Create { definition });
+        return out;
+    };
+    let row = vec![Value::Int(dice.next() as i64)];
+    out.rows.push(PlainRows { relation: id, partition: 0, rows: vec![(row, 1)] });
+    out
+}
+
+fn any_commit(now: &Plain, sizes: Sizes, dice: &mut Dice) -> PlainCommit {
     let mut out = PlainCommit::default();
     let few = now.definitions.len() < 2;
     if few || (now.definitions.len() < RELATIONS_MAX && dice.percent(8)) {

@@ -1,4 +1,5 @@
-//! The test of the tests: each planted bug must be noticed within a thousand seeds. `SIM_PLANT` picks one.
+//! The test of the tests: each planted bug must be noticed within a thousand seeds. `SIM_PLANT` picks one. What says that
+//! one was missed also says how to look at it.
 #![cfg(feature = "plant")]
 #![expect(clippy::print_stdout, reason = "says how soon each bug is noticed")]
 
@@ -43,7 +44,9 @@ fn every_planted_bug_is_noticed() {
             Some((seed, how)) => {
                 println!("{name}: seed {seed}: {}", how.lines().next().unwrap_or_default());
             }
-            None => missed.push(format!("{name} ({what})")),
+            None => missed.push(format!(
+                "{name} ({what}): SIM_PLANT={name} cargo test --release -p millrace-sim --features plant --test planted"
+            )),
         }
     }
     plant::choose(None);

@@ -6,8 +6,9 @@ use arrow_array::types::{
     Time64MicrosecondType, TimestampMicrosecondType,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int16Array,
-    Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
+    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, TimeUnit};
 use millrace_base::{Code, Error, Result};
@@ -38,10 +39,16 @@ pub enum Column {
     Time(Time64MicrosecondArray),
     Timestamp(TimestampMicrosecondArray),
     Interval(IntervalMonthDayNanoArray),
+    Uuid(FixedSizeBinaryArray),
+    /// JSON text, after the version of its binary form.
+    Jsonb(StringArray),
 }
 
+const JSONB_VERSION: u8 = 1;
+
 impl Column {
-    pub fn new(array: &ArrayRef, format: Format) -> Result<Self> {
+    /// `json` says that texts are JSON.
+    pub fn new(array: &ArrayRef, format: Format, json: bool) -> Result<Self> {
         if format == Format::Text {
             return Ok(match array.data_type() {
                 DataType::Boolean => Self::BooleanText(array.as_boolean().clone()),
@@ -50,6 +57,8 @@ impl Column {
             });
         }
         Ok(match array.data_type() {
+            DataType::Utf8 if json => Self::Jsonb(array.as_string::<i32>().clone()),
+            DataType::FixedSizeBinary(16) => Self::Uuid(array.as_fixed_size_binary().clone()),
             DataType::Utf8 => Self::Text(array.as_string::<i32>().clone()),
             DataType::Boolean => Self::Boolean(array.as_boolean().clone()),
             DataType::Int16 => Self::Smallint(array.as_primitive::<Int16Type>().clone()),
@@ -89,6 +98,8 @@ impl Column {
             Self::Time(a) => a,
             Self::Timestamp(a) => a,
             Self::Interval(a) => a,
+            Self::Uuid(a) => a,
+            Self::Jsonb(a) => a,
         }
     }
 
@@ -112,6 +123,13 @@ impl Column {
             Self::Date(a) => sized(&a.value(row).wrapping_sub(EPOCH_DAYS).to_be_bytes(), out),
             Self::Time(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Timestamp(a) => sized(&a.value(row).wrapping_sub(EPOCH_MICROSECONDS).to_be_bytes(), out),
+            Self::Uuid(a) => sized(a.value(row), out),
+            Self::Jsonb(a) => {
+                let text = a.value(row).as_bytes();
+                out.extend_from_slice(&(text.len() as i32 + 1).to_be_bytes());
+                out.push(JSONB_VERSION);
+                out.extend_from_slice(text);
+            }
             Self::Interval(a) => {
                 let value = a.value(row);
                 out.extend_from_slice(&16i32.to_be_bytes());

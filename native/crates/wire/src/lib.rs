@@ -36,6 +36,10 @@ pub struct DataRows {
     pub rows: u64,
 }
 
+/// Arrow's own name of columns whose texts are JSON.
+const EXTENSION_KEY: &str = "ARROW:extension:name";
+const JSON_EXTENSION: &str = "arrow.json";
+
 /// The most that a message's length can say.
 const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 
@@ -51,11 +55,13 @@ pub fn data_rows(ipc: &[u8], formats: &[Format]) -> Result<DataRows> {
 
 fn encode(batch: &RecordBatch, formats: &[Format], out: &mut DataRows) -> Result<()> {
     let count = batch.num_columns();
+    let schema = batch.schema();
+    let is_json = |at: usize| schema.field(at).metadata().get(EXTENSION_KEY).is_some_and(|name| name == JSON_EXTENSION);
     let columns: Vec<Column> = batch
         .columns()
         .iter()
         .enumerate()
-        .map(|(at, array)| Column::new(array, format_of(formats, at, count)?))
+        .map(|(at, array)| Column::new(array, format_of(formats, at, count)?, is_json(at)))
         .collect::<Result<_>>()?;
     let fields = u16::try_from(count)
         .map_err(|_| Error::new(Code::ProtocolViolation, format!("a row of {count} columns cannot be sent")))?;

@@ -47,13 +47,15 @@ fn every_kind_equals_nested_loops() {
         let tables = tables(&mut random, &[(&left, 3), (&right, 3)]);
         let key_count = random.random_range(0..=2usize);
         let with_residual = random.random_bool(0.5);
-        let keys: Vec<JoinKey> = (0..key_count as u32).map(|k| JoinKey { left: column(k), right: column(k) }).collect();
+        let keys: Vec<JoinKey> = (0..key_count as u32)
+            .map(|k| JoinKey { left: column(k), right: column(k), nulls_equal: random.random_bool(0.3) })
+            .collect();
         let residual = with_residual.then(|| compare(BinaryOp::Less, column(2), column(5)));
         for kind in KINDS {
             let rel =
                 Rel::Join { kind, left: scan(0, 3), right: scan(1, 3), keys: keys.clone(), residual: residual.clone() };
             let expected = naive(kind, &left, &right, 3, |l, r| {
-                (0..key_count).all(|k| l[k].is_some() && l[k] == r[k])
+                (0..key_count).all(|k| (l[k].is_some() || keys[k].nulls_equal) && l[k] == r[k])
                     && (!with_residual || matches!((l[2], r[2]), (Some(l), Some(r)) if l < r))
             });
             let found = run(&rel, &tables).unwrap();
@@ -66,7 +68,7 @@ fn every_kind_equals_nested_loops() {
 fn many_matches_come_in_batches_of_the_usual_length() {
     let same: Vec<Row> = vec![vec![Some(1)]; 400];
     let tables = tables(&mut random(), &[(&same, 1), (&same, 1)]);
-    let keys = vec![JoinKey { left: column(0), right: column(0) }];
+    let keys = vec![JoinKey { left: column(0), right: column(0), nulls_equal: false }];
     for keys in [keys, vec![]] {
         let rel = Rel::Join { kind: JoinKind::Inner, left: scan(0, 1), right: scan(1, 1), keys, residual: None };
         let cancel = AtomicBool::new(false);

@@ -1,15 +1,16 @@
-//! coalesce, nullif, greatest and least. `coalesce` computes an argument only where the ones before it are NULL, so
+//! coalesce, nullif, greatest and least, and the check of scalar subqueries. `coalesce` computes an argument only where the ones before it are NULL, so
 //! the compiler makes a node of its own for it; the row here is for the binder.
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, BooleanArray};
 use arrow_select::zip::zip;
-use millrace_base::{Error, Result};
+use millrace_base::{Code, Error, Result};
 use millrace_plan::{BinaryOp, ParameterType};
 
 use crate::compare::compare;
 use crate::node::Call;
-use crate::registry::{Entry, entry, like};
+use crate::registry::{BIGINT, Entry, entry, like};
 use crate::value::{Value, shape};
 
 pub(crate) fn table() -> Vec<Entry> {
@@ -20,6 +21,7 @@ pub(crate) fn table() -> Vec<Entry> {
         entry("nullif", &[common.clone(), common.clone()], like(0), nullif).infallible(),
         entry("greatest", one, like(0), |a, c| extreme(a, c, BinaryOp::Greater)).variadic(common.clone()).infallible(),
         entry("least", one, like(0), |a, c| extreme(a, c, BinaryOp::Less)).variadic(common.clone()).infallible(),
+        entry("single_row", &[ParameterType::Any, BIGINT], like(0), single_row),
     ]
 }
 
@@ -29,6 +31,19 @@ fn first_present(args: &[Value], _: &Call) -> Result<Value> {
         value = choose(&present(&value)?, &value, next)?;
     }
     Ok(value)
+}
+
+/// The value of a scalar subquery, given how many rows it had. A function, so that the error comes only where the value is
+/// wanted: behind a CASE, say.
+fn single_row(args: &[Value], _: &Call) -> Result<Value> {
+    let rows = args[1].inner().as_primitive::<Int64Type>();
+    if rows.iter().flatten().any(|count| count > 1) {
+        return Err(Error::new(
+            Code::CardinalityViolation,
+            "more than one row returned by a subquery used as an expression",
+        ));
+    }
+    Ok(args[0].clone())
 }
 
 fn nullif(args: &[Value], call: &Call) -> Result<Value> {

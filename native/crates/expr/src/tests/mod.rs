@@ -94,6 +94,14 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Expr {
         ReturnRule::Fixed { data_type } => data_type,
         ReturnRule::Argument { index } => types[index as usize],
         ReturnRule::NumericOfScale { index } => DataType::Numeric { precision: 38, scale: scale_of(index) },
+        ReturnRule::CommonArray | ReturnRule::CommonElement | ReturnRule::Bound => {
+            let array = types.iter().find(|t| matches!(t, DataType::Array { .. })).copied();
+            match (&entry.signature.result, array) {
+                (ReturnRule::CommonElement, Some(DataType::Array { element })) => *element,
+                (_, Some(array)) => array,
+                (_, None) => DataType::array(types[0]),
+            }
+        }
         ReturnRule::Numeric { scale } => DataType::Numeric { precision: 38, scale },
     };
     Expr::Call { function: name.into(), args: args.to_vec(), data_type }

@@ -70,7 +70,7 @@ fn groups_of_intervals() {
 fn joins_and_windows_of_intervals() {
     use JoinKind::*;
     for kind in [Inner, Full, Semi, Anti] {
-        let keys = vec![JoinKey { left: column(0), right: column(0) }];
+        let keys = vec![JoinKey { left: column(0), right: column(0), nulls_equal: false }];
         let (left, right) = (input(TABLES[0]).into(), input(TABLES[1]).into());
         check(&Rel::Join { kind, left, right, keys, residual: None });
     }

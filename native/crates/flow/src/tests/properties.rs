@@ -42,9 +42,9 @@ fn joins_of_every_kind() {
             check(&join(kind, scan(STREAM), filter(scan(STREAM)), residual));
         }
         let keys = vec![
-            JoinKey { left: column(0), right: column(0) },
-            JoinKey { left: column(3), right: column(3) },
-            JoinKey { left: column(2), right: column(2) },
+            JoinKey { left: column(0), right: column(0), nulls_equal: false },
+            JoinKey { left: column(3), right: column(3), nulls_equal: false },
+            JoinKey { left: column(2), right: column(2), nulls_equal: false },
         ];
         let (left, right) = (scan(TABLES[0]).into(), scan(TABLES[1]).into());
         check(&Rel::Join { kind, left, right, keys, residual: None });

@@ -26,7 +26,7 @@ pub(super) fn filter(input: Rel) -> Rel {
 }
 
 pub(super) fn join(kind: JoinKind, left: Rel, right: Rel, residual: bool) -> Rel {
-    let keys = vec![JoinKey { left: column(0), right: column(0) }];
+    let keys = vec![JoinKey { left: column(0), right: column(0), nulls_equal: false }];
     let residual = residual.then(|| greater(column(1), column(7)));
     Rel::Join { kind, left: left.into(), right: right.into(), keys, residual }
 }

@@ -351,15 +351,15 @@ struct Based {
 
 impl Sink for Based {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         let base = self.base;
-        self.values.extend(values.iter().map(|&value| base.wrapping_add(i64::from(value))));
+        self.values.extend(values.map(|value| base.wrapping_add(i64::from(value))));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         let base = self.base;
-        self.values.extend(values.iter().map(|&value| base.wrapping_add(value as i64)));
+        self.values.extend(values.map(|value| base.wrapping_add(value as i64)));
     }
 }
 
@@ -392,15 +392,15 @@ struct LookedUp<'a> {
 
 impl Sink for LookedUp<'_> {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         let entries = &*self.entries;
-        self.values.extend(values.iter().map(|&code| entries[code as usize]));
+        self.values.extend(values.map(|code| entries[code as usize]));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         let entries = &*self.entries;
-        self.values.extend(values.iter().map(|&code| entries[code as usize]));
+        self.values.extend(values.map(|code| entries[code as usize]));
     }
 }
 
@@ -416,14 +416,14 @@ struct Greatest(u64);
 
 impl Sink for Greatest {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
-        let most = values.iter().fold(0, |most, &value| most.max(value));
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        let most = values.fold(0, |most, value| most.max(value));
         self.0 = self.0.max(u64::from(most));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
-        self.0 = values.iter().fold(self.0, |most, &value| most.max(value));
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        self.0 = values.fold(self.0, |most, value| most.max(value));
     }
 }
 

@@ -34,10 +34,18 @@ pub fn lane_width(width: u8) -> u8 {
 
 /// Takes unpacked values, a chunk at a time and in order.
 pub trait Sink {
+    /// Values so small that a chunk of them adds up to less than 2^32.
+    #[inline(always)]
+    fn small(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        self.narrow(values);
+    }
     /// Values of at most 32 bits.
-    fn narrow(&mut self, values: &[u32]);
-    fn wide(&mut self, values: &[u64]);
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>);
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>);
 }
+
+/// Values of so many bits are small: 2^10 of them are a chunk.
+const SMALL_WIDTH_MAX: u8 = 22;
 
 macro_rules! vertical {
     ($word:ty, $pack:ident, $unpack:ident) => {
@@ -135,69 +143,53 @@ pub fn unpack(bytes: &[u8], count: usize, width: u8, sink: &mut impl Sink) -> Re
     if width > 64 || bytes.len() != packed_bytes(count, width) {
         return Err(Malformed("has packed values of another length"));
     }
-    let mut narrow = [0u32; CHUNK];
-    let mut wide = [0u64; CHUNK];
     match width {
         0 => {
             for from in (0..count).step_by(CHUNK) {
-                sink.narrow(&narrow[..CHUNK.min(count - from)]);
+                sink.small((from..count.min(from + CHUNK)).map(|_| 0));
             }
         }
-        8 => {
-            for chunk in bytes.chunks(CHUNK) {
-                chunk.iter().zip(&mut narrow).for_each(|(&v, out)| *out = u32::from(v));
-                sink.narrow(&narrow[..chunk.len()]);
-            }
-        }
+        8 => bytes.chunks(CHUNK).for_each(|chunk| sink.small(chunk.iter().map(|&v| u32::from(v)))),
         16 => {
-            for chunk in bytes.as_chunks::<2>().0.chunks(CHUNK) {
-                chunk.iter().zip(&mut narrow).for_each(|(&v, out)| *out = u32::from(u16::from_le_bytes(v)));
-                sink.narrow(&narrow[..chunk.len()]);
-            }
+            let chunks = bytes.as_chunks::<2>().0.chunks(CHUNK);
+            chunks.for_each(|chunk| sink.small(chunk.iter().map(|&v| u32::from(u16::from_le_bytes(v)))));
         }
         32 => {
-            for chunk in bytes.as_chunks::<4>().0.chunks(CHUNK) {
-                chunk.iter().zip(&mut narrow).for_each(|(&v, out)| *out = u32::from_le_bytes(v));
-                sink.narrow(&narrow[..chunk.len()]);
-            }
+            let chunks = bytes.as_chunks::<4>().0.chunks(CHUNK);
+            chunks.for_each(|chunk| sink.narrow(chunk.iter().map(|&v| u32::from_le_bytes(v))));
         }
         64 => {
-            for chunk in bytes.as_chunks::<8>().0.chunks(CHUNK) {
-                chunk.iter().zip(&mut wide).for_each(|(&v, out)| *out = u64::from_le_bytes(v));
-                sink.wide(&wide[..chunk.len()]);
-            }
+            let chunks = bytes.as_chunks::<8>().0.chunks(CHUNK);
+            chunks.for_each(|chunk| sink.wide(chunk.iter().map(|&v| u64::from_le_bytes(v))));
         }
         1..=31 => {
+            let mut values = [0u32; CHUNK];
             let (whole, tail) = bytes.split_at(count / CHUNK * ROW_BYTES * usize::from(width));
             for chunk in whole.chunks_exact(ROW_BYTES * usize::from(width)) {
-                unpack_narrow(chunk, width, &mut narrow);
-                sink.narrow(&narrow);
+                unpack_narrow(chunk, width, &mut values);
+                if width <= SMALL_WIDTH_MAX {
+                    sink.small(values.iter().copied())
+                } else {
+                    sink.narrow(values.iter().copied())
+                }
             }
-            unpack_tail(tail, &mut wide[..count % CHUNK], width);
-            wide.iter().zip(&mut narrow[..count % CHUNK]).for_each(|(&v, out)| *out = v as u32);
             if !count.is_multiple_of(CHUNK) {
-                sink.narrow(&narrow[..count % CHUNK]);
+                sink.narrow((0..count % CHUNK).map(|index| value_in_tail(tail, index, width) as u32));
             }
         }
         _ => {
+            let mut values = [0u64; CHUNK];
             let (whole, tail) = bytes.split_at(count / CHUNK * ROW_BYTES * usize::from(width));
             for chunk in whole.chunks_exact(ROW_BYTES * usize::from(width)) {
-                unpack_wide(chunk, width, &mut wide);
-                sink.wide(&wide);
+                unpack_wide(chunk, width, &mut values);
+                sink.wide(values.iter().copied());
             }
-            unpack_tail(tail, &mut wide[..count % CHUNK], width);
             if !count.is_multiple_of(CHUNK) {
-                sink.wide(&wide[..count % CHUNK]);
+                sink.wide((0..count % CHUNK).map(|index| value_in_tail(tail, index, width)));
             }
         }
     }
     Ok(())
-}
-
-fn unpack_tail(bytes: &[u8], out: &mut [u64], width: u8) {
-    for (index, out) in out.iter_mut().enumerate() {
-        *out = value_in_tail(bytes, index, width);
-    }
 }
 
 fn value_in_tail(bytes: &[u8], index: usize, width: u8) -> u64 {
@@ -256,11 +248,11 @@ mod tests {
     struct Values(Vec<u64>);
 
     impl Sink for Values {
-        fn narrow(&mut self, values: &[u32]) {
-            self.0.extend(values.iter().map(|&v| u64::from(v)));
+        fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+            self.0.extend(values.map(u64::from));
         }
 
-        fn wide(&mut self, values: &[u64]) {
+        fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
             self.0.extend(values);
         }
     }

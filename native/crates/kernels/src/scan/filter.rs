@@ -55,6 +55,13 @@ impl Range {
         (self.low <= value && value <= self.high) != self.outside
     }
 
+    /// The differences from `base` that are in the range, on the circle of 64 bits: `high` may be below `low`. Also right
+    /// where values wrap around, as they do in the sum of base and difference.
+    fn around(&self, base: i64) -> Option<(u64, u64)> {
+        let low = self.low.wrapping_sub(base) as u64;
+        (self.low <= self.high).then(|| (low, low.wrapping_add(self.high.wrapping_sub(self.low) as u64)))
+    }
+
     /// The differences from `base` that are in the range, if any is: every value is `base` plus one below 2^64.
     fn of_deltas(&self, frame: &Frame<'_>) -> Option<(u64, u64)> {
         let most = if frame.width == 0 { 0 } else { u64::MAX >> (64 - frame.width) };
@@ -74,6 +81,10 @@ pub fn count_in(values: &Integers<'_>, range: Range) -> usize {
             let wanted = heads.iter().zip(lengths).filter(|(head, _)| inside.contains(**head));
             wanted.map(|(_, &length)| length as usize).sum()
         }
+        Integers::Frame(frame) if is_wide(frame) => match inside.around(frame.base) {
+            None => 0,
+            Some((low, high)) => count_deltas(*frame, low, high),
+        },
         Integers::Frame(frame) if fits(frame) => match inside.of_deltas(frame) {
             None => 0,
             Some((low, high)) => count_deltas(*frame, low, high),
@@ -97,6 +108,10 @@ pub fn in_range(values: &Integers<'_>, range: Range) -> BooleanBuffer {
             heads.iter().zip(lengths).for_each(|(&head, &n)| bits.append_n(n as usize, inside.contains(head)));
             bits.finish()
         }
+        Integers::Frame(frame) if is_wide(frame) => match inside.around(frame.base) {
+            None => constant(false, frame.count),
+            Some((low, high)) => select_deltas(*frame, low, high),
+        },
         Integers::Frame(frame) if fits(frame) => match inside.of_deltas(frame) {
             None => constant(false, frame.count),
             Some((low, high)) => select_deltas(*frame, low, high),
@@ -139,6 +154,11 @@ fn constant(value: bool, count: usize) -> BooleanBuffer {
     if value { BooleanBuffer::new_set(count) } else { BooleanBuffer::new_unset(count) }
 }
 
+/// Whether the differences come in 64 bits.
+fn is_wide(frame: &Frame<'_>) -> bool {
+    frame.width > 32
+}
+
 /// Whether no value wraps around; it is so in everything that was written here.
 fn fits(frame: &Frame<'_>) -> bool {
     let most = if frame.width == 0 { 0 } else { u64::MAX >> (64 - frame.width) };
@@ -161,19 +181,19 @@ struct Count {
 
 impl Sink for Count {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         if self.low > u64::from(u32::MAX) {
             return;
         }
         let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
-        let found: u32 = values.iter().map(|&value| u32::from(value.wrapping_sub(low) <= width)).sum();
+        let found: u32 = values.map(|value| u32::from(value.wrapping_sub(low) <= width)).sum();
         self.count += found as usize;
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
-        let (low, width) = (self.low, self.high - self.low);
-        let found: u64 = values.iter().map(|&value| u64::from(value.wrapping_sub(low) <= width)).sum();
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        let (low, width) = (self.low, self.high.wrapping_sub(self.low));
+        let found: u64 = values.map(|value| u64::from(value.wrapping_sub(low) <= width)).sum();
         self.count += found as usize;
     }
 }
@@ -209,25 +229,27 @@ impl Select {
 
 impl Sink for Select {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
         let mut answers = [0u8; crate::encodings::pack::CHUNK];
+        let count = values.len();
         if self.low <= u64::from(u32::MAX) {
             let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
-            for (answer, &value) in answers.iter_mut().zip(values) {
+            for (answer, value) in answers.iter_mut().zip(values) {
                 *answer = u8::from(value.wrapping_sub(low) <= width);
             }
         }
-        self.push(&answers[..values.len()]);
+        self.push(&answers[..count]);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         let mut answers = [0u8; crate::encodings::pack::CHUNK];
-        let (low, width) = (self.low, self.high - self.low);
-        for (answer, &value) in answers.iter_mut().zip(values) {
+        let count = values.len();
+        let (low, width) = (self.low, self.high.wrapping_sub(self.low));
+        for (answer, value) in answers.iter_mut().zip(values) {
             *answer = u8::from(value.wrapping_sub(low) <= width);
         }
-        self.push(&answers[..values.len()]);
+        self.push(&answers[..count]);
     }
 }
 

@@ -81,16 +81,21 @@ struct Sum(u128);
 
 impl Sink for Sum {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
-        let sum: u64 = values.iter().map(|&value| u64::from(value)).sum();
+    fn small(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        self.0 += u128::from(values.sum::<u32>());
+    }
+
+    #[inline(always)]
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        let sum: u64 = values.map(|value| u64::from(value)).sum();
         self.0 += u128::from(sum);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
         // The halves of a chunk's values add up without overflow.
         let (low, high) =
-            values.iter().fold((0u64, 0u64), |(low, high), &value| (low + (value & 0xffff_ffff), high + (value >> 32)));
+            values.fold((0u64, 0u64), |(low, high), value| (low + (value & 0xffff_ffff), high + (value >> 32)));
         self.0 += u128::from(low) + (u128::from(high) << 32);
     }
 }
@@ -111,15 +116,15 @@ struct Ends {
 
 impl Sink for Ends {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
-        let ends = values.iter().fold((u32::MAX, 0), |(least, most), &value| (value.min(least), value.max(most)));
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        let ends = values.fold((u32::MAX, 0), |(least, most), value| (value.min(least), value.max(most)));
         self.least = self.least.min(u64::from(ends.0));
         self.most = self.most.max(u64::from(ends.1));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
-        for &value in values {
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        for value in values {
             self.least = self.least.min(value);
             self.most = self.most.max(value);
         }
@@ -139,13 +144,13 @@ struct Counts<'a>(&'a mut [u32]);
 
 impl Sink for Counts<'_> {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
-        values.iter().for_each(|&code| self.0[code as usize] += 1);
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        values.for_each(|code| self.0[code as usize] += 1);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
-        values.iter().for_each(|&code| self.0[code as usize] += 1);
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        values.for_each(|code| self.0[code as usize] += 1);
     }
 }
 
@@ -173,13 +178,13 @@ impl Running {
 
 impl Sink for Running {
     #[inline(always)]
-    fn narrow(&mut self, values: &[u32]) {
-        self.add(values.iter().map(|&value| i64::from(value)));
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        self.add(values.map(|value| i64::from(value)));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: &[u64]) {
-        self.add(values.iter().map(|&value| value as i64));
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        self.add(values.map(|value| value as i64));
     }
 }
 

@@ -24,6 +24,8 @@ const COLUMNS: [u32; 7] = [0, 1, 2, 3, 4, 5, 6];
 /// How fast each reader goes.
 #[derive(Clone, Copy)]
 enum Pace {
+    /// So many rows a second, whatever the writer does.
+    Own(f64),
     /// It takes as many rows as the writer appends.
     Writer,
     /// It begins anew when it has come to the end.
@@ -40,7 +42,9 @@ pub fn readers(job: &Job) -> Outcome {
     for _ in 0..job.repeat {
         log.checkpoint()?;
         let alone = append_all(&log, batches.iter().cycle().take(turn))?.as_secs_f64();
+        let share = (turn * BATCH_ROWS) as f64 / alone / READERS as f64;
         for (case, pace, goal) in [
+            ("8 readers that take together what a writer can append", Pace::Own(share), Some(SLOWER)),
             ("8 readers that keep up with a writer", Pace::Writer, Some(SLOWER)),
             ("8 readers as fast as they go, beside a writer", Pace::Fast, None),
         ] {
@@ -89,7 +93,12 @@ fn follow(
         let upto = log.durable_epoch();
         let written = log.extents(STREAM).first().map_or(0, |(_, extent)| extent.end) - end;
         for found in log.read_from(STREAM, 0, &COLUMNS, next, upto)? {
-            if stop.load(Ordering::Relaxed) || (matches!(pace, Pace::Writer) && next - from >= written) {
+            let enough = match pace {
+                Pace::Own(rows) => (next - from) as f64 >= rows * began.elapsed().as_secs_f64(),
+                Pace::Writer => next - from >= written,
+                Pace::Fast => false,
+            };
+            if enough || stop.load(Ordering::Relaxed) {
                 break;
             }
             let found = found?;
@@ -98,7 +107,7 @@ fn follow(
             next = found.first_offset + rows;
         }
         match pace {
-            Pace::Writer => std::thread::sleep(NAP),
+            Pace::Own(_) | Pace::Writer => std::thread::sleep(NAP),
             Pace::Fast if next >= end + written => next = 0,
             Pace::Fast => {}
         }

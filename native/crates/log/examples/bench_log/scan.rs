@@ -16,6 +16,8 @@ use crate::events::{batch, columns, fresh};
 use crate::figures::figure;
 use crate::{Job, Outcome};
 
+/// More than the columns take: "cached" means here.
+const CACHE: usize = 4 << 30;
 const BATCH_ROWS: usize = 64 * 1024;
 /// The part of what memory gives.
 const OF_MEMORY: f64 = 0.8;
@@ -43,7 +45,7 @@ pub fn scan(job: &Job) -> Outcome {
     }
     window.finish()?;
     log.checkpoint()?;
-    let pool = Arc::new(FilePool::new(Arc::new(RealStorage), &folder.join("segments")));
+    let pool = Arc::new(FilePool::new(Arc::new(RealStorage), &folder.join("segments"), CACHE));
     let segments: Result<Vec<Segment>, _> = log.segments().iter().map(|entry| pool.segment(entry.id)).collect();
     let segments = segments?;
     let megabytes = rows as f64 * 8.0 / 1e6;
@@ -115,18 +117,16 @@ fn read(
     below: i64,
     each: impl Fn(&scan::Integers<'_>) -> i128,
 ) -> Result<i128, String> {
-    let (mut total, mut buffer) = (0, Vec::new());
+    let mut total = 0;
     for segment in segments {
         for (index, block) in segment.meta().blocks.iter().enumerate() {
             if matches!(block.columns[column].bounds, Some((Stat::Int(min), _)) if min >= below) {
                 continue;
             }
-            let encoded = segment.encoded(index, column, buffer).map_err(|e| e.message)?;
+            let encoded = segment.encoded(index, column).map_err(|e| e.message)?;
             let view = encoded.view().map_err(|why| why.0.to_string())?;
             let Values::Integers(values) = &view.values else { return Err("the column has no integers".into()) };
             total += each(values);
-            drop(view);
-            buffer = encoded.into_buffer();
         }
     }
     Ok(total)

@@ -221,6 +221,10 @@ impl Journal {
         let numbers = members.iter().map(|m| &m.file).chain(found.last().filter(|_| cut_off));
         for (before, after) in numbers.clone().zip(numbers.skip(1)) {
             if after.sequence != before.sequence + 1 {
+                if cut_off && found.last().is_some_and(|last| last.sequence == after.sequence) {
+                    // A file in the making follows the one before it; what lacks its header here was a whole file.
+                    return Err(damaged(&after.path, "is damaged at offset 0"));
+                }
                 let missing = self.path(before.sequence + 1);
                 let why = format!("journal file \"{}\" is missing", missing.display());
                 return Err(Error::new(Code::DataCorrupted, why));
@@ -277,8 +281,9 @@ impl Journal {
                 .with_detail(detail)
                 .with_hint("Restore the file from a backup. Nothing was changed."));
         }
-        if next.is_none() && self.writes() && offset < len && !millrace_base::planted("torn-tail-kept") {
-            // A frame that was never acknowledged must not come back behind one that is written over it.
+        if next.is_none() && self.writes() && !millrace_base::planted("torn-tail-kept") {
+            // A frame that was never acknowledged must not come back behind one that is written over it. Also when the
+            // file seems to end here: an open before this one may have cut it off and failed to make that durable.
             file.file
                 .set_len(offset)
                 .and_then(|()| file.file.sync())
@@ -425,6 +430,24 @@ impl Journal {
         let mut members = members.values();
         let (_, second) = (members.next()?, members.next()?);
         second.first_epoch.0.checked_sub(1).filter(|&last| last > 0).map(Epoch)
+    }
+
+    /// Files that will not be written any more and are not sealed.
+    pub fn closed_files(&self) -> usize {
+        self.members.read().len().saturating_sub(1)
+    }
+
+    /// Bytes of frames in the file that is written.
+    pub fn tail_bytes(&self) -> u64 {
+        self.tail.lock().as_ref().map_or(0, |tail| tail.offset - tail.member.frames_at)
+    }
+
+    /// Gives back the blocks that were kept to be written again: who opens the journal next begins without.
+    pub fn remove_spares(&self) -> Result<()> {
+        for spare in self.spares.lock().drain(..) {
+            self.storage.remove(&spare).map_err(|e| Error::io(&spare, "remove", &e))?;
+        }
+        Ok(())
     }
 
     /// Visits the frames with epochs in (`after`, `upto`], which must be durable.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use millrace_base::{Code, Epoch, Error, Result, limits::COMMIT_QUEUE_BYTES_MAX};
+use millrace_base::limits::{COMMIT_QUEUE_BYTES_MAX, UNSYNCED_BYTES_MAX};
+use millrace_base::{Code, Epoch, Error, Result};
 use parking_lot::{Condvar, Mutex};
 
 use super::body::RowsAt;
 use super::{FrameRef, Journal, NewFrame};
 use crate::commit::Committed;
 use crate::options::Durability;
+use crate::recent::Recent;
 use crate::stream::{EntryRef, StreamState};
 
 /// Bytes that one group writes at most before its fsync.
@@ -27,8 +29,8 @@ pub struct Pending {
     pub committed: Committed,
     pub body: Vec<u8>,
     pub body_crc: u32,
-    /// The streams that will find their rows in this frame, from which offset on.
-    pub entries: Vec<(Stream, RowsAt, u64)>,
+    /// The streams that will find their rows in this frame: which of the commit's parts, where, from which offset on.
+    pub entries: Vec<(Stream, usize, RowsAt, u64)>,
     /// The partitions of truncated streams, and where they begin from this commit on.
     pub starts: Vec<(Stream, u32, u64)>,
     pub done: Done,
@@ -46,6 +48,10 @@ struct Waiting {
     /// The current file is to be ended.
     rotate: bool,
     closing: bool,
+    /// Too many files wait to be sealed.
+    behind: bool,
+    /// Sealing does not get on: to wait for it would be to wait for ever.
+    sealing_failed: bool,
 }
 
 /// What the committing threads and the journal thread share.
@@ -54,15 +60,18 @@ pub struct Queue {
     work: Condvar,
     space: Condvar,
     durable: AtomicU64,
+    /// Closed files at which commits wait for sealing.
+    backlog_files: usize,
 }
 
 impl Queue {
-    pub fn new(durable: Epoch) -> Self {
+    pub fn new(durable: Epoch, backlog_files: usize) -> Self {
         Self {
             waiting: Mutex::default(),
             work: Condvar::new(),
             space: Condvar::new(),
             durable: AtomicU64::new(durable.0),
+            backlog_files,
         }
     }
 
@@ -82,11 +91,27 @@ impl Queue {
             if waiting.closing {
                 return Err(Error::new(Code::AdminShutdown, "the database is closed"));
             }
-            if waiting.bytes < COMMIT_QUEUE_BYTES_MAX {
+            if waiting.bytes < COMMIT_QUEUE_BYTES_MAX && (!waiting.behind || waiting.sealing_failed) {
                 return Ok(());
             }
             self.space.wait(&mut waiting);
         }
+    }
+
+    /// Tells how sealing gets on, and how many files wait for it: counted under the lock, so that the last to tell is
+    /// right.
+    pub fn note_sealing(&self, failed: bool, closed_files: impl FnOnce() -> usize) {
+        let mut waiting = self.waiting.lock();
+        waiting.sealing_failed = failed;
+        waiting.behind = closed_files() >= self.backlog_files;
+        if !waiting.behind || failed {
+            self.space.notify_all();
+        }
+    }
+
+    fn note_closed(&self, closed_files: impl FnOnce() -> usize) {
+        let mut waiting = self.waiting.lock();
+        waiting.behind = closed_files() >= self.backlog_files;
     }
 
     /// Called in epoch order, under the sequencer's lock.
@@ -120,6 +145,16 @@ impl Queue {
         let mut waiting = self.waiting.lock();
         waiting.poison = None;
         waiting.resumable = false;
+    }
+
+    /// Takes no commits until the next open, after an fsync that failed while writing was to go on; returns the error as it
+    /// is told.
+    pub fn give_up(&self, error: &Error) -> Error {
+        let shown = told(error, false);
+        let mut waiting = self.waiting.lock();
+        waiting.poison = Some(shown.clone());
+        waiting.resumable = false;
+        shown
     }
 
     /// Asks the journal thread to end the current file, so that it can be sealed.
@@ -189,6 +224,9 @@ pub struct Writer {
     written: Epoch,
     /// When commits that were acknowledged before their fsync are promised one.
     sync_due: Option<Instant>,
+    /// Of bodies behind the last fsync.
+    unsynced_bytes: usize,
+    recent: Recent,
 }
 
 impl Writer {
@@ -200,7 +238,17 @@ impl Writer {
         on_closed: Box<dyn Fn() + Send>,
     ) -> Self {
         let durable = queue.durable();
-        Self { journal, queue, on_durable, on_closed, synced: durable, written: durable, sync_due: None }
+        Self {
+            journal,
+            queue,
+            on_durable,
+            on_closed,
+            synced: durable,
+            written: durable,
+            sync_due: None,
+            unsynced_bytes: 0,
+            recent: Recent::default(),
+        }
     }
 
     /// Runs until the queue is closed and drained.
@@ -231,7 +279,7 @@ impl Writer {
             return fail(&self.queue, group, &error, self.queue.is_resumable());
         }
         match self.write(&group) {
-            Ok(refs) => publish(&self.queue, group, &refs, &self.on_durable),
+            Ok(refs) => self.publish(group, &refs),
             Err(error) => return self.fail(group, &error),
         }
         if rotate {
@@ -241,6 +289,7 @@ impl Writer {
             }
         }
         if self.journal.oldest_closed().is_some() {
+            self.queue.note_closed(|| self.journal.closed_files());
             (self.on_closed)();
         }
     }
@@ -269,8 +318,10 @@ impl Writer {
         }
         let refs = if frames.is_empty() { Vec::new() } else { self.journal.append(&frames, durable_upto)? };
         self.written = frames.last().map_or(self.written, |frame| frame.epoch);
+        self.unsynced_bytes += group.iter().map(|p| p.body.len()).sum::<usize>();
         let now = Instant::now();
-        let mut sync = self.sync_due.is_some_and(|due| due <= now);
+        // An open writes again what no fsync is known to have made durable: that must stay little.
+        let mut sync = self.sync_due.is_some_and(|due| due <= now) || self.unsynced_bytes >= UNSYNCED_BYTES_MAX;
         for pending in group {
             match pending.durability {
                 Durability::Commit => sync = true,
@@ -294,38 +345,44 @@ impl Writer {
         Ok(refs)
     }
 
+    fn publish(&mut self, group: Vec<Pending>, refs: &[FrameRef]) {
+        assert_eq!(group.len(), refs.len());
+        for (pending, frame) in group.into_iter().zip(refs) {
+            for (stream, part, at, first_offset) in pending.entries {
+                let rows = self.recent.keep(&pending.committed.commit.rows[part].batch);
+                let mut stream = stream.write();
+                let partition = stream.partitions.entry(at.partition).or_default();
+                partition.entries.push_back(EntryRef { frame: frame.clone(), at, first_offset, rows });
+            }
+            // Not before: a truncation that does not become durable has not been.
+            for (stream, partition, start) in pending.starts {
+                stream.write().partitions.entry(partition).or_default().set_start(start);
+            }
+            let epoch = pending.committed.epoch;
+            self.queue.durable.store(epoch.0, Ordering::Release);
+            (self.on_durable)(pending.committed);
+            (pending.done)(Ok(epoch));
+        }
+    }
+
     fn has_synced(&mut self) {
         self.synced = self.written;
         self.sync_due = None;
+        self.unsynced_bytes = 0;
     }
 }
 
-fn publish(queue: &Queue, group: Vec<Pending>, refs: &[FrameRef], on_durable: &OnDurable) {
-    assert_eq!(group.len(), refs.len());
-    for (pending, frame) in group.into_iter().zip(refs) {
-        for (stream, at, first_offset) in pending.entries {
-            let mut stream = stream.write();
-            let partition = stream.partitions.entry(at.partition).or_default();
-            partition.entries.push_back(EntryRef { frame: frame.clone(), at, first_offset });
-        }
-        // Not before: a truncation that does not become durable has not been.
-        for (stream, partition, start) in pending.starts {
-            stream.write().partitions.entry(partition).or_default().set_start(start);
-        }
-        let epoch = pending.committed.epoch;
-        queue.durable.store(epoch.0, Ordering::Release);
-        on_durable(pending.committed);
-        (pending.done)(Ok(epoch));
-    }
-}
-
-fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
+fn told(error: &Error, resumable: bool) -> Error {
     let hint = if resumable {
         "What was acknowledged is safe. Writes go on when the cause is gone."
     } else {
         "The database refuses writes until it is opened again; what was acknowledged is safe."
     };
-    let shown = Error { hint: Some(hint.into()), ..error.clone() };
+    Error { hint: Some(hint.into()), ..error.clone() }
+}
+
+fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
+    let shown = told(error, resumable);
     let waiting = queue.poison(shown.clone(), resumable);
     for pending in group.into_iter().chain(waiting) {
         (pending.done)(Err(shown.clone()));

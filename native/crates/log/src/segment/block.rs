@@ -1,6 +1,8 @@
 //! One column block as bytes: the encoded array, compressed where that saves enough to be worth the time.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::Array;
 use arrow_schema::DataType;
@@ -9,8 +11,13 @@ use millrace_kernels::encodings::{self, Encoded, Malformed};
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
-/// Zstandard's own default: higher levels cost several times as much for a few percent.
-const ZSTD_LEVEL: i32 = 3;
+/// The level at which sealing keeps up best: the next ones take twice the time for a few percent.
+const ZSTD_LEVEL: i32 = 1;
+/// Of a block of this size or more a part is tried first.
+const SAMPLED_BYTES_MIN: usize = 64 << 10;
+const SAMPLE_BYTES: usize = 8 << 10;
+/// A sample that shrinks this much less than the whole must gives up the block: a whole finds more that repeats.
+const SAMPLE_PERCENT_MORE: usize = 10;
 /// Smaller blocks are left as they are.
 const COMPRESS_BYTES_MIN: usize = 128;
 /// A block that claims to be larger is damaged.
@@ -23,26 +30,62 @@ const ZSTD_BLOCK_BYTES_MIN: usize = 4;
 /// Codec, then the length of the encoded array.
 const HEADER_BYTES: usize = 5;
 
-pub fn encode(array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
-    let mut encoded = Vec::new();
-    encodings::encode(array, &mut encoded).map_err(|e| Error::internal(format!("a column {}", e.0)))?;
-    if encoded.len() > BLOCK_BYTES_MAX {
-        return Err(Error::internal("a column block is too large"));
+/// Makes column blocks; its memory is used again for the next.
+pub struct Encoder {
+    encoded: Vec<u8>,
+    compressed: Vec<u8>,
+    zstd: zstd::bulk::Compressor<'static>,
+}
+
+impl Encoder {
+    pub fn new() -> Result<Self> {
+        let zstd = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(|e| failed(&e))?;
+        Ok(Self { encoded: Vec::new(), compressed: Vec::new(), zstd })
     }
-    if encoded.len() >= COMPRESS_BYTES_MIN {
-        let compressed = zstd::bulk::compress(&encoded, ZSTD_LEVEL)
-            .map_err(|e| Error::internal(format!("could not compress a column block: {e}")))?;
-        if compressed.len() * 100 <= encoded.len() * percent_to_pay(array.data_type()) {
-            out.push(ZSTD);
-            out.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
-            out.extend_from_slice(&compressed);
-            return Ok(());
+
+    /// Appends the array's block to `out`.
+    pub fn encode(&mut self, array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
+        self.encoded.clear();
+        encodings::encode(array, &mut self.encoded).map_err(|e| Error::internal(format!("a column {}", e.0)))?;
+        if self.encoded.len() > BLOCK_BYTES_MAX {
+            return Err(Error::internal("a column block is too large"));
         }
+        let (codec, body) = if self.compress(percent_to_pay(array.data_type()))? {
+            (ZSTD, &self.compressed)
+        } else {
+            (PLAIN, &self.encoded)
+        };
+        out.push(codec);
+        out.extend_from_slice(&(self.encoded.len() as u32).to_le_bytes());
+        out.extend_from_slice(body);
+        Ok(())
     }
-    out.push(PLAIN);
-    out.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
-    out.extend_from_slice(&encoded);
-    Ok(())
+
+    /// Whether that was worth the time.
+    fn compress(&mut self, percent: usize) -> Result<bool> {
+        let all = self.encoded.len();
+        if all < COMPRESS_BYTES_MIN {
+            return Ok(false);
+        }
+        if all >= SAMPLED_BYTES_MIN {
+            let middle = all / 2;
+            let shrunk = self.shrink(middle..middle + SAMPLE_BYTES)?;
+            if shrunk * 100 > SAMPLE_BYTES * (percent + SAMPLE_PERCENT_MORE) {
+                return Ok(false);
+            }
+        }
+        Ok(self.shrink(0..all)? * 100 <= all * percent)
+    }
+
+    fn shrink(&mut self, part: Range<usize>) -> Result<usize> {
+        self.compressed.clear();
+        self.compressed.reserve(zstd::zstd_safe::compress_bound(part.len()));
+        self.zstd.compress_to_buffer(&self.encoded[part], &mut self.compressed).map_err(|e| failed(&e))
+    }
+}
+
+fn failed(error: &std::io::Error) -> Error {
+    Error::internal(format!("could not compress a column block: {error}"))
 }
 
 /// To how many percent compression must shrink a block. Packed numbers are scanned where they lie at more than ten
@@ -70,40 +113,23 @@ pub fn unwrap(bytes: &[u8]) -> std::result::Result<Cow<'_, [u8]>, Malformed> {
 
 /// A column of one block as it is encoded.
 pub struct EncodedColumn {
-    /// What was read, and how much of it; the encoded array lies behind the header if it is not compressed.
-    block: Vec<u8>,
-    len: usize,
-    plain: Option<Vec<u8>>,
+    /// Behind the general codec.
+    plain: Arc<Vec<u8>>,
     data_type: DataType,
     rows: usize,
 }
 
 impl EncodedColumn {
-    pub(super) fn new(
-        block: Vec<u8>,
-        len: usize,
-        data_type: &DataType,
-        rows: usize,
-    ) -> std::result::Result<Self, Malformed> {
-        let plain = match unwrap(&block[..len])? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(plain) => Some(plain),
-        };
-        Ok(Self { block, len, plain, data_type: data_type.clone(), rows })
+    pub(super) fn new(plain: Arc<Vec<u8>>, data_type: &DataType, rows: usize) -> Self {
+        Self { plain, data_type: data_type.clone(), rows }
     }
 
     /// The values for kernels (`millrace_kernels::scan`).
     pub fn view(&self) -> std::result::Result<Encoded<'_>, Malformed> {
-        let bytes = self.plain.as_deref().unwrap_or(&self.block[HEADER_BYTES..self.len]);
-        Encoded::new(bytes, &self.data_type, self.rows)
+        Encoded::new(&self.plain, &self.data_type, self.rows)
     }
 
     pub fn rows(&self) -> usize {
         self.rows
-    }
-
-    /// Room for the next block.
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.block
     }
 }

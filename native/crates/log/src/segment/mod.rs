@@ -1,9 +1,10 @@
 //! Segments: immutable columnar files. A file holds one or more segments; a segment holds rows of one partition in
 //! commit order, in blocks, column by column, each column block with its statistics and checksum. SEGMENT_FORMAT.md
 //! tells the bytes. `meta` is what the footer says, `stats` what is known of a block, `block` one column block as
-//! bytes, `footer` the ends of a file, `writer`, `reader` and `scan` what writes and reads, `pool` the open files.
+//! bytes, `footer` the ends of a file, `writer`, `reader` and `scan` what writes and reads, `pool` the open files, `cache` the blocks that were read.
 
 mod block;
+mod cache;
 mod footer;
 mod meta;
 mod pool;

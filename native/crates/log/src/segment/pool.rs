@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use millrace_base::{Code, Error, File, FileKind, Result, Storage};
 use parking_lot::Mutex;
 
+use super::cache::BlockCache;
 use super::meta::FileMeta;
 use super::{Segment, SegmentId, damaged, footer, segment_path};
 
@@ -76,11 +77,13 @@ pub struct FilePool {
     storage: Arc<dyn Storage>,
     folder: PathBuf,
     files: Mutex<Files>,
+    pub(super) cache: BlockCache,
 }
 
 impl FilePool {
-    pub fn new(storage: Arc<dyn Storage>, folder: &Path) -> Self {
-        Self { storage, folder: folder.to_path_buf(), files: Mutex::default() }
+    /// `cache_bytes` of column blocks are kept in memory.
+    pub fn new(storage: Arc<dyn Storage>, folder: &Path, cache_bytes: usize) -> Self {
+        Self { storage, folder: folder.to_path_buf(), files: Mutex::default(), cache: BlockCache::new(cache_bytes) }
     }
 
     /// The segment with this name; reads and checks its file's footer at the first use.
@@ -156,6 +159,7 @@ impl FilePool {
 
     /// Nothing in the file is live: it is removed when nobody reads it any more.
     pub fn retire(&self, number: u64) {
+        self.cache.forget(number);
         let mut files = self.files.lock();
         files.open.remove(&number);
         let recent = std::mem::take(&mut files.recent);

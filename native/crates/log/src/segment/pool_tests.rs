@@ -11,6 +11,9 @@ use millrace_base::{Epoch, File, FileKind, RelationId, Storage};
 use super::*;
 use crate::MemoryStorage;
 
+/// So little that blocks are driven out.
+const CACHE: usize = 100_000;
+
 /// Counts open files, and has no more descriptors than `limit`.
 struct Counting {
     files: MemoryStorage,
@@ -105,7 +108,7 @@ fn descriptors(count: u64, limit: usize) -> usize {
         writer.end().unwrap();
         writer.finish().unwrap();
     }
-    let pool = Arc::new(FilePool::new(storage, folder));
+    let pool = Arc::new(FilePool::new(storage, folder, CACHE));
     // Held: as a table holds its segments.
     let segments: Vec<Segment> = (1..=count).map(|file| pool.segment(SegmentId { file, index: 0 }).unwrap()).collect();
     let mut most = 0;

@@ -1,6 +1,7 @@
 //! Reading a segment: only the columns that are asked for, only the blocks that may hold wanted rows.
 
-use std::ops::Range;
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,11 +23,18 @@ pub struct Segment {
     pool: Arc<FilePool>,
     file: Arc<SegmentFile>,
     id: SegmentId,
+    /// Whether blocks are taken from the cache and put there.
+    cached: bool,
 }
 
 impl Segment {
     pub(super) fn new(pool: Arc<FilePool>, file: Arc<SegmentFile>, id: SegmentId) -> Self {
-        Self { pool, file, id }
+        Self { pool, file, id, cached: true }
+    }
+
+    /// The segment for one who reads it once, and should not drive out what others want.
+    pub fn uncached(self) -> Self {
+        Self { cached: false, ..self }
     }
 
     pub fn id(&self) -> SegmentId {
@@ -55,18 +63,30 @@ impl Segment {
         Arc::new(Schema::new(fields))
     }
 
-    /// Reads column blocks of one block and hands out each one's bytes, with its place in `columns`. Neighbours are
-    /// read at once. A checksum is compared at the first read since the file was opened; `first` is the number of the
-    /// first of the block's columns among all column blocks of the segment. `buffer` is room that is used again.
+    /// Reads column blocks of one block and hands out each one's bytes behind the general codec, with its place in
+    /// `columns`. Neighbours are read at once. A checksum is compared at the first read since the file was opened;
+    /// `first` is the number of the first of the block's columns among all column blocks of the segment. `buffer` is
+    /// room that is used again.
     fn read(
         &self,
         block: &BlockMeta,
         first: usize,
         columns: &[usize],
         buffer: &mut Vec<u8>,
-        mut each: impl FnMut(usize, &[u8]) -> Result<()>,
+        mut each: impl FnMut(usize, &Plain<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut order: Vec<usize> = (0..columns.len()).collect();
+        let mut order: Vec<usize> = Vec::with_capacity(columns.len());
+        for (at, &column) in columns.iter().enumerate() {
+            let kept =
+                if self.cached { self.pool.cache.get((self.id.file, block.columns[column].offset)) } else { None };
+            match kept {
+                Some(bytes) => each(at, &Plain::Kept(bytes))?,
+                None => order.push(at),
+            }
+        }
+        if order.is_empty() {
+            return Ok(());
+        }
         order.sort_by_key(|&at| block.columns[columns[at]].offset);
         let handle = self.pool.handle(self.id.file, self.path())?;
         let mut rest = order.as_slice();
@@ -89,7 +109,14 @@ impl Segment {
                 let from = (place.offset - offset) as usize;
                 let bytes = &stretch[from..from + place.bytes as usize];
                 self.check(place, first + columns[at], bytes)?;
-                each(at, bytes)?;
+                let plain = unwrap(bytes).map_err(self.malformed(place))?;
+                if self.cached {
+                    let kept = Arc::new(plain.into_owned());
+                    self.pool.cache.insert((self.id.file, place.offset), &kept);
+                    each(at, &Plain::Kept(kept))?;
+                } else {
+                    each(at, &Plain::Passing(plain))?;
+                }
             }
             rest = &rest[count..];
         }
@@ -114,8 +141,7 @@ impl Segment {
 
     fn decoded(&self, place: &ColumnBlock, bytes: &[u8], data_type: &DataType, rows: u32) -> Result<ArrayRef> {
         let decoded = || {
-            let plain = unwrap(bytes)?;
-            let mut reader = Reader::new(&plain);
+            let mut reader = Reader::new(bytes);
             let array = decode(&mut reader, data_type, rows as usize)?;
             reader.finish()?;
             Ok(array)
@@ -186,10 +212,7 @@ impl Segment {
             let block = &meta.blocks[index];
             self.read(block, self.first_of(index), projection, &mut buffer, |at, bytes| {
                 let place = &block.columns[projection[at]];
-                let picked = || {
-                    let plain = unwrap(bytes)?;
-                    Encoded::new(&plain, schema.field(at).data_type(), block.rows as usize)?.take(places)
-                };
+                let picked = || Encoded::new(bytes, schema.field(at).data_type(), block.rows as usize)?.take(places);
                 parts[at].push(picked().map_err(self.malformed(place))?);
                 Ok(())
             })?;
@@ -239,21 +262,25 @@ impl Segment {
         self.batch(schema.clone(), columns, block.rows as usize)
     }
 
-    /// One column of a block as it is encoded, for kernels that compute without unpacking. `buffer` is room that is
-    /// used again: what `EncodedColumn::into_buffer` gives back.
-    pub fn encoded(&self, index: usize, column: usize, mut buffer: Vec<u8>) -> Result<EncodedColumn> {
+    /// One column of a block as it is encoded, for kernels that compute without unpacking.
+    pub fn encoded(&self, index: usize, column: usize) -> Result<EncodedColumn> {
         let block = &self.meta().blocks[index];
-        let place = &block.columns[column];
-        let handle = self.pool.handle(self.id.file, self.path())?;
-        let bytes = room(&mut buffer, place.bytes as usize);
-        handle.read_exact_at(bytes, place.offset).map_err(|e| read_error(self.path(), place.offset, &e))?;
-        self.check(place, self.first_of(index) + column, bytes)?;
-        let data_type = self.schema().field(column).data_type();
-        EncodedColumn::new(buffer, place.bytes as usize, data_type, block.rows as usize).map_err(self.malformed(place))
+        let mut found = None;
+        self.read(block, self.first_of(index), &[column], &mut Vec::new(), |_, bytes| {
+            found = Some(bytes.share());
+            Ok(())
+        })?;
+        let plain = found.expect("the column was read");
+        Ok(EncodedColumn::new(plain, self.schema().field(column).data_type(), block.rows as usize))
     }
 
     /// Reads everything: checksums, encodings, and that statistics are true.
     pub fn verify(&self) -> Result<()> {
+        let on_disk = self.clone().uncached();
+        on_disk.verify_all()
+    }
+
+    fn verify_all(&self) -> Result<()> {
         // What was whole when it was read first may not be so any more.
         (0..self.meta().column_blocks()).for_each(|number| self.file.forget_whole(self.id.index, number));
         self.runs()?;
@@ -270,6 +297,32 @@ impl Segment {
             }
         }
         Ok(())
+    }
+}
+
+/// A column block's bytes behind the general codec.
+enum Plain<'a> {
+    Kept(Arc<Vec<u8>>),
+    Passing(Cow<'a, [u8]>),
+}
+
+impl Plain<'_> {
+    fn share(&self) -> Arc<Vec<u8>> {
+        match self {
+            Self::Kept(bytes) => bytes.clone(),
+            Self::Passing(bytes) => Arc::new(bytes.to_vec()),
+        }
+    }
+}
+
+impl Deref for Plain<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Kept(bytes) => bytes,
+            Self::Passing(bytes) => bytes,
+        }
     }
 }
 

@@ -151,8 +151,8 @@ impl Stat {
             // Written with exactly `scale` digits, so without the point it is the stored integer.
             Literal::Numeric { value, .. } => Stat::Wide(value.replace('.', "").parse().ok()?),
             Literal::Text { value } => Stat::Bytes(value.as_bytes().to_vec()),
-            Literal::Bytea { value } => Stat::Bytes(value.clone()),
-            Literal::Null { .. } | Literal::Interval { .. } => return None,
+            Literal::Bytea { value } | Literal::Uuid { value } => Stat::Bytes(value.clone()),
+            Literal::Null { .. } | Literal::Interval { .. } | Literal::Jsonb { .. } => return None,
         })
     }
 }

@@ -18,6 +18,9 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::MemoryStorage;
 
+/// So little that blocks are driven out.
+const CACHE: usize = 100_000;
+
 const FOLDER: &str = "segments";
 
 fn seed() -> StdRng {
@@ -181,7 +184,7 @@ fn what_is_written_comes_back() {
             .collect();
         let file = writer.finish().unwrap();
         assert_eq!(file.segments.len(), 3);
-        let pool = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER)));
+        let pool = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER), CACHE));
         for (id, all, runs) in written {
             let segment = pool.segment(id).unwrap();
             assert_eq!((segment.meta().rows, segment.meta().first_offset), (all.num_rows() as u64, 1000));
@@ -225,7 +228,7 @@ fn no_wanted_row_is_pruned() {
         let mut writer = FileWriter::create(storage.clone(), &path, number).unwrap().with_block_rows(64);
         let (id, all, _) = write(&mut writer, &mut rng, 600, 7);
         writer.finish().unwrap();
-        let segment = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER))).segment(id).unwrap();
+        let segment = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER), CACHE)).segment(id).unwrap();
         let ops = [BoundOp::Less, BoundOp::LessOrEqual, BoundOp::Equal, BoundOp::GreaterOrEqual, BoundOp::Greater];
         for op in ops {
             let row = rng.random_range(0..all.num_rows());
@@ -300,7 +303,7 @@ fn read_all(bytes: &[u8]) -> millrace_base::Result<Vec<RecordBatch>> {
     let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
     let path = segment_path(Path::new(FOLDER), 1);
     storage.open(&path, FileKind::ReadWrite).unwrap().write_all_at(bytes, 0).unwrap();
-    let pool = Arc::new(FilePool::new(storage, Path::new(FOLDER)));
+    let pool = Arc::new(FilePool::new(storage, Path::new(FOLDER), CACHE));
     (0..2)
         .map(|index| {
             let segment = pool.segment(SegmentId { file: 1, index })?;
@@ -352,7 +355,7 @@ fn a_retired_file_is_read_to_the_end() {
     let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
     let (_, written) = small(&storage);
     let path = segment_path(Path::new(FOLDER), 1);
-    let pool = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER)));
+    let pool = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER), CACHE));
     let segment = pool.segment(SegmentId { file: 1, index: 1 }).unwrap();
     pool.retire(1);
     let columns: Vec<usize> = (0..written[1].num_columns()).collect();
@@ -373,11 +376,11 @@ fn kernels_compute_on_encoded_blocks() {
     writer.append(&batch, &[CommitRun { epoch: Epoch(1), time_us: 1, rows: 100_000 }]).unwrap();
     let id = writer.end().unwrap();
     writer.finish().unwrap();
-    let segment = Arc::new(FilePool::new(storage, Path::new(FOLDER))).segment(id).unwrap();
+    let segment = Arc::new(FilePool::new(storage, Path::new(FOLDER), CACHE)).segment(id).unwrap();
     assert_eq!(segment.meta().bounds(0), Some((Stat::Int(0), Stat::Int(4999))));
     let (mut sum, mut selected, mut start) = (0, 0, 0);
     for block in 0..segment.meta().blocks.len() {
-        let column = segment.encoded(block, 0, Vec::new()).unwrap();
+        let column = segment.encoded(block, 0).unwrap();
         let view = column.view().unwrap();
         let Values::Integers(encoded) = &view.values else { panic!("integers") };
         sum += scan::sum(encoded);

@@ -29,6 +29,7 @@ pub struct FileWriter {
     schemas: Vec<SchemaRef>,
     open: Option<Open>,
     block_rows: usize,
+    encoder: block::Encoder,
 }
 
 /// The segment that is being written.
@@ -60,6 +61,7 @@ impl FileWriter {
             schemas: Vec::new(),
             open: None,
             block_rows: BLOCK_ROWS,
+            encoder: block::Encoder::new()?,
         })
     }
 
@@ -149,7 +151,7 @@ impl FileWriter {
         let mut metas = Vec::with_capacity(columns.len());
         for column in columns {
             let start = self.buffer.len();
-            block::encode(column, &mut self.buffer)?;
+            self.encoder.encode(column, &mut self.buffer)?;
             let bytes = self.buffer.len() - start;
             metas.push(ColumnBlock {
                 offset: self.written + start as u64,

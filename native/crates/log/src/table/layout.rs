@@ -59,6 +59,7 @@ impl Layout {
         // Equal keys may have different bytes: -0 and 0, one month and 30 days.
         let equal = |column: &ArrayRef| match column.data_type() {
             DataType::Float32 | DataType::Float64 | DataType::Interval(_) => millrace_kernels::normalized(column),
+            nested if nested.is_nested() => millrace_kernels::normalized(column),
             _ => Ok(column.clone()),
         };
         self.encode_as_they_are(&columns.iter().map(equal).collect::<Result<Vec<_>>>()?)

@@ -202,6 +202,14 @@ impl TableState {
         self.scan(NEWEST, &self.layout.all_columns())
     }
 
+    /// Takes over what transactions that go on must know and what segments do not tell: this is the table as it was sealed at
+    /// `sealed`, with what the journal adds.
+    pub fn inherit(&self, before: &Self, sealed: Epoch) {
+        let before = before.versions.read();
+        self.versions.write().graves.inherit(&before.graves, sealed);
+        self.set_horizon(before.horizon);
+    }
+
     /// The oldest epoch that can be read.
     pub fn horizon(&self) -> Epoch {
         self.versions.read().horizon

@@ -76,7 +76,9 @@ impl Versions {
             let at = self.chunks.partition_point(|c| c.start < part.chunk.start);
             let of = self.chunks[at].deaths.between(Epoch::ZERO, Epoch(u64::MAX));
             deaths.extend(of.into_iter().filter_map(|(row, epoch)| Some((epoch, part.row(row as usize)?))));
-            if let (Some(to), Some(_)) = (rewrite.to, &self.index) {
+            if let (Some(to), Some(_)) = (rewrite.to, &self.index)
+                && !millrace_base::planted("moved-rows-not-renamed")
+            {
                 let (start, end) = (part.chunk.start, part.chunk.end());
                 self.moved.push(Moved { start, end, keep: part.keep.clone(), to: to + part.base });
             }

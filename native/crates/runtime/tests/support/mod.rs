@@ -164,7 +164,7 @@ pub fn joined(left: RelationId, right: RelationId) -> Rel {
         kind: JoinKind::Left,
         left: Box::new(scan(left)),
         right: Box::new(scan(right)),
-        keys: vec![JoinKey { left: col(0), right: col(0) }],
+        keys: vec![JoinKey { left: col(0), right: col(0), nulls_equal: false }],
         residual: None,
     };
     let sum = binary(BinaryOp::Add, col(1), col(3), DataType::Bigint);
