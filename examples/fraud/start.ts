@@ -190,8 +190,9 @@ async function prepareFolder(dir: string, keep: boolean): Promise<void> {
 }
 
 async function holderLives(dir: string): Promise<boolean> {
-  const holder = Number(await readFile(join(dir, 'LOCK'), 'utf8').catch(() => ''))
-  if (!Number.isInteger(holder) || holder <= 0) return false
+  // It begins with the process's number.
+  const holder = Number.parseInt(await readFile(join(dir, 'LOCK'), 'utf8').catch(() => ''), 10)
+  if (Number.isNaN(holder) || holder <= 0) return false
   try {
     process.kill(holder, 0)
     return true

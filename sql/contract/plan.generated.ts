@@ -22,6 +22,7 @@ export type JoinKind = "inner" | "left" | "right" | "full" | "semi" | "anti";
 export type JoinKey = { left: Expr, right: Expr, 
 /**
  * IS NOT DISTINCT FROM: a NULL matches a NULL. A subquery's result meets the rows it was computed for by such keys.
+ * False in views of an earlier release.
  */
 nulls_equal: boolean, };
 

@@ -182,9 +182,9 @@ fn adapted(function: &str, at: usize, node: Node, kind: DataType) -> Node {
     let to_text = |value: &Value, kind| cast(value, kind, DataType::Text);
     match (function, kind) {
         ("concat" | "concat_ws", DataType::Text) => node,
-        ("jsonb_build_object", DataType::Text) if at % 2 == 0 => node,
+        ("jsonb_build_object", DataType::Text) if at.is_multiple_of(2) => node,
         ("concat" | "concat_ws", _) => with(node, kind, DataType::Text, to_text),
-        ("jsonb_build_object", _) if at % 2 == 0 => with(node, kind, DataType::Text, to_text),
+        ("jsonb_build_object", _) if at.is_multiple_of(2) => with(node, kind, DataType::Text, to_text),
         ("to_jsonb" | "jsonb_build_array" | "jsonb_build_object", _) => with(node, kind, DataType::Jsonb, jsonb_of),
         ("array_to_string", DataType::Array { element }) if at == 0 => {
             let result = DataType::array(DataType::Text);

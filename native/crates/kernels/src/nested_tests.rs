@@ -63,7 +63,7 @@ fn groups_of_arrays_and_of_rows_are_their_values() {
             values.iter().map(|_| rng.random_bool(0.8).then(|| rng.random_range(0..3))).collect();
         let uuids: Vec<[u8; 16]> = values.iter().map(|_| [rng.random_range(0..2); 16]).collect();
         let column = lists(&values, &mut rng);
-        for (at, id) in by_list.intern(&[column.clone()], values.len()).unwrap().into_iter().enumerate() {
+        for (at, id) in by_list.intern(std::slice::from_ref(&column), values.len()).unwrap().into_iter().enumerate() {
             assert_eq!(*list_twin.entry(values[at].clone()).or_insert(id), id, "{:?}", values[at]);
         }
         let uuid: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(uuids.iter()).unwrap());
@@ -112,7 +112,7 @@ fn a_store_gives_back_the_very_values() {
     let mut rng = rng();
     let values: Vec<Halves> = (0..100).map(|_| any_list(&mut rng)).collect();
     let numbers: Vec<Option<i64>> = values.iter().map(|_| rng.random_bool(0.7).then(|| rng.random())).collect();
-    let uuids = (0..values.len()).map(|at| (at % 5 != 0).then(|| [at as u8; 16]));
+    let uuids = (0..values.len()).map(|at| (at % 5 != 0).then_some([at as u8; 16]));
     let columns = [
         lists(&values, &mut rng),
         rows_of(lists(&values, &mut rng), &numbers),

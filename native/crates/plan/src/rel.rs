@@ -28,6 +28,8 @@ pub struct JoinKey {
     pub left: Expr,
     pub right: Expr,
     /// IS NOT DISTINCT FROM: a NULL matches a NULL. A subquery's result meets the rows it was computed for by such keys.
+    /// False in views of an earlier release.
+    #[serde(default)]
     pub nulls_equal: bool,
 }
 

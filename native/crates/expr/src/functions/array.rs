@@ -22,7 +22,7 @@ pub(crate) fn table() -> Vec<Entry> {
     vec![
         // Behind `ARRAY[…]`, `a[1]` and `a[1:2]`.
         entry("array_construct", &[], array(), construct).variadic(ELEMENT).infallible(),
-        entry("array_subscript", &[ARRAY, INTEGER], ReturnRule::CommonElement, |a, c| subscript(a, c)).infallible(),
+        entry("array_subscript", &[ARRAY, INTEGER], ReturnRule::CommonElement, subscript).infallible(),
         entry("array_slice", &[ARRAY, INTEGER, INTEGER], array(), slice).infallible(),
         entry("array_append", &[ARRAY, ELEMENT], array(), |a, c| joined(a, [Part::Array, Part::Element], c))
             .infallible(),

@@ -87,7 +87,7 @@ impl Sink for Sum {
 
     #[inline(always)]
     fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        let sum: u64 = values.map(|value| u64::from(value)).sum();
+        let sum: u64 = values.map(u64::from).sum();
         self.0 += u128::from(sum);
     }
 
@@ -179,7 +179,7 @@ impl Running {
 impl Sink for Running {
     #[inline(always)]
     fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        self.add(values.map(|value| i64::from(value)));
+        self.add(values.map(i64::from));
     }
 
     #[inline(always)]

@@ -133,7 +133,8 @@ impl Run {
         if self.dice.percent(50) {
             self.disk.cut_power_after(self.dice.within(1..20));
         } else {
-            self.disk.cut_power_in_sync_of(*self.dice.pick(&["mf", "mf", "new", "wal", "seg"]));
+            let of: &str = self.dice.pick::<&str>(&["mf", "mf", "new", "wal", "seg"]);
+            self.disk.cut_power_in_sync_of(of);
         }
     }
 
