@@ -11,7 +11,7 @@ use millrace_kernels::encodings::{self, Encoded, Malformed};
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
-/// The level at which sealing keeps up best: the next ones take twice the time for a few percent.
+/// A low level: sealing has to keep up with appends.
 const ZSTD_LEVEL: i32 = 1;
 /// Of a block of this size or more a part is tried first.
 const SAMPLED_BYTES_MIN: usize = 64 << 10;
