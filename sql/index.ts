@@ -9,7 +9,7 @@ import {
   compileTruncate,
   inspect,
 } from './compile/admin.js'
-import type { CompileContext, Compiled } from './compile/context.js'
+import { type CompileContext, type Compiled, newSession } from './compile/context.js'
 import { setOptions } from './compile/ddl/alter.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
@@ -58,11 +58,18 @@ export { formatUuid, parseUuid } from './types/uuid.js'
 /** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
 export function compile(statement: Statement, context: CompileContext): Compiled {
   try {
-    const compiled = compileStatement(statement, context)
+    const session = newSession(context)
+    const compiled = compileStatement(statement, { ...context, session })
+    if (compiled.kind !== 'query' && compiled.kind !== 'dml') return compiled
     const { parameters } = context
-    if (!(parameters instanceof ParameterTypes) || (compiled.kind !== 'query' && compiled.kind !== 'dml'))
-      return compiled
-    return { ...compiled, parameters: { types: parameters.decided(), needed: parameters.needed } }
+    return {
+      ...compiled,
+      ...(session.momentary && { momentary: true }),
+      ...(session.sets.length > 0 && { sets: session.sets }),
+      ...(parameters instanceof ParameterTypes && {
+        parameters: { types: parameters.decided(), needed: parameters.needed },
+      }),
+    }
   } catch (error) {
     if (error instanceof SqlError) throw error.locate(context.searchText)
     // A plan deeper than the stack is the statement's doing, not a fault of ours.

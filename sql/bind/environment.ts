@@ -6,6 +6,7 @@ import { typesOf } from '../logical/schema.js'
 import type { DataType } from '../types/data-type.js'
 import type { OuterScope } from './outer.js'
 import type { Parameters } from './parameters.js'
+import type { SessionView } from './system.js'
 
 /** A column of a query's result. `unknown` is a bare string or NULL, whose type the context may still decide. */
 export interface OutputColumn {
@@ -34,11 +35,17 @@ export interface Environment {
   /** How many outer scopes the statement has had: each gets a number of its own. */
   readonly scopes: { count: number }
   readonly notices: string[]
+  readonly session: SessionView
   /** The state of the past that the query around reads; null is its own epoch. */
   readonly asOf: AsOf | null
 }
 
-export function newEnvironment(catalog: Catalog, parameters: Parameters, notices: string[]): Environment {
+export function newEnvironment(
+  catalog: Catalog,
+  parameters: Parameters,
+  notices: string[],
+  session: SessionView,
+): Environment {
   return {
     catalog,
     parameters,
@@ -49,6 +56,7 @@ export function newEnvironment(catalog: Catalog, parameters: Parameters, notices
     lateral: undefined,
     scopes: { count: 0 },
     notices,
+    session,
     asOf: null,
   }
 }

@@ -6,6 +6,7 @@ import { canCast } from '../types/coercion.js'
 import {
   BOOLEAN,
   type DataType,
+  familyName,
   INTEGER,
   INTERVAL,
   numericOfInteger,
@@ -36,6 +37,7 @@ import { bindPredict } from './predict.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { addAggregate, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
+import { bindArrayQuery, bindRegistered, bindSystemCall, bindSystemWord, isRegistered, shownName } from './system.js'
 import { bindType, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
 
@@ -110,6 +112,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
       return bindCase(expr, stage)
     case 'cast':
       return bindCast(expr, stage)
+    case 'collate':
+      return bindCollate(expr, stage)
     case 'call':
       return bindFunction(expr, stage)
     case 'extract':
@@ -130,6 +134,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
         expr.items.map((item) => bindExpr(item, stage)),
         span,
       )
+    case 'array_query':
+      return bindArrayQuery(expr, stage)
     case 'subscript':
       return bindSubscript(bindExpr(expr.operand, stage), bindExpr(expr.index, stage), span)
     case 'slice': {
@@ -166,7 +172,7 @@ function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
     if (there !== undefined) return bound(asOuter(there.expr, there.type, outer), there.type, ref.span)
     around.push(outer.scope)
   }
-  return noSuchColumn([stage.scope, ...around], ref)
+  return bindSystemWord(ref, stage) ?? noSuchColumn([stage.scope, ...around], ref)
 }
 
 const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
@@ -288,7 +294,11 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
   if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
+  if (isRegistered(expr.type)) return bindRegistered(expr, stage)
   const written = bindType(expr.type)
+  // As text such a value is the object's name.
+  if (written.type === 'text' && expr.operand.kind === 'cast' && isRegistered(expr.operand.type))
+    return bindExpr(shownName(expr.operand), stage)
   if (written.type === 'array' && expr.operand.kind === 'array') return bindArrayAs(expr.operand, written, stage)
   const operand = bindExpr(expr.operand, stage)
   const type = castTarget(written, expr.type, operand)
@@ -297,6 +307,23 @@ function bindCast(expr: tree.Cast, stage: Stage): Bound {
   return length === undefined
     ? value
     : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+}
+
+const COLLATIONS: ReadonlySet<string> = new Set(['default', 'C', 'POSIX', 'ucs_basic'])
+
+/** Texts are compared by their bytes, which is what these collations do. */
+function bindCollate({ operand, collation, span }: tree.Collate, stage: Stage): Bound {
+  const name = collation.parts.at(-1)!.name
+  const known = collation.parts.length === 1 || collation.parts[0]!.name === 'pg_catalog'
+  if (!known || !COLLATIONS.has(name)) {
+    fail('UndefinedObject', `collation "${name}" for encoding "UTF8" does not exist`, collation.span, {
+      hint: 'The collations are "C", "POSIX" and "default", which are the same: texts are compared by their bytes.',
+    })
+  }
+  const value = bindExpr(operand, stage)
+  if (!value.unknown && value.type.type !== 'text')
+    fail('DatatypeMismatch', `collations are not supported by type ${familyName(value.type)}`, span)
+  return { ...value, span }
 }
 
 /** `ARRAY[…]::type[]`, and the arrays within. */
@@ -337,15 +364,15 @@ const NOW_CASTS = new Map<string, DataType>([
 ])
 
 function bindFunction(call: tree.Call, stage: Stage): Bound {
-  if (call.name.parts.length > 1) {
+  if (call.name.parts.length > 2 || (call.name.parts.length === 2 && call.name.parts[0]!.name !== 'pg_catalog')) {
     fail(
       'UndefinedFunction',
       `function ${call.name.parts.map((p) => p.name).join('.')} does not exist`,
       call.name.span,
-      { hint: 'Functions have no schema.' },
+      { hint: 'Functions are in the schema pg_catalog, which need not be said.' },
     )
   }
-  const name = call.name.parts[0]!.name
+  const name = call.name.parts.at(-1)!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
   if (isAggregate(name)) return bindAggregateCall(call, name, stage)
   if (isWindowFunction(name)) fail('WrongObjectType', `window function ${name} requires an OVER clause`, call.span)
@@ -359,6 +386,8 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
     const args = call.args.map((arg) => bindExpr(arg, stage))
     return bindMap(args, call.span)
   }
+  const system = bindSystemCall(call, name, stage)
+  if (system !== undefined) return system
   const moment = call.args.length === 0 ? NOW_CASTS.get(name) : undefined
   if (moment !== undefined) {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }

@@ -23,6 +23,7 @@ import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
 import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
+import { bindSystemRelation } from './system.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -89,6 +90,11 @@ export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
 }
 
 function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
+  const only = ref.name.parts.length === 1 ? ref.name.parts[0]!.name : undefined
+  if (only === undefined || !env.tables.has(only)) {
+    const system = bindSystemRelation(ref.name, ref.asOf, env)
+    if (system !== undefined) return named(system, ref.alias?.name.name ?? ref.name.parts.at(-1)!.name, ref.alias)
+  }
   const name = objectName(ref.name)
   const alias = ref.alias?.name.name ?? name
   const common = ref.name.parts.length === 1 ? env.tables.get(name) : undefined

@@ -13,6 +13,8 @@ function nameFrom(expr: Expr): string | undefined {
       return expr.name.parts.at(-1)!.name
     case 'cast':
       return nameFrom(expr.operand) ?? expr.type.name.split(' ')[0]
+    case 'collate':
+      return nameFrom(expr.operand)
     case 'case':
       return (expr.otherwise === undefined ? undefined : nameFrom(expr.otherwise)) ?? 'case'
     case 'extract':

@@ -18,7 +18,13 @@ import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
 import { type Harvest, has, newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
+import { isRegistered, shownName } from './system.js'
 import { direction } from './windows.js'
+
+/** The number of an object is shown as its name; what compares it in a subquery wants the number. */
+function asShown(expr: tree.Expr, { env }: Stage): tree.Expr {
+  return expr.kind === 'cast' && isRegistered(expr.type) && env.outer === undefined ? shownName(expr) : expr
+}
 
 interface Item {
   readonly value: Bound
@@ -157,7 +163,13 @@ function range(length: number): number[] {
 function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
   return items.flatMap((item): Item[] => {
     if (item.kind === 'star') return expandStar(item, stage)
-    return [{ value: bindExpr(item.expr, stage), name: item.alias?.name ?? outputName(item.expr), expr: item.expr }]
+    return [
+      {
+        value: bindExpr(asShown(item.expr, stage), stage),
+        name: item.alias?.name ?? outputName(item.expr),
+        expr: item.expr,
+      },
+    ]
   })
 }
 

@@ -50,6 +50,14 @@ const TYPES = new Map<string, DataType>([
   ['interval', INTERVAL],
   ['uuid', UUID],
   ['jsonb', JSONB],
+  // PostgreSQL's types of its system relations.
+  ['oid', BIGINT],
+  ['xid', BIGINT],
+  ['name', TEXT],
+  ['"char"', TEXT],
+  ['cstring', TEXT],
+  ['int2vector', arrayOf(SMALLINT)],
+  ['oidvector', arrayOf(BIGINT)],
   // Values are kept as JSONB keeps them: what JSON alone keeps, blanks and the order of keys, is lost.
   ['json', JSONB],
 ])

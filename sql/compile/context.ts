@@ -2,10 +2,12 @@
 
 import { type Environment, newEnvironment } from '../bind/environment.js'
 import type { Parameters } from '../bind/parameters.js'
+import type { SessionView } from '../bind/system.js'
 import type { Catalog } from '../catalog/catalog.js'
 import type { CatalogChange, Command, DataType, Expr, Field } from '../contract/plan.generated.js'
 import type { Span, Transaction } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
+import { SETTINGS } from './settings.js'
 
 export interface CompileContext {
   readonly catalog: Catalog
@@ -16,6 +18,7 @@ export interface CompileContext {
   readonly searchText: string
   /** What the user has set, by name. */
   readonly settings?: ReadonlyMap<string, string> | undefined
+  readonly session?: SessionView
 }
 
 /** Of a statement that was planned before its values were known. */
@@ -35,6 +38,8 @@ export type Compiled =
       readonly parameters?: PlannedParameters
       /** Whether it has what was so at the time of planning: it must not be kept. */
       readonly momentary?: boolean
+      /** Settings that set_config changes. */
+      readonly sets?: readonly { readonly name: string; readonly value: string }[]
     }
   | { readonly kind: 'subscribe'; readonly command: Command; readonly fields: Field[] }
   | {
@@ -78,8 +83,15 @@ export interface DdlCompiled {
   readonly modelFile?: string
 }
 
+/** The session as a statement sees it; `compile` makes one for each. */
+export function newSession({ settings }: Pick<CompileContext, 'settings'>): SessionView {
+  const all = new Map([...SETTINGS].map(([name, { value }]) => [name, value]))
+  for (const [name, value] of settings ?? []) all.set(name, value)
+  return { settings: all, momentary: false, sets: [] }
+}
+
 export function environmentOf(context: CompileContext, notices: string[] = []): Environment {
-  return newEnvironment(context.catalog, context.parameters ?? [], notices)
+  return newEnvironment(context.catalog, context.parameters ?? [], notices, context.session ?? newSession(context))
 }
 
 export function textOf(context: CompileContext, span: Span): string {

@@ -32,6 +32,7 @@ export function lex(statement: string, base: number): Lexed {
   const failure = errors[0]
   if (failure !== undefined) throw unknownCharacter(statement, failure.offset, base)
 
+  foldOperators(tokens)
   const partner = new Int32Array(tokens.length)
   classify(tokens, base)
   checkNesting(tokens, partner)
@@ -46,6 +47,26 @@ function retype(token: IToken, type: TokenType): void {
   token.tokenType = type
   // The lexer's own field: the number by which the parser compares.
   token.tokenTypeIdx = type.tokenTypeIdx as number
+}
+
+/** `OPERATOR(pg_catalog.~)` is the operator itself: there are no others. */
+function foldOperators(tokens: IToken[]): void {
+  for (let i = 0; i < tokens.length; i += 1) {
+    const token = tokens[i]!
+    if (token.tokenType !== t.Word || token.image.toLowerCase() !== 'operator') continue
+    const [open, schema, dot] = [tokens[i + 1], tokens[i + 2], tokens[i + 3]]
+    if (open?.tokenType !== t.LeftParen) continue
+    const qualified = dot?.tokenType === t.Dot && schema?.image.toLowerCase() === 'pg_catalog'
+    const at = i + (qualified ? 4 : 2)
+    const operator = tokens[at]
+    if (operator === undefined || tokens[at + 1]?.tokenType !== t.RightParen || !isOperator(operator.tokenType))
+      continue
+    tokens.splice(i, at + 2 - i, operator)
+  }
+}
+
+function isOperator(type: TokenType): boolean {
+  return type.CATEGORIES?.some((category) => category === t.Comparison || category === t.Arithmetic) ?? false
 }
 
 /** Backwards, since what a word is can depend on what follows it. */
@@ -87,7 +108,10 @@ function headOf(
   i: number,
   next: TokenType,
 ): TokenType | undefined {
-  if (next === t.LeftParen) return t.callHeads.get(word)
+  if (next === t.LeftParen) {
+    const inside = tokens[i + 2]?.tokenType
+    return word === 'array' && inside !== undefined && QUERY_STARTS.has(inside) ? t.ArrayHead : t.callHeads.get(word)
+  }
   if (isString(next)) {
     if (word === 'timestamp' && namesPlace(tokens, i)) return undefined
     // Keywords that stand before a string in their own right: ESCAPE 'x', ZONE 'utc', BY 'x', TO 'x'.

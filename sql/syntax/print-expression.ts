@@ -107,6 +107,8 @@ export function printExpr(expr: Expr): string {
     }
     case 'cast':
       return `${expr.try ? 'TRY_CAST' : 'CAST'}(${printExpr(expr.operand)} AS ${printType(expr.type)})`
+    case 'collate':
+      return `${within(expr.operand)} COLLATE ${printName(expr.collation)}`
     case 'call':
       return printCall(expr)
     case 'extract': {
@@ -119,6 +121,8 @@ export function printExpr(expr: Expr): string {
       return `ROW(${printExprs(expr.items)})`
     case 'array':
       return `ARRAY[${printExprs(expr.items)}]`
+    case 'array_query':
+      return `ARRAY(${printQuery(expr.query)})`
     case 'subscript':
       return `${within(expr.operand)}[${printExpr(expr.index)}]`
     case 'slice': {

@@ -522,6 +522,7 @@ export class Session {
     const { signal, settings = this.#settings, prepared = this.#prepared } = options
     switch (compiled.kind) {
       case 'query': {
+        for (const { name, value } of compiled.sets ?? []) settings.set(name, value)
         const ipc = await this.engine.query(scope.inside(compiled.command), signal)
         return { tag: compiled.tag ?? 'SELECT', fields: compiled.fields, ipc, notices: [] }
       }

@@ -4,12 +4,29 @@ import { MillraceError } from '../native/errors.js'
 
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
+const STARTED = new Date().toISOString()
+/** Whoever has not said who it is. */
+const NOBODY = {
+  session_authorization: 'millrace',
+  $database: 'millrace',
+  $pid: String(process.pid),
+  $started: STARTED,
+}
+
 export class Settings {
   readonly #values = new Map<string, string>()
 
-  /** What differs from the defaults, by name. */
+  /** What the user is, by names that SET does not know: `session_authorization`, `$database`, `$pid`, `$started`. */
+  readonly #facts = new Map<string, string>(Object.entries(NOBODY))
+
+  /** What differs from the defaults, by name, and who the user is. */
   get changed(): ReadonlyMap<string, string> {
-    return this.#values
+    return new Map([...this.#facts, ...this.#values])
+  }
+
+  /** Once more is known of the user. */
+  as(facts: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(facts)) this.#facts.set(name, value)
   }
 
   get(name: string): string | undefined {

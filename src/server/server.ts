@@ -208,6 +208,8 @@ export class Server {
     while (this.#clients.has(process)) process = randomInt(1, 0x7fff_ffff)
     const secret = randomInt(-0x8000_0000, 0x8000_0000)
     this.#clients.set(process, { connection, secret })
+    const database = parameters.get('database') ?? user
+    connection.settings.as({ session_authorization: user, $database: database, $pid: String(process) })
     greet(connection.out, connection.settings, user, process, secret)
     return process
   }

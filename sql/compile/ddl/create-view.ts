@@ -23,6 +23,8 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
   const env = environmentOf(context, notices)
   const query = bindQuery(statement.query, env)
   if (hasParameters(context.parameters)) unsupported('a view cannot have parameters', statement.span)
+  if (statement.materialized && env.session.momentary)
+    unsupported('a materialized view cannot read system relations or settings', statement.span)
   const columns = viewColumns(statement, query)
   const object: DefinitionKind = statement.materialized
     ? { kind: 'materialized_view', columns, query: flowOf(query, statement, context, notices) }

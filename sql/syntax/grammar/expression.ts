@@ -17,6 +17,7 @@ import type {
   IsDistinct,
   IsTest,
   Like,
+  Name,
   Quantified,
   QuantifiedArray,
   Query,
@@ -25,6 +26,7 @@ import type {
 import { spanOf, toIdent } from './base.js'
 import { TypesGrammar } from './types.js'
 
+const COLLATE = t.kw('collate')
 const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE, NOT, NOTNULL, NULL, OR, TIME, TRUE] = [
   t.kw('and'),
   t.kw('between'),
@@ -346,6 +348,13 @@ export abstract class ExpressionGrammar extends TypesGrammar {
         { ALT: () => this.SUBRULE(this.subscript, { ARGS: [operand, operandStart] }) },
         {
           ALT: () => {
+            this.CONSUME(COLLATE)
+            const collation = this.SUBRULE(this.collation)
+            return { kind: 'collate', operand, collation, span: this.since(operandStart) }
+          },
+        },
+        {
+          ALT: () => {
             this.CONSUME(t.Dot)
             const name = this.CONSUME(t.Identifier)
             return { kind: 'field', operand, name: this.ACTION(() => toIdent(name)), span: this.since(operandStart) }
@@ -370,6 +379,17 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       result = { kind: 'at_time_zone', operand: result, zone, span: this.since(start) }
     })
     return result
+  })
+
+  /** A collation's name, which may be `default`. */
+  readonly collation = this.RULE('collation', (): Name => {
+    const start = this.mark()
+    const tokens = [this.CONSUME(t.Label)]
+    this.OPTION(() => {
+      this.CONSUME(t.Dot)
+      tokens.push(this.CONSUME1(t.Label))
+    })
+    return { kind: 'name', parts: this.ACTION(() => tokens.map(toIdent)), span: this.since(start) }
   })
 
   /** `[1]`, `[1:2]`, `[:2]`, `[1:]`, `[:]`. */

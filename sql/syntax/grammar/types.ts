@@ -6,8 +6,10 @@ import type { ParserMethod } from '../chevrotain.js'
 import { nameOf } from '../lex.js'
 import {
   Comma,
+  Dot,
   Identifier,
   kw,
+  Label,
   LeftBracket,
   LeftParen,
   NumberLiteral,
@@ -95,6 +97,19 @@ export abstract class TypesGrammar extends BaseGrammar {
       { ALT: () => nameOf(this.CONSUME(RowHead)) },
       { ALT: () => nameOf(this.CONSUME(Identifier)) },
     ])
+    // `"char"` is PostgreSQL's type of one byte, which CHAR is not.
+    this.ACTION(() => {
+      if (this.LA(0).image === '"char"') words = '"char"'
+    })
+    this.OPTION4(() => {
+      this.CONSUME(Dot)
+      const schema = words
+      const token = this.CONSUME(Label)
+      words = this.ACTION(() => {
+        const name = token.image === '"char"' ? token.image : nameOf(token)
+        return schema === 'pg_catalog' ? name : `${schema}.${name}`
+      })
+    })
     this.OPTION({
       GATE: () => this.LA(0).tokenType === DOUBLE || this.LA(0).tokenType === CHARACTER,
       DEF: () => {

@@ -23,11 +23,13 @@ export type Expr =
   | Subquery
   | Case
   | Cast
+  | Collate
   | Call
   | Extract
   | AtTimeZone
   | Row
   | ArrayLiteral
+  | ArrayQuery
   | Subscript
   | Slice
   | FieldAccess
@@ -220,6 +222,21 @@ export interface CaseBranch {
   readonly kind: 'case_branch'
   readonly when: Expr
   readonly then: Expr
+  readonly span: Span
+}
+
+/** `ARRAY(SELECT …)`: the rows of one column, in their order. */
+export interface ArrayQuery {
+  readonly kind: 'array_query'
+  readonly query: Query
+  readonly span: Span
+}
+
+/** `x COLLATE "C"`. */
+export interface Collate {
+  readonly kind: 'collate'
+  readonly operand: Expr
+  readonly collation: Name
   readonly span: Span
 }
 

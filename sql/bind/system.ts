@@ -1,0 +1,251 @@
+/** What a statement asks of the system: relations of pg_catalog and information_schema, functions about the catalog and the session,
+ *  and the types that stand for objects by their numbers (regclass and its kin). */
+
+import { constant, text } from '../logical/expr.js'
+import { parseScript } from '../syntax/script.js'
+import type * as tree from '../syntax/tree.js'
+import { SYSTEM_FUNCTIONS } from '../system/functions.js'
+import type { Facts } from '../system/index.js'
+import { isSystemSchema, systemRelation, systemRows } from '../system/index.js'
+import { classNames } from '../system/lookups.js'
+import { BIGINT, TEXT } from '../types/data-type.js'
+import { nullOf } from '../types/literal.js'
+import { bindCall } from './calls.js'
+import { type Bound, bound, coerce, unknownText } from './coerce.js'
+import type { BoundQuery, Environment } from './environment.js'
+import { bindExpr } from './expr.js'
+import { fail, unsupported } from './fail.js'
+import type { Stage } from './stage.js'
+
+/** The session around a statement, and what the statement turns out to want of it. */
+export interface SessionView {
+  /** All settings by name. */
+  readonly settings: ReadonlyMap<string, string>
+  /** Whether something was read that changes without the catalog's changing. */
+  momentary: boolean
+  /** What set_config is to set when the statement runs. */
+  readonly sets: { readonly name: string; readonly value: string }[]
+}
+
+function factsOf(env: Environment): Facts {
+  const { settings } = env.session
+  return {
+    catalog: env.catalog,
+    definitions: env.catalog.all(),
+    setting: (name) => settings.get(name) ?? '',
+    settings: [...settings],
+  }
+}
+
+/** The rows of a system relation, if the name is one's. */
+export function bindSystemRelation(
+  name: tree.Name,
+  asOf: tree.AsOf | undefined,
+  env: Environment,
+): BoundQuery | undefined {
+  const [first, second] = name.parts
+  const schema = second === undefined ? undefined : first!.name
+  const relation = name.parts.length > 2 ? undefined : systemRelation(schema, (second ?? first!).name)
+  if (relation === undefined) {
+    if (second !== undefined && isSystemSchema(first!.name))
+      fail('UndefinedTable', `relation "${first!.name}.${second.name}" does not exist`, name.span)
+    return undefined
+  }
+  if (asOf !== undefined || env.asOf !== null) unsupported('AS OF cannot be said of a system relation', name.span)
+  env.session.momentary = true
+  return {
+    rel: systemRows(relation, factsOf(env)),
+    columns: relation.columns.map((column) => ({ ...column, unknown: false })),
+  }
+}
+
+// ---- functions
+
+const templates = new Map<string, tree.Expr>()
+
+function template(form: string): tree.Expr {
+  let expr = templates.get(form)
+  if (expr === undefined) {
+    const statement = parseScript(`SELECT ${form}`).statements[0]?.tree
+    const item = statement?.kind === 'query' && statement.body.kind === 'select' ? statement.body.items[0] : undefined
+    if (item?.kind !== 'select_expr') throw new Error(`no expression: ${form}`)
+    expr = item.expr
+    templates.set(form, expr)
+  }
+  return expr
+}
+
+/** The template with the arguments in their places; errors point at the call. */
+function expanded(form: string, args: readonly tree.Expr[], span: tree.Span): tree.Expr {
+  const place = (node: unknown): unknown => {
+    if (typeof node !== 'object' || node === null) return node
+    if (Array.isArray(node)) return node.map(place)
+    const { kind, index } = node as { kind?: string; index?: number }
+    if (kind === 'parameter') return args[index! - 1]
+    return Object.fromEntries(
+      Object.entries(node).map(([key, value]) => [key, /[sS]pan$/.test(key) ? span : place(value)]),
+    )
+  }
+  return place(template(form)) as tree.Expr
+}
+
+/** Words that are functions without parentheses. */
+const WORDS: ReadonlySet<string> = new Set([
+  'current_user',
+  'session_user',
+  'user',
+  'current_role',
+  'current_catalog',
+  'current_schema',
+])
+
+/** `current_user` and its kin, where no column is called so. */
+export function bindSystemWord(ref: tree.ColumnRef, stage: Stage): Bound | undefined {
+  const { name } = ref.parts[0]!
+  if (ref.parts.length > 1 || !WORDS.has(name)) return undefined
+  return bindExpr(expanded(SYSTEM_FUNCTIONS[name]!.forms[0]!, [], ref.span), stage)
+}
+
+/** A call of a function about the system, if it is one. */
+export function bindSystemCall(call: tree.Call, name: string, stage: Stage): Bound | undefined {
+  switch (name) {
+    case 'current_setting':
+      return currentSetting(call, stage)
+    case 'set_config':
+      return setConfig(call, stage)
+    case 'to_regclass':
+      return oneArgument(call, (arg) => bindExpr(registered('regclass', arg, call.span, true), stage))
+    default: {
+      const known = Object.hasOwn(SYSTEM_FUNCTIONS, name) ? SYSTEM_FUNCTIONS[name] : undefined
+      const form = known?.forms[call.args.length - known.from]
+      return form === undefined ? undefined : bindExpr(expanded(form, call.args, call.span), stage)
+    }
+  }
+}
+
+function oneArgument(call: tree.Call, bind: (arg: tree.Expr) => Bound): Bound | undefined {
+  const [arg, more] = call.args
+  return arg === undefined || more !== undefined ? undefined : bind(arg)
+}
+
+function stringOf(expr: tree.Expr | undefined): string | undefined {
+  if (expr?.kind === 'cast') return stringOf(expr.operand)
+  return expr?.kind === 'string' ? expr.value : undefined
+}
+
+function currentSetting(call: tree.Call, stage: Stage): Bound | undefined {
+  const { env } = stage
+  const name = stringOf(call.args[0])?.toLowerCase()
+  if (call.args.length < 1 || call.args.length > 2) return undefined
+  if (name === undefined) {
+    const form = '(SELECT "$s".setting FROM pg_catalog.pg_settings AS "$s" WHERE "$s".name = lower($1))'
+    return bindExpr(expanded(form, call.args, call.span), stage)
+  }
+  env.session.momentary = true
+  const value = env.session.settings.get(name)
+  if (value !== undefined) return bound(text(value), TEXT, call.span)
+  const missing = call.args[1]
+  if (missing?.kind === 'boolean' && missing.value) return bound(constant(nullOf(TEXT)), TEXT, call.span)
+  return fail('UndefinedObject', `unrecognized configuration parameter "${name}"`, call.span)
+}
+
+function setConfig(call: tree.Call, { env }: Stage): Bound | undefined {
+  if (call.args.length !== 3) return undefined
+  const [name, value] = [stringOf(call.args[0])?.toLowerCase(), stringOf(call.args[1])]
+  if (name === undefined || value === undefined) unsupported('set_config() takes constants', call.span)
+  env.session.momentary = true
+  env.session.sets.push({ name, value })
+  return bound(text(value), TEXT, call.span)
+}
+
+/** `ARRAY(query)` is array_agg over it, with an empty array for no rows. */
+export function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
+  const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
+  const collected = template('(SELECT array_agg("$a"."$v") FROM (SELECT 1) AS "$a" ("$v"))')
+  if (collected.kind !== 'subquery' || collected.query.body.kind !== 'select') throw new Error('no subquery')
+  const from: tree.TableRef = {
+    kind: 'derived_table',
+    query,
+    lateral: false,
+    alias: { kind: 'table_alias', name: ident('$a'), columns: [ident('$v')], span },
+    span,
+  }
+  const body: tree.Select = { ...collected.query.body, from: [from] }
+  const value = bindExpr({ ...collected, query: { ...collected.query, body }, span }, stage)
+  const none = bound(coerce(unknownText('{}', span), value.type), value.type, span)
+  return bindCall('coalesce', [value, none], span)
+}
+
+// ---- types that name objects
+
+const BY_NUMBER: Readonly<Record<string, string>> = {
+  regclass: '$class_names',
+  regtype: '$type_names',
+  regnamespace: '$namespace_names',
+}
+
+const REGISTERED: ReadonlySet<string> = new Set([...Object.keys(BY_NUMBER), 'regproc', 'regprocedure', 'regrole'])
+
+export function isRegistered(type: tree.TypeName): boolean {
+  return REGISTERED.has(type.name) && type.dimensions === 0
+}
+
+function registered(name: string, operand: tree.Expr, span: tree.Span, orNull = false): tree.Cast {
+  return { kind: 'cast', operand, type: { kind: 'type', name, arguments: [], dimensions: 0, span }, try: orNull, span }
+}
+
+/** `x::regclass`: the number of the object that a text names, or the number that was given. */
+export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
+  const { type, operand, span } = cast
+  const given = stringOf(operand)
+  if (given !== undefined && /^\d+$/.test(given))
+    return bound(constant({ type: 'bigint', value: BigInt(given) }), BIGINT, span)
+  const relation = BY_NUMBER[type.name]
+  if (relation === undefined) {
+    const value = bindExpr(operand, stage)
+    return value.unknown ? bound(coerce(value, TEXT), TEXT, span) : value
+  }
+  if (given === undefined) {
+    const value = bindExpr(operand, stage)
+    if (value.type.type === 'text' && !value.unknown) {
+      const named = `(SELECT "$l"."$key" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$value" = $1)`
+      return bindExpr(expanded(named, [operand], span), stage)
+    }
+    return bound(coerce(value, BIGINT, 'explicit'), BIGINT, span)
+  }
+  const { env } = stage
+  const wanted = plainName(given)
+  const names = type.name === 'regclass' ? classNames(factsOf(env)) : systemNames(relation, env)
+  env.session.momentary = true
+  const found = names.find(([, name]) => plainName(name) === wanted)
+  if (found !== undefined) return bound(constant({ type: 'bigint', value: BigInt(found[0]) }), BIGINT, span)
+  if (cast.try) return bound(constant(nullOf(BIGINT)), BIGINT, span)
+  if (type.name === 'regclass') fail('UndefinedTable', `relation "${given}" does not exist`, span)
+  if (type.name === 'regnamespace') fail('InvalidSchemaName', `schema "${given}" does not exist`, span)
+  return fail('UndefinedObject', `type "${given}" does not exist`, span)
+}
+
+function systemNames(relation: string, env: Environment): [number, string][] {
+  const rows = systemRelation('pg_catalog', relation)?.rows(factsOf(env)) ?? []
+  return rows.map(({ $key, $value }) => [Number($key), String($value)])
+}
+
+/** A written name as the system keeps it: folded, without quotes and without the schema that is searched anyway. */
+function plainName(written: string): string {
+  const parts = written.match(/"(?:[^"]|"")*"|[^.]+/g) ?? [written]
+  const names = parts.map((part) =>
+    part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.trim().toLowerCase(),
+  )
+  if (names.length > 1 && ['public', 'main', 'pg_catalog'].includes(names[0]!)) names.shift()
+  return names.join('.')
+}
+
+/** What is shown of a value of such a type: the object's name, or its number where nothing has it. */
+export function shownName(cast: tree.Cast): tree.Expr {
+  const { operand, span } = cast
+  if (cast.type.name === 'regrole') return expanded(SYSTEM_FUNCTIONS.pg_get_userbyid!.forms[0]!, [operand], span)
+  const relation = BY_NUMBER[cast.type.name]
+  if (relation === undefined) return expanded('CAST($1 AS text)', [operand], span)
+  const form = `coalesce((SELECT "$l"."$value" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$key" = $1), CAST(CAST($1 AS bigint) AS text))`
+  return expanded(form, [cast], span)
+}

@@ -1,0 +1,83 @@
+/** What functions such as pg_get_viewdef look up by number: relations of a key and a value, which only `functions.ts` names. */
+import { columnNames, indexDefinition, indexesOf, quoted, relationsOf, viewDefinition } from './objects.js'
+import { constraintDefinitions } from './pg-catalog.js'
+import { PG_TYPES } from './pg-types.js'
+import { type Facts, NAMESPACES, type Row } from './relation.js'
+import { INFORMATION_SCHEMA, PG_CATALOG } from './shapes.js'
+
+interface Lookup {
+  readonly shape: string
+  readonly rows: (facts: Facts) => readonly Row[]
+}
+
+const BY_OID = '$key:o $value:t'
+
+function lookup(entries: (facts: Facts) => Iterable<readonly [number, string]>): Lookup {
+  return { shape: BY_OID, rows: (facts) => Array.from(entries(facts), ([$key, $value]) => ({ $key, $value })) }
+}
+
+/** Names of types as format_type prints them, without modifiers. */
+const SPELLED: Readonly<Record<string, string>> = {
+  bool: 'boolean',
+  int2: 'smallint',
+  int4: 'integer',
+  int8: 'bigint',
+  float4: 'real',
+  float8: 'double precision',
+  bpchar: 'character',
+  varchar: 'character varying',
+  time: 'time without time zone',
+  timetz: 'time with time zone',
+  timestamp: 'timestamp without time zone',
+  timestamptz: 'timestamp with time zone',
+  char: '"char"',
+}
+
+export function spelledType(name: string): string {
+  if (name.startsWith('_')) return `${SPELLED[name.slice(1)] ?? name.slice(1)}[]`
+  return SPELLED[name] ?? name
+}
+
+/** Every relation's name by its number, as regclass prints it. */
+export function classNames(facts: Facts): [number, string][] {
+  const system = (schema: string, shapes: Readonly<Record<string, readonly [number, string]>>) =>
+    Object.entries(shapes).map(([name, [oid]]): [number, string] => [oid, schema === '' ? name : `${schema}.${name}`])
+  return [
+    ...relationsOf(facts).map((relation): [number, string] => [relation.oid, quoted(relation.name)]),
+    ...indexesOf(facts).map((index): [number, string] => [index.oid, quoted(index.name)]),
+    ...system('', PG_CATALOG),
+    ...system('information_schema', INFORMATION_SCHEMA),
+  ]
+}
+
+export const LOOKUPS: Readonly<Record<string, Lookup>> = {
+  $class_names: lookup(classNames),
+  $type_names: lookup((facts) => [
+    ...PG_TYPES.map((type): [number, string] => [type.oid, spelledType(type.name)]),
+    ...relationsOf(facts).map((relation): [number, string] => [relation.oid + 3, quoted(relation.name)]),
+  ]),
+  $namespace_names: lookup(() => Object.entries(NAMESPACES).map(([name, oid]): [number, string] => [oid, name])),
+  $view_definitions: lookup((facts) =>
+    relationsOf(facts)
+      .filter((relation) => relation.kind !== 'r')
+      .map((view): [number, string] => [view.oid, viewDefinition(view)]),
+  ),
+  $index_definitions: lookup((facts) =>
+    indexesOf(facts).map((index): [number, string] => [index.oid, indexDefinition(index)]),
+  ),
+  $index_columns: {
+    shape: '$key:o $number:i $value:t',
+    rows: (facts) =>
+      indexesOf(facts).flatMap((index) =>
+        index.columns.map((number, at) => ({
+          $key: index.oid,
+          $number: at + 1,
+          $value: columnNames(index.relation, [number]),
+        })),
+      ),
+  },
+  $constraint_definitions: lookup(constraintDefinitions),
+  $statements: lookup((facts) =>
+    relationsOf(facts).map((relation): [number, string] => [relation.oid, relation.definition.sql]),
+  ),
+}
