@@ -38,8 +38,6 @@ function nameFrom(expr: Expr): Found | undefined {
       return strong('timezone')
     case 'typed_literal':
       return weak(typeWord(expr.type))
-    case 'boolean':
-      return weak('bool')
     case 'subquery': {
       const { body } = expr.query
       const first = body.kind === 'select' ? body.items[0] : undefined
