@@ -78,6 +78,7 @@ function describe(expected: readonly TokenType[]): string | undefined {
     .filter((type) => !(has(t.Word) && isUnreserved(type)))
     .map((type) => type.LABEL as string)
     .filter((name) => !(anyOperator && OPERATOR_WORDS.has(name)))
+    .filter((name) => !(operator && name === 'COLLATE'))
     .filter((name) => !(value && VALUE_WORDS.has(name)))
   const words: string[] = []
   if (value) words.push('an expression')

@@ -11,7 +11,8 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
   ['sql/syntax', ['sql/diag', 'chevrotain']],
   ['sql/catalog', ['sql/contract', 'sql/types', 'sql/diag']],
   ['sql/logical', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog']],
-  ['sql/bind', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/syntax', 'sql/logical']],
+  ['sql/system', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/syntax', 'sql/logical']],
+  ['sql/bind', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/syntax', 'sql/logical', 'sql/system']],
   ['sql/rewrite', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/logical']],
   ['sql/incremental', ['sql/contract', 'sql/types', 'sql/diag', 'sql/catalog', 'sql/logical']],
   [
@@ -23,6 +24,7 @@ const LAYERS: readonly (readonly [layer: string, mayImport: readonly string[]])[
       'sql/catalog',
       'sql/syntax',
       'sql/logical',
+      'sql/system',
       'sql/bind',
       'sql/rewrite',
       'sql/incremental',

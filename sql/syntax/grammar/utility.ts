@@ -33,6 +33,7 @@ const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED,
   t.kw('segments'),
   t.kw('set'),
 ]
+const ZONE = t.kw('zone')
 const [SHOW, SINKS, SNAPSHOT, SOURCES, STREAMS, SUBSCRIBE, TABLES, TO, VERIFY, VIEW, VIEWS, WITH] = [
   t.kw('show'),
   t.kw('sinks'),
@@ -240,13 +241,30 @@ export abstract class UtilityGrammar extends SessionGrammar {
       {
         ALT: () => {
           this.CONSUME(SET)
-          const variable = this.SUBRULE(this.ident)
-          this.OR1([{ ALT: () => this.CONSUME(t.Equal) }, { ALT: () => this.CONSUME(TO) }])
+          // Every setting is the session's: the word says nothing.
+          this.OPTION({
+            GATE: () => this.LA(1).image.toLowerCase() === 'session' && !this.nextIs(t.Equal, 2) && !this.nextIs(TO, 2),
+            DEF: () => this.CONSUME(t.Identifier),
+          })
+          let variable = this.SUBRULE(this.ident)
+          this.OR1([
+            { ALT: () => this.CONSUME(t.Equal) },
+            { ALT: () => this.CONSUME(TO) },
+            {
+              GATE: () => variable.name === 'time',
+              ALT: () => {
+                this.CONSUME(ZONE)
+                variable = { ...variable, name: 'timezone' }
+              },
+            },
+          ])
           this.OR2([
             { ALT: () => this.CONSUME(DEFAULT) },
             {
               ALT: () => {
-                value = this.SUBRULE(this.setting)
+                const values: string[] = []
+                this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => values.push(this.SUBRULE(this.setting)) })
+                value = values.join(', ')
               },
             },
           ])
