@@ -6,6 +6,7 @@ import { and, column, equal, isNull, shift, TRUE_EXPR } from '../logical/expr.js
 import { filter, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
+import { isSystemSchema } from '../system/index.js'
 import { commonType } from '../types/coercion.js'
 import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
@@ -21,6 +22,7 @@ import { comparable, noOperator } from './operators.js'
 import { isCorrelated } from './outer.js'
 import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
+import { setFunctionTable } from './set-returning.js'
 import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
 import { bindSystemRelation } from './system.js'
@@ -38,6 +40,24 @@ export function bindFrom(refs: readonly tree.TableRef[], env: Environment): Boun
   if (first === undefined) return { rel: oneRow(), scope: EMPTY_SCOPE }
   const outermost = { ...env, lateral: undefined }
   return rest.reduce((left, ref) => cross(left, ref, outermost), bindTableRef(first, outermost))
+}
+
+/** Whether its value is known while planning, or asked for. */
+function isConstant(expr: tree.Expr): boolean {
+  switch (expr.kind) {
+    case 'number':
+    case 'null':
+    case 'string':
+    case 'parameter':
+      return true
+    case 'unary':
+    case 'cast':
+      return isConstant(expr.operand)
+    case 'binary':
+      return isConstant(expr.left) && isConstant(expr.right)
+    default:
+      return false
+  }
 }
 
 /** What the items after this one see of it, if they are LATERAL. */
@@ -335,10 +355,15 @@ function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
 }
 
 function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom {
-  const name = objectName(ref.name)
+  const [schema, second] = ref.name.parts
+  const qualified = second !== undefined && isSystemSchema(schema!.name)
+  const name = qualified ? second.name : objectName(ref.name)
+  const plain = name === 'generate_series' && !ref.ordinality && ref.args.every(isConstant)
+  const derived = plain ? undefined : setFunctionTable(ref, name)
+  if (derived !== undefined) return bindTableRef(derived, env)
   if (name !== 'generate_series') {
     fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, {
-      hint: 'The table functions are generate_series, TUMBLE and HOP.',
+      hint: 'The table functions are generate_series, unnest, TUMBLE and HOP.',
     })
   }
   if (ref.args.length < 2 || ref.args.length > 3)

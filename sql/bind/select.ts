@@ -16,6 +16,7 @@ import { bindGrouping, groupBySets } from './grouping.js'
 import { Layers } from './layers.js'
 import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
+import { withoutSetFunctions } from './set-returning.js'
 import { type Harvest, has, newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
 import { isRegistered, shownName } from './system.js'
@@ -33,7 +34,8 @@ interface Item {
   readonly expr?: tree.Expr
 }
 
-export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
+export function bindSelect(written: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
+  const select = withoutSetFunctions(written)
   const from = bindFrom(select.from, env)
   const harvest = newHarvest(select.windows)
   const above: Stage = {

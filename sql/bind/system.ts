@@ -2,13 +2,12 @@
  *  and the types that stand for objects by their numbers (regclass and its kin). */
 
 import { constant, text } from '../logical/expr.js'
-import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { SYSTEM_FUNCTIONS } from '../system/functions.js'
 import type { Facts } from '../system/index.js'
 import { isSystemSchema, systemRelation, systemRows } from '../system/index.js'
 import { classNames } from '../system/lookups.js'
-import { BIGINT, TEXT } from '../types/data-type.js'
+import { BIGINT, familyName, TEXT } from '../types/data-type.js'
 import { nullOf } from '../types/literal.js'
 import { bindCall } from './calls.js'
 import { type Bound, bound, coerce, unknownText } from './coerce.js'
@@ -16,6 +15,7 @@ import type { BoundQuery, Environment } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import type { Stage } from './stage.js'
+import { expressionOf } from './template.js'
 
 /** The session around a statement, and what the statement turns out to want of it. */
 export interface SessionView {
@@ -61,34 +61,6 @@ export function bindSystemRelation(
 
 // ---- functions
 
-const templates = new Map<string, tree.Expr>()
-
-function template(form: string): tree.Expr {
-  let expr = templates.get(form)
-  if (expr === undefined) {
-    const statement = parseScript(`SELECT ${form}`).statements[0]?.tree
-    const item = statement?.kind === 'query' && statement.body.kind === 'select' ? statement.body.items[0] : undefined
-    if (item?.kind !== 'select_expr') throw new Error(`no expression: ${form}`)
-    expr = item.expr
-    templates.set(form, expr)
-  }
-  return expr
-}
-
-/** The template with the arguments in their places; errors point at the call. */
-function expanded(form: string, args: readonly tree.Expr[], span: tree.Span): tree.Expr {
-  const place = (node: unknown): unknown => {
-    if (typeof node !== 'object' || node === null) return node
-    if (Array.isArray(node)) return node.map(place)
-    const { kind, index } = node as { kind?: string; index?: number }
-    if (kind === 'parameter') return args[index! - 1]
-    return Object.fromEntries(
-      Object.entries(node).map(([key, value]) => [key, /[sS]pan$/.test(key) ? span : place(value)]),
-    )
-  }
-  return place(template(form)) as tree.Expr
-}
-
 /** Words that are functions without parentheses. */
 const WORDS: ReadonlySet<string> = new Set([
   'current_user',
@@ -103,7 +75,7 @@ const WORDS: ReadonlySet<string> = new Set([
 export function bindSystemWord(ref: tree.ColumnRef, stage: Stage): Bound | undefined {
   const { name } = ref.parts[0]!
   if (ref.parts.length > 1 || !WORDS.has(name)) return undefined
-  return bindExpr(expanded(SYSTEM_FUNCTIONS[name]!.forms[0]!, [], ref.span), stage)
+  return bindExpr(expressionOf(SYSTEM_FUNCTIONS[name]!.forms[0]!, [], ref.span), stage)
 }
 
 /** A call of a function about the system, if it is one. */
@@ -113,12 +85,17 @@ export function bindSystemCall(call: tree.Call, name: string, stage: Stage): Bou
       return currentSetting(call, stage)
     case 'set_config':
       return setConfig(call, stage)
+    case 'pg_typeof':
+      return oneArgument(call, (arg) => {
+        const { type, unknown } = bindExpr(arg, stage)
+        return bound(text(unknown ? 'unknown' : familyName(type)), TEXT, call.span)
+      })
     case 'to_regclass':
       return oneArgument(call, (arg) => bindExpr(registered('regclass', arg, call.span, true), stage))
     default: {
       const known = Object.hasOwn(SYSTEM_FUNCTIONS, name) ? SYSTEM_FUNCTIONS[name] : undefined
       const form = known?.forms[call.args.length - known.from]
-      return form === undefined ? undefined : bindExpr(expanded(form, call.args, call.span), stage)
+      return form === undefined ? undefined : bindExpr(expressionOf(form, call.args, call.span), stage)
     }
   }
 }
@@ -139,7 +116,7 @@ function currentSetting(call: tree.Call, stage: Stage): Bound | undefined {
   if (call.args.length < 1 || call.args.length > 2) return undefined
   if (name === undefined) {
     const form = '(SELECT "$s".setting FROM pg_catalog.pg_settings AS "$s" WHERE "$s".name = lower($1))'
-    return bindExpr(expanded(form, call.args, call.span), stage)
+    return bindExpr(expressionOf(form, call.args, call.span), stage)
   }
   env.session.momentary = true
   const value = env.session.settings.get(name)
@@ -161,7 +138,7 @@ function setConfig(call: tree.Call, { env }: Stage): Bound | undefined {
 /** `ARRAY(query)` is array_agg over it, with an empty array for no rows. */
 export function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
   const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
-  const collected = template('(SELECT array_agg("$a"."$v") FROM (SELECT 1) AS "$a" ("$v"))')
+  const collected = expressionOf('(SELECT array_agg("$a"."$v") FROM (SELECT 1) AS "$a" ("$v"))', [], span)
   if (collected.kind !== 'subquery' || collected.query.body.kind !== 'select') throw new Error('no subquery')
   const from: tree.TableRef = {
     kind: 'derived_table',
@@ -209,7 +186,7 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
     const value = bindExpr(operand, stage)
     if (value.type.type === 'text' && !value.unknown) {
       const named = `(SELECT "$l"."$key" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$value" = $1)`
-      return bindExpr(expanded(named, [operand], span), stage)
+      return bindExpr(expressionOf(named, [operand], span), stage)
     }
     return bound(coerce(value, BIGINT, 'explicit'), BIGINT, span)
   }
@@ -243,9 +220,9 @@ function plainName(written: string): string {
 /** What is shown of a value of such a type: the object's name, or its number where nothing has it. */
 export function shownName(cast: tree.Cast): tree.Expr {
   const { operand, span } = cast
-  if (cast.type.name === 'regrole') return expanded(SYSTEM_FUNCTIONS.pg_get_userbyid!.forms[0]!, [operand], span)
+  if (cast.type.name === 'regrole') return expressionOf(SYSTEM_FUNCTIONS.pg_get_userbyid!.forms[0]!, [operand], span)
   const relation = BY_NUMBER[cast.type.name]
-  if (relation === undefined) return expanded('CAST($1 AS text)', [operand], span)
+  if (relation === undefined) return expressionOf('CAST($1 AS text)', [operand], span)
   const form = `coalesce((SELECT "$l"."$value" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$key" = $1), CAST(CAST($1 AS bigint) AS text))`
-  return expanded(form, [cast], span)
+  return expressionOf(form, [cast], span)
 }

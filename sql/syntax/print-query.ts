@@ -124,7 +124,7 @@ export function printTableRef(ref: TableRef): string {
     case 'derived_table':
       return `${ref.lateral ? 'LATERAL ' : ''}(${printQuery(ref.query)})${printAlias(ref.alias)}`
     case 'table_function':
-      return `${ref.lateral ? 'LATERAL ' : ''}${printName(ref.name)}(${printExprs(ref.args)})${printAlias(ref.alias)}`
+      return `${ref.lateral ? 'LATERAL ' : ''}${printName(ref.name)}(${printExprs(ref.args)})${ref.ordinality ? ' WITH ORDINALITY' : ''}${printAlias(ref.alias)}`
     case 'time_window': {
       const durations = [ref.time, ref.slide, ref.size, ref.offset].filter((expr) => expr !== undefined)
       return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`

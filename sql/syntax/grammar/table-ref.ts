@@ -18,6 +18,7 @@ import type {
 } from '../tree.js'
 import { QueryGrammar } from './query.js'
 
+const [ORDINALITY, WITH] = [t.kw('ordinality'), t.kw('with')]
 const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
   t.kw('as'),
   t.kw('cross'),
@@ -179,6 +180,15 @@ export abstract class TableRefGrammar extends QueryGrammar {
         args = this.SUBRULE(this.tableArguments)
       },
     })
+    let ordinality = false
+    this.OPTION3({
+      GATE: () => args !== undefined && this.nextIs(ORDINALITY, 2),
+      DEF: () => {
+        this.CONSUME(WITH)
+        this.CONSUME(ORDINALITY)
+        ordinality = true
+      },
+    })
     let alias = this.SUBRULE(this.tableAlias)
     let asOf: AsOf | undefined
     this.OPTION1({
@@ -198,7 +208,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
       if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
       const window = name.parts.length === 1 ? name.parts[0]!.name : ''
       if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
-      return { kind: 'table_function', name, args, lateral, ...base }
+      return { kind: 'table_function', name, args, lateral, ordinality, ...base }
     })
   })
 

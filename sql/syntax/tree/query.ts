@@ -155,6 +155,8 @@ export interface TableFunction {
   readonly name: Name
   readonly args: readonly Expr[]
   readonly lateral: boolean
+  /** WITH ORDINALITY: a last column that numbers the rows. */
+  readonly ordinality: boolean
   readonly alias?: TableAlias
   readonly span: Span
 }
