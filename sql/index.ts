@@ -10,6 +10,7 @@ import {
   inspect,
 } from './compile/admin.js'
 import { type CompileContext, type Compiled, newSession } from './compile/context.js'
+import { compileCopy } from './compile/copy.js'
 import { setOptions } from './compile/ddl/alter.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
@@ -38,6 +39,7 @@ export type {
   PlannedParameters,
   TransactionCompiled,
 } from './compile/context.js'
+export type { CopyFormat } from './compile/copy.js'
 export { printOption } from './compile/ddl/relation-options.js'
 export { SETTINGS } from './compile/settings.js'
 export type * from './contract/plan.generated.js'
@@ -124,6 +126,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
         name: statement.name?.name,
         tag: statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE',
       }
+    case 'copy':
+      return compileCopy(statement, context)
     case 'prepare':
       return compilePrepare(statement, context)
     case 'execute':

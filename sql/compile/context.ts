@@ -4,9 +4,10 @@ import { type Environment, newEnvironment } from '../bind/environment.js'
 import type { Parameters } from '../bind/parameters.js'
 import type { SessionView } from '../bind/system.js'
 import type { Catalog } from '../catalog/catalog.js'
-import type { CatalogChange, Command, DataType, Expr, Field } from '../contract/plan.generated.js'
+import type { CatalogChange, Command, DataType, Definition, Expr, Field } from '../contract/plan.generated.js'
 import type { Span, Transaction } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
+import type { CopyFormat } from './copy.js'
 import { SETTINGS } from './settings.js'
 
 export interface CompileContext {
@@ -59,6 +60,22 @@ export type Compiled =
   | { readonly kind: 'deallocate'; readonly name: string | undefined; readonly tag: string }
   /** Keeps the plan of a statement; `types` are those of its parameters that were declared. */
   | { readonly kind: 'prepare'; readonly name: string; readonly text: string; readonly types: readonly DataType[] }
+  | {
+      readonly kind: 'copy_from'
+      readonly definition: Definition
+      /** The places of the columns that each line has. */
+      readonly columns: readonly number[]
+      readonly form: CopyFormat
+      /** None is the client's standard input. */
+      readonly path: string | null
+    }
+  | {
+      readonly kind: 'copy_to'
+      readonly command: Command
+      readonly fields: readonly Field[]
+      readonly form: CopyFormat
+      readonly path: string | null
+    }
   | { readonly kind: 'execute'; readonly name: string; readonly values: readonly Expr[] }
   | { readonly kind: 'discard'; readonly all: boolean; readonly tag: string }
 

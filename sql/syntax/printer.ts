@@ -1,10 +1,11 @@
 /** Any statement as SQL text on one line. What it prints parses to the same tree, spans apart: a test holds it to that. */
 import { printExpr } from './print-expression.js'
-import { printIdent, printIdents, printName, printType, quoteString } from './print-name.js'
+import { printIdent, printIdents, printName, printType, quoteName, quoteString } from './print-name.js'
 import { printQuery, printValue } from './print-query.js'
 import type {
   Assignment,
   ColumnDefinition,
+  CopyOption,
   Expr,
   Format,
   Insert,
@@ -102,6 +103,17 @@ export function printStatement(statement: Statement): string {
       return 'CHECKPOINT'
     case 'check_database':
       return 'CHECK DATABASE'
+    case 'copy': {
+      const columns = statement.columns.length === 0 ? '' : ` ${printIdents(statement.columns)}`
+      const what =
+        statement.query === undefined
+          ? `${printName(statement.relation!)}${columns}`
+          : `(${printQuery(statement.query)})`
+      const where = statement.path === undefined ? (statement.from ? 'STDIN' : 'STDOUT') : quoteString(statement.path)
+      const options =
+        statement.options.length === 0 ? '' : ` WITH (${statement.options.map(printCopyOption).join(', ')})`
+      return `COPY ${what} ${statement.from ? 'FROM' : 'TO'} ${where}${options}`
+    }
     case 'prepare': {
       const types = statement.types.length === 0 ? '' : ` (${statement.types.map(printType).join(', ')})`
       return `PREPARE ${printIdent(statement.name)}${types} AS ${printStatement(statement.statement)}`
@@ -170,6 +182,12 @@ function printFormat(format: Format | undefined): string {
 
 function word(name: string): string {
   return /^[a-z_]+$/.test(name) ? name.toUpperCase() : printIdent({ kind: 'ident', name, span: { start: 0, end: 0 } })
+}
+
+function printCopyOption({ name, value }: CopyOption): string {
+  if (value === undefined) return quoteName(name)
+  if (value === '*') return `${quoteName(name)} *`
+  return `${quoteName(name)} ${typeof value === 'string' ? quoteString(value) : printIdents(value)}`
 }
 
 function printInsert(insert: Insert): string {

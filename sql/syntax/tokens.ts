@@ -147,11 +147,11 @@ const reserved =
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
   'select some table then to true union unique using values when where window with'
 const unreserved =
-  'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
+  'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer copy ' +
   'cube current database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following format grouping groups if ' +
   'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
-  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
+  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams subscribe symmetric ' +
   'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
 

@@ -18,6 +18,7 @@ import type { AsOf, CommonTable, GroupBy, QueryBody, SelectItem, TableAlias, Tab
 import type {
   Assignment,
   ColumnDefinition,
+  CopyOption,
   Format,
   OnConflict,
   Option,
@@ -56,5 +57,6 @@ export type Node =
   | Watermark
   | Format
   | Assignment
+  | CopyOption
   | OnConflict
   | Statement

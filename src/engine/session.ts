@@ -15,6 +15,7 @@ import {
 import type { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'
+import { Copies, type CopyPeer } from './copy/copies.js'
 import { readModelFile } from './model-file.js'
 import { CatalogSnapshot } from './planning/catalog-snapshot.js'
 import { EXPLAIN, type Form, RUN } from './planning/form.js'
@@ -60,6 +61,7 @@ const WRITES: ReadonlySet<Statement['kind']> = new Set([
   'update',
   'delete',
   'truncate',
+  'copy',
   'execute',
 ] satisfies Statement['kind'][])
 /** What a transaction can hold as well. */
@@ -98,6 +100,8 @@ export interface RunOptions {
   readonly settings?: Settings | undefined
   /** The session's own if not given. */
   readonly prepared?: PreparedStatements | undefined
+  /** The other side of COPY's STDIN and STDOUT. */
+  readonly copy?: CopyPeer | undefined
 }
 
 export class Session {
@@ -115,6 +119,7 @@ export class Session {
   /** The transaction that BEGIN in a text begins. */
   readonly #scope = new TransactionScope(false)
   readonly #transactions: Transactions
+  readonly #copies: Copies
   readonly #readOnly: boolean
   readonly #settings = new Settings()
   readonly #prepared: PreparedStatements = new Map<string, { readonly plan: PreparedPlan }>()
@@ -124,6 +129,7 @@ export class Session {
     this.engine = engine
     this.#readOnly = readOnly
     this.#transactions = new Transactions(engine)
+    this.#copies = new Copies(engine, this.#transactions)
     this.#catalog = new CatalogSnapshot(engine.catalog())
   }
 
@@ -574,6 +580,10 @@ export class Session {
         prepared.set(name, { plan: await this.#readyFor(text, types, options) })
         return { tag: 'PREPARE', fields: [], notices: [] }
       }
+      case 'copy_to':
+        return await this.#copies.to(compiled, scope, options)
+      case 'copy_from':
+        return await this.#copies.from(compiled, scope, options)
       case 'execute':
         throw new MillraceError(Code.FeatureNotSupported, 'a prepared statement cannot execute another')
       case 'discard':

@@ -116,6 +116,7 @@ export class TransactionScope {
       throw outside(compiled.tag, 'A change of the catalog is a commit of its own.')
     }
     if (compiled.kind === 'discard' && compiled.all) throw outside(compiled.tag, 'It ends all that the session has.')
+    if (compiled.kind === 'copy_from' && this.#state.readOnly) throw readOnly('COPY FROM')
     if (compiled.kind !== 'dml' && compiled.kind !== 'command') return
     const { command, tag } = compiled
     if (command.command === 'backup') throw outside(tag, 'A backup has what is committed.')
@@ -151,6 +152,7 @@ export class TransactionScope {
 
 /** Refuses what a database that is open to be read only cannot do. */
 export function checkReadable(compiled: Planned): void {
+  if (compiled.kind === 'copy_from') throw readOnly('COPY FROM', 'The database is open to be read only.')
   const backup = compiled.kind === 'command' && compiled.command.command === 'backup'
   if (backup || (compiled.kind !== 'ddl' && compiled.kind !== 'dml' && compiled.kind !== 'command')) return
   throw readOnly(compiled.tag, 'The database is open to be read only.')

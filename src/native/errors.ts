@@ -8,6 +8,7 @@ export interface ErrorParts {
   readonly line?: number | undefined
   readonly column?: number | undefined
   readonly caret?: string | undefined
+  readonly where?: string | undefined
   readonly cause?: unknown
 }
 
@@ -23,6 +24,8 @@ export class MillraceError extends Error {
   readonly column: number | undefined
   /** The line with a caret under the position, ready to print. */
   readonly caret: string | undefined
+  /** Where in the data that the statement reads: `COPY t, line 3, column a: "x"`. */
+  readonly where: string | undefined
 
   constructor(code: string, message: string, parts: ErrorParts = {}) {
     super(message, parts.cause === undefined ? undefined : { cause: parts.cause })
@@ -33,6 +36,7 @@ export class MillraceError extends Error {
     this.line = parts.line
     this.column = parts.column
     this.caret = parts.caret
+    this.where = parts.where
   }
 }
 

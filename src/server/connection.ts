@@ -6,6 +6,7 @@ import { Settings } from '../engine/settings.js'
 import { TransactionScope } from '../engine/transaction-scope.js'
 import { canceled, type MillraceError, toMillraceError } from '../native/errors.js'
 import { BodyReader } from './body-reader.js'
+import { WirePeer } from './copy-peer.js'
 import { Extended } from './extended.js'
 import { reportChange } from './handshake.js'
 import type { Message } from './message-reader.js'
@@ -31,10 +32,12 @@ export class Connection {
   #skipping = false
   #running: AbortController | undefined
 
-  constructor(socket: Socket, session: Session) {
+  /** `next` gives the client's messages, of which COPY takes some itself. */
+  constructor(socket: Socket, session: Session, next: () => Promise<Message | undefined>) {
     this.out = new Outgoing(socket)
     this.session = session
-    this.options = { scope: this.scope, settings: this.settings, prepared: this.statements }
+    const copy = new WirePeer(this.out, next)
+    this.options = { scope: this.scope, settings: this.settings, prepared: this.statements, copy }
     this.#extended = new Extended(this)
   }
 

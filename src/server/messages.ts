@@ -96,6 +96,18 @@ export function commandComplete(tag: string): Buffer {
   return message('C', tag)
 }
 
+/** The client is to send or to take so many columns as text. */
+export function copyResponse(direction: 'in' | 'out', columns: number): Buffer {
+  const formats = Array.from({ length: columns }, () => ({ int16: 0 }))
+  return message(direction === 'in' ? 'G' : 'H', Buffer.of(0), { int16: columns }, ...formats)
+}
+
+export function copyData(text: string): Buffer {
+  return message('d', Buffer.from(text))
+}
+
+export const copyDone = message('c')
+
 export function errorResponse(error: MillraceError, severity: 'ERROR' | 'FATAL'): Buffer {
   return report('E', severity, error.code, error.message, error)
 }
@@ -109,11 +121,12 @@ function report(
   severity: string,
   code: string,
   text: string,
-  more: Partial<Pick<MillraceError, 'detail' | 'hint' | 'position'>>,
+  more: Partial<Pick<MillraceError, 'detail' | 'hint' | 'position' | 'where'>>,
 ): Buffer {
   const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${text}`]
   if (more.detail !== undefined) fields.push(`D${more.detail}`)
   if (more.hint !== undefined) fields.push(`H${more.hint}`)
   if (more.position !== undefined) fields.push(`P${more.position}`)
+  if (more.where !== undefined) fields.push(`W${more.where}`)
   return message(type, ...fields.map((field) => field.replaceAll('\0', ' ')), Buffer.of(0))
 }

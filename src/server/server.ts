@@ -137,9 +137,9 @@ export class Server {
         const startup = readStartup(message)
         if (startup.kind === 'cancel') return this.#cancel(startup.process, startup.secret)
         if (startup.kind === 'session') {
-          const connection = new Connection(socket, this.#session)
-          connections.push(connection)
           const next = async () => (await input.next()).value as Message | undefined
+          const connection = new Connection(socket, this.#session, next)
+          connections.push(connection)
           process = await this.#letIn(connection, startup, reader, next)
           if (process === undefined) return
           clearTimeout(handshake)

@@ -2,7 +2,7 @@
 import { EOF } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type { Deallocate, Discard, Execute, Expr, Ident } from '../tree.js'
-import { AdminGrammar } from './admin.js'
+import { CopyGrammar } from './copy.js'
 
 const [ALL, DEALLOCATE, DISCARD, EXECUTE, PLANS, PREPARE, SEQUENCES, TEMP, TEMPORARY] = [
   t.kw('all'),
@@ -16,7 +16,7 @@ const [ALL, DEALLOCATE, DISCARD, EXECUTE, PLANS, PREPARE, SEQUENCES, TEMP, TEMPO
   t.kw('temporary'),
 ]
 
-export abstract class SessionGrammar extends AdminGrammar {
+export abstract class SessionGrammar extends CopyGrammar {
   readonly deallocate = this.RULE('deallocate', (): Deallocate => {
     const start = this.mark()
     let name: Ident | undefined

@@ -79,6 +79,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
         { ALT: () => this.SUBRULE(this.backup) },
         { ALT: () => this.SUBRULE(this.checkpoint) },
         { ALT: () => this.SUBRULE(this.checkDatabase) },
+        { ALT: () => this.SUBRULE(this.copy) },
         { ALT: () => this.SUBRULE(this.prepare) },
         { ALT: () => this.SUBRULE(this.execute) },
         { ALT: () => this.SUBRULE(this.deallocate) },

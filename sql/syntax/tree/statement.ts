@@ -30,6 +30,7 @@ export type Statement =
   | Backup
   | Checkpoint
   | CheckDatabase
+  | Copy
   | Prepare
   | Execute
   | Deallocate
@@ -200,6 +201,25 @@ export interface Delete {
   readonly table: Name
   readonly alias?: Ident
   readonly where?: Expr
+  readonly span: Span
+}
+
+/** `COPY t (a, b) FROM …` and `COPY t | (query) TO …`; without a path it is the client's standard input or output. */
+export interface Copy {
+  readonly kind: 'copy'
+  readonly from: boolean
+  readonly relation?: Name
+  readonly columns: readonly Ident[]
+  readonly query?: Query
+  readonly path?: string
+  readonly options: readonly CopyOption[]
+  readonly span: Span
+}
+
+export interface CopyOption {
+  readonly kind: 'copy_option'
+  readonly name: string
+  readonly value?: string | readonly Ident[]
   readonly span: Span
 }
 

@@ -113,6 +113,7 @@ codes! {
     UndefinedFunction = "42883",
     UndefinedObject = "42704",
     UndefinedParameter = "42P02",
+    BadCopyFileFormat = "22P04",
     InvalidSchemaName = "3F000",
     AmbiguousParameter = "42P08",
     AmbiguousColumn = "42702",
