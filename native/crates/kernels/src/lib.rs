@@ -17,7 +17,9 @@ mod group_table;
 mod hash;
 mod interval;
 mod join_index;
+mod join_table;
 pub mod jsonb;
+mod member;
 mod nested;
 #[cfg(test)]
 mod nested_tests;
@@ -43,6 +45,8 @@ pub use group_table::GroupTable;
 pub use hash::{hash_columns, mix};
 pub use interval::interval_span;
 pub use join_index::{JoinIndex, Pairs, unmatchable};
+pub use join_table::JoinTable;
+pub use member::Member;
 pub use nested::{canonical_map, comparable_bytes};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
