@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use millrace_base::Result;
 use millrace_expr::Projection;
-use millrace_kernels::Member;
 use millrace_plan::{DataType, Expr, Rel, validate_rel};
 
 use crate::collect::collect;
@@ -16,14 +15,8 @@ use crate::need::Need;
 use crate::pipeline::{Branch, then};
 use crate::sources::{Batches, GenerateSeries, Iterated, Values};
 use crate::stages::{Filter, Project, TimeWindow};
+pub(crate) use crate::wanted::KeyFilter;
 use crate::{ExecContext, Snapshot};
-
-/// Rows whose key is no member are not wanted: they would find no match in a join above.
-#[derive(Clone)]
-pub(crate) struct KeyFilter {
-    pub column: usize,
-    pub member: Arc<Member>,
-}
 
 /// One run of one plan.
 pub(crate) struct Query<'a> {
@@ -72,7 +65,7 @@ impl<'a> Query<'a> {
             Rel::Window { input, partition, order, calls } => {
                 crate::window::lower(self, input, partition, order, calls)
             }
-            Rel::Sort { input, keys, limit, offset } => crate::sort::lower(self, input, keys, (*limit, *offset), need),
+            Rel::Sort { input, keys, limit, offset } => crate::sort::lower(self, input, keys, (*limit, *offset), need, filters),
             Rel::Limit { input, limit, offset } => crate::limit::lower(self, input, *limit, *offset, need),
             Rel::UnionAll { inputs } => {
                 let mut branches = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, UInt64Array};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::lower::sort_fields;
@@ -16,6 +16,7 @@ use crate::batch::{Batch, Column, join_batches};
 use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::Query;
+use crate::wanted::{KeyFilter, TopBound, Wanted};
 use crate::need::Need;
 use crate::pipeline::{Branch, Sink, run};
 
@@ -26,7 +27,13 @@ struct Order {
     need: Need,
     /// How many rows from the first on are wanted, those of the offset included.
     wanted: usize,
+    /// The first key, by which rows are left out as soon as enough better ones are there.
+    first_key: Inputs,
+    top: Option<Arc<TopBound>>,
 }
+
+/// Longer results are not worth the look at each row.
+const TOP_MAX: usize = 1 << 16;
 
 pub(crate) fn lower<'a>(
     query: &Query<'a>,
@@ -34,6 +41,7 @@ pub(crate) fn lower<'a>(
     keys: &[SortKey],
     (limit, offset): (Option<u64>, u64),
     need: &Need,
+    filters: &[KeyFilter],
 ) -> Result<Vec<Branch<'a>>> {
     let mut types = query.types(input)?;
     let exprs: Vec<Expr> = keys.iter().map(|k| k.expr.clone()).collect();
@@ -43,15 +51,26 @@ pub(crate) fn lower<'a>(
         return Ok(Vec::new());
     }
     let below = need.clone().and(keys_of.columns());
-    let branches = query.lower(input, &below, &[])?;
+    let fields = sort_fields(keys);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    let top = fields.first().filter(|_| wanted <= TOP_MAX).map(|field| Arc::new(TopBound::new(*field)));
+    // What is not wanted above is not wanted here, unless it takes the place of another among the first.
+    let mut filters = if limit.is_none() && offset == 0 { filters.to_vec() } else { Vec::new() };
+    if let (Some(top), Some(Expr::Column { index })) = (&top, exprs.first()) {
+        filters.push(KeyFilter { column: *index as usize, wanted: Wanted::Top(top.clone()) });
+    }
+    let first_key = Inputs::new(query, &exprs[..exprs.len().min(1)], &types)?;
+    let branches = query.lower(input, &below, &filters)?;
     // Behind the input's columns comes each row's place in the input: ties stay in input order.
     types.push(DataType::Bigint);
     let order = Order {
         keys: keys_of,
-        fields: sort_fields(keys),
+        fields,
         need: Need::of(types.len(), below.columns().chain([types.len() - 1])),
         types,
-        wanted: usize::try_from(wanted).unwrap_or(usize::MAX),
+        wanted,
+        first_key,
+        top,
     };
     let control = &*query.control;
     let sinks =
@@ -96,21 +115,36 @@ struct Held<'a> {
 
 impl Sink for Held<'_> {
     fn push(&mut self, place: u64, mut batch: Batch) -> Result<ControlFlow<()>> {
-        let places: ArrayRef = Arc::new((place..place + batch.rows as u64).map(Some).collect::<UInt64Array>());
+        let places: ArrayRef = Arc::new(UInt64Array::from_iter_values(place..place + batch.rows as u64));
         batch.columns.push(Column::Flat(places));
+        if let Some(top) = &self.order.top {
+            let key = self.order.first_key.arrays(&batch, self.control.now_us)?.swap_remove(0);
+            let keep = BooleanArray::new(Wanted::Top(top.clone()).select(&key)?, None);
+            match keep.true_count() {
+                0 => return Ok(ControlFlow::Continue(())),
+                kept if kept < batch.rows => batch = batch.filter(&keep)?,
+                _ => {}
+            }
+        }
         let bytes = batch.bytes();
         self.control.hold(bytes)?;
         self.bytes += bytes;
         self.rows += batch.rows;
         crate::batch::check_rows(self.rows)?;
         self.batches.push(batch);
-        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(8 * BATCH_ROWS);
+        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(BATCH_ROWS);
         if self.rows >= prune_at {
             let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
             self.control.release(self.bytes);
             self.bytes = kept.bytes();
             self.control.hold(self.bytes)?;
             self.rows = kept.rows;
+            if let Some(top) = &self.order.top
+                && kept.rows == self.order.wanted
+            {
+                let worst = kept.slice(kept.rows - 1, 1);
+                top.improve(&self.order.first_key.arrays(&worst, self.control.now_us)?[0])?;
+            }
             self.batches.push(kept);
         }
         Ok(ControlFlow::Continue(()))

@@ -26,6 +26,7 @@ mod nested_tests;
 mod order;
 mod raw;
 mod row_finder;
+mod row_groups;
 mod row_store;
 pub mod scan;
 mod sums;
@@ -51,6 +52,7 @@ pub use nested::{canonical_map, comparable_bytes};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
+pub use row_groups::{RowGroups, group_rows};
 pub use time_window::{TimeWindows, assign_windows};
 pub use uuid::{Uuid, parse_uuid, write_uuid};
 pub use window::{

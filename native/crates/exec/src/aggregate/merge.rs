@@ -4,9 +4,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
-use millrace_kernels::{GroupTable, RawColumn, hash_columns};
+use millrace_kernels::{GroupTable, RawColumn, group_rows, hash_columns};
 use parking_lot::Mutex;
 
 use super::groups::Groups;
@@ -17,7 +18,8 @@ use crate::workers::parallel;
 
 /// More groups than this are merged in parts.
 const MERGED_WHOLE_MAX: usize = 1 << 16;
-const PARTS_BITS: u32 = 5;
+const PARTS_BITS: u32 = 6;
+pub(super) const PARTS: usize = 1 << PARTS_BITS;
 
 /// Groups with their states, and where they were first met.
 struct Merged {
@@ -88,18 +90,13 @@ impl Merged {
     }
 }
 
-fn part_of(hash: u64) -> usize {
+/// Groups and rows are put apart by the hash of their keys.
+pub(super) fn part_of(hash: u64) -> usize {
     (hash >> (64 - PARTS_BITS)) as usize
 }
 
 pub(crate) fn merge(control: &Control<'_>, grouping: &Grouping, mut threads: Vec<Groups<'_>>) -> Result<Vec<Part>> {
     let distinct = grouping.lowered.calls.iter().any(|call| call.is_distinct());
-    if threads.len() == 1
-        && !distinct
-        && let Some(only) = threads.pop()
-    {
-        return Ok(vec![Merged { table: only.table, calls: only.calls, first: only.first }.into_part(false)]);
-    }
     if grouping.group_columns() == 0 {
         // The one group is there without rows, too.
         let mut merged = Merged::new(grouping)?;
@@ -114,8 +111,16 @@ pub(crate) fn merge(control: &Control<'_>, grouping: &Grouping, mut threads: Vec
         }
         return Ok(vec![merged.into_part(true)]);
     }
+    let apart = threads.iter().any(|thread| !thread.apart.is_empty());
+    if threads.len() == 1
+        && !distinct
+        && !apart
+        && let Some(only) = threads.pop()
+    {
+        return Ok(vec![Merged { table: only.table, calls: only.calls, first: only.first }.into_part(false)]);
+    }
     let total: usize = threads.iter().map(|thread| thread.table.len()).sum();
-    if total <= MERGED_WHOLE_MAX || distinct {
+    if (total <= MERGED_WHOLE_MAX && !apart) || distinct {
         let mut merged = Merged::new(grouping)?;
         for thread in &threads {
             control.check()?;
@@ -134,8 +139,8 @@ pub(crate) fn merge(control: &Control<'_>, grouping: &Grouping, mut threads: Vec
     in_parts(control, grouping, &threads)
 }
 
+/// The groups and rows of every part, one part at a time a thread: its table stays in the processor's caches.
 fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) -> Result<Vec<Part>> {
-    const PARTS: usize = 1 << PARTS_BITS;
     let next = AtomicUsize::new(0);
     let listed: Mutex<Vec<(usize, Vec<Vec<u32>>)>> = Mutex::new(Vec::new());
     parallel(control, threads.len(), &|| {
@@ -163,14 +168,62 @@ fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) 
             if part >= PARTS {
                 return Ok(());
             }
-            let mut merged = Merged::new(grouping)?;
-            for (number, parts) in &listed {
-                merged.absorb(&threads[*number], &parts[part])?;
-            }
-            done.lock().push((part, merged.into_part(true)));
+            let own = listed.iter().map(|(number, parts)| (&threads[*number], parts[part].as_slice()));
+            done.lock().push((part, one_part(grouping, own.collect(), part)?));
         }
     })?;
     let mut done = done.into_inner();
     done.sort_by_key(|(part, _)| *part);
     Ok(done.into_iter().map(|(_, part)| part).collect())
+}
+
+/// One part of each thread's groups (by their ids) and rows.
+fn one_part(grouping: &Grouping, threads: Vec<(&Groups<'_>, &[u32])>, part: usize) -> Result<Part> {
+    let width = grouping.group_columns();
+    let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); width];
+    let mut rows = 0;
+    for (thread, ids) in &threads {
+        thread.table.keys(ids)?.into_iter().zip(&mut keys).for_each(|(key, keys)| keys.push(key));
+        rows += ids.len();
+        for batch in thread.apart.get(part).into_iter().flatten() {
+            for (column, keys) in batch.columns.iter().zip(&mut keys) {
+                keys.push(column.flat()?);
+            }
+            rows += batch.rows;
+        }
+    }
+    let join = |parts: &Vec<ArrayRef>| {
+        let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
+        arrow_select::concat::concat(&parts).map_err(millrace_kernels::arrow_error)
+    };
+    let keys: Vec<ArrayRef> = keys.iter().map(join).collect::<Result<_>>()?;
+    crate::batch::check_rows(rows)?;
+    let groups = group_rows(&keys, rows)?;
+    let mut calls = grouping.states()?;
+    calls.iter_mut().for_each(|call| call.accumulator.resize(groups.firsts.len()));
+    let mut at = 0;
+    for (thread, ids) in &threads {
+        let into = &groups.ids[at..at + ids.len()];
+        for (call, other) in calls.iter_mut().zip(&thread.calls) {
+            if !ids.is_empty() {
+                call.accumulator.merge(&other.accumulator, ids, into)?;
+            }
+        }
+        at += ids.len();
+        for batch in thread.apart.get(part).into_iter().flatten() {
+            let into = &groups.ids[at..at + batch.rows];
+            for (call, &(argument, mask)) in calls.iter_mut().zip(&grouping.places) {
+                let flat = |place: usize| batch.columns[place].flat();
+                let (values, mask) = (argument.map(flat).transpose()?, mask.map(flat).transpose()?);
+                call.accumulator.update(into, values.as_ref(), mask.as_ref().map(|mask| mask.as_boolean()), None)?;
+            }
+            at += batch.rows;
+        }
+    }
+    let firsts = arrow_array::UInt32Array::from(groups.firsts);
+    let taken = |key: &ArrayRef| {
+        arrow_select::take::take(key, &firsts, None).map_err(millrace_kernels::arrow_error)
+    };
+    let keys = keys.iter().map(taken).collect::<Result<_>>()?;
+    Ok(Part::of_arrays(keys, calls, firsts.len()))
 }

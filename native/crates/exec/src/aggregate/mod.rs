@@ -11,7 +11,7 @@ mod whole;
 use millrace_base::Result;
 use millrace_expr::lower::{Aggregation, lower_aggregate};
 use millrace_kernels::{Accumulator, DistinctSet};
-use millrace_plan::{AggregateCall, DataType, Expr, Rel};
+use millrace_plan::{AggregateCall, AggregateFunction, DataType, Expr, Rel};
 
 use crate::control::Control;
 use crate::inputs::Inputs;
@@ -72,6 +72,23 @@ impl Grouping {
     }
 }
 
+/// Where all calls are of the distinct values of one expression: the groups of these values, and the calls over them.
+fn distinct_values(group: &[Expr], calls: &[AggregateCall]) -> Option<(Vec<Expr>, Vec<AggregateCall>)> {
+    let of = calls.first()?.arg.as_ref()?;
+    let same = |call: &AggregateCall| call.distinct && call.filter.is_none() && call.arg.as_ref() == Some(of);
+    let plain = |call: &AggregateCall| matches!(call.function, AggregateFunction::Count | AggregateFunction::Sum);
+    if !calls.iter().all(|call| same(call) && plain(call))
+        || group.iter().chain([of]).any(millrace_expr::is_volatile)
+    {
+        return None;
+    }
+    let mut values = group.to_vec();
+    values.push(of.clone());
+    let over = Expr::Column { index: group.len() as u32 };
+    let calls = calls.iter().map(|call| AggregateCall { distinct: false, arg: Some(over.clone()), ..call.clone() });
+    Some((values, calls.collect()))
+}
+
 pub(crate) fn lower<'a>(
     query: &Query<'a>,
     input: &'a Rel,
@@ -81,22 +98,41 @@ pub(crate) fn lower<'a>(
     filters: &[KeyFilter],
 ) -> Result<Vec<Branch<'a>>> {
     let types = query.types(input)?;
-    let grouping = Grouping::new(query, group, calls, &types)?;
     let control: &Control<'_> = &query.control;
-    let states = if group.is_empty() { whole::states(query, input, &grouping)? } else { None };
-    let parts = match states {
-        Some(states) => vec![output::Part::of_one(states)],
-        None => {
-            let below = Need::of(types.len(), grouping.inputs.columns());
-            // A group that is not wanted needs none of its rows.
-            let filters = filters.iter().filter_map(|filter| match group.get(filter.column) {
-                Some(Expr::Column { index }) => Some(KeyFilter { column: *index as usize, ..filter.clone() }),
-                _ => None,
-            });
-            let branches = query.lower(input, &below, &filters.collect::<Vec<_>>())?;
+    // A group that is not wanted needs none of its rows.
+    let filters = filters.iter().filter_map(|filter| match group.get(filter.column) {
+        Some(Expr::Column { index }) => Some(KeyFilter { column: *index as usize, ..filter.clone() }),
+        _ => None,
+    });
+    let filters: Vec<KeyFilter> = filters.collect();
+    let rows = |exprs: &Grouping| query.lower(input, &Need::of(types.len(), exprs.inputs.columns()), &filters);
+    let distinct = distinct_values(group, calls)
+        .map(|(values, calls)| Result::Ok((Grouping::new(query, &values, &[], &types)?, values.len(), calls)))
+        .transpose()?
+        // Equal intervals that look different are more than one value to show.
+        .filter(|(inner, ..)| inner.lowered.output.is_none());
+    let (grouping, parts) = match distinct {
+        Some((inner, width, calls)) => {
+            let sinks = run(control, &rows(&inner)?, || Groups::new(&inner, control))?;
+            let parts = merge::merge(control, &inner, sinks)?;
+            let branches = [Branch::of(output::Output::new(parts, Need::all(width)))];
+            let group: Vec<Expr> = (0..group.len() as u32).map(|index| Expr::Column { index }).collect();
+            let grouping = Grouping::new(query, &group, &calls, &inner.lowered.types())?;
             let sinks = run(control, &branches, || Groups::new(&grouping, control))?;
-            drop(branches);
-            merge::merge(control, &grouping, sinks)?
+            let parts = merge::merge(control, &grouping, sinks)?;
+            (grouping, parts)
+        }
+        None => {
+            let grouping = Grouping::new(query, group, calls, &types)?;
+            let states = if group.is_empty() { whole::states(query, input, &grouping)? } else { None };
+            let parts = match states {
+                Some(states) => vec![output::Part::of_one(states)],
+                None => {
+                    let sinks = run(control, &rows(&grouping)?, || Groups::new(&grouping, control))?;
+                    merge::merge(control, &grouping, sinks)?
+                }
+            };
+            (grouping, parts)
         }
     };
     let lowered = &grouping.lowered;

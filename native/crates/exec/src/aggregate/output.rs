@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arrow_array::{Array, ArrayRef};
 use millrace_base::Result;
 use millrace_kernels::GroupTable;
 
@@ -10,22 +11,34 @@ use crate::batch::{Batch, Column, PIECE_ROWS};
 use crate::need::Need;
 use crate::pipeline::{Source, Task};
 
+enum Keys {
+    /// There are no group columns.
+    None,
+    Table(GroupTable),
+    /// In the order of the groups.
+    Arrays(Vec<ArrayRef>),
+}
+
 /// Some of the groups.
 pub(crate) struct Part {
-    /// `None`: there are no group columns.
-    table: Option<GroupTable>,
+    keys: Keys,
     calls: Vec<CallState>,
     order: Vec<u32>,
 }
 
 impl Part {
     pub fn new(table: GroupTable, calls: Vec<CallState>, order: Vec<u32>) -> Self {
-        Self { table: Some(table), calls, order }
+        Self { keys: Keys::Table(table), calls, order }
     }
 
     /// The one group of an aggregate without group columns.
     pub fn of_one(calls: Vec<CallState>) -> Self {
-        Self { table: None, calls, order: vec![0] }
+        Self { keys: Keys::None, calls, order: vec![0] }
+    }
+
+    /// Groups that are numbered as their keys lie.
+    pub fn of_arrays(keys: Vec<ArrayRef>, calls: Vec<CallState>, groups: usize) -> Self {
+        Self { keys: Keys::Arrays(keys), calls, order: (0..groups as u32).collect() }
     }
 }
 
@@ -50,8 +63,9 @@ impl Output {
         let ids = &part.order[from..part.order.len().min(from + PIECE_ROWS)];
         let keys = self.need.len() - part.calls.len();
         let mut columns = Vec::with_capacity(self.need.len());
-        match &part.table {
-            Some(table) if (0..keys).any(|key| self.need.has(key)) => {
+        match &part.keys {
+            Keys::Arrays(arrays) => columns.extend(arrays.iter().map(|key| Column::Flat(key.slice(from, ids.len())))),
+            Keys::Table(table) if (0..keys).any(|key| self.need.has(key)) => {
                 columns.extend(table.keys(ids)?.into_iter().map(Column::Flat));
             }
             _ => columns.resize(keys, Column::Absent),

@@ -16,6 +16,7 @@ use crate::inputs::Inputs;
 use crate::lower::{KeyFilter, Query};
 use crate::need::Need;
 use crate::pipeline::{Branch, then};
+use crate::wanted::Wanted;
 
 use build::build;
 use probe::{Probe, ProbeRows};
@@ -129,7 +130,7 @@ pub(crate) fn lower<'a>(
                 && let Some(member) = built.member(at)?
                 && !key.nulls_equal
             {
-                probe_side.filters.push(KeyFilter { column: *index as usize, member: Arc::new(member) });
+                probe_side.filters.push(KeyFilter { column: *index as usize, wanted: Wanted::Member(Arc::new(member)) });
             }
         }
     }

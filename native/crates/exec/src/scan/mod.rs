@@ -22,9 +22,10 @@ use crate::lower::{KeyFilter, Query};
 use crate::need::Need;
 use crate::pipeline::{Branch, Emit, Source, Task, then};
 use crate::stages::Filter;
+use crate::wanted::{TopBound, Wanted};
 use crate::{Morsel, Rows, ScanRequest};
 
-use test::{Membership, Test};
+use test::{Test, Unwanted};
 
 /// The parts of a condition that must all be true.
 pub(crate) fn conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
@@ -72,7 +73,9 @@ pub(crate) fn open<'a>(
     predicates.iter().for_each(|predicate| conjuncts(predicate, &mut conditions));
     let mut bounds = bounds::of(&conditions, &types);
     for filter in filters {
-        bounds.extend(bounds::of_member(filter.column, types[filter.column], filter.member.ends()));
+        if let Wanted::Member(member) = &filter.wanted {
+            bounds.extend(bounds::of_member(filter.column, types[filter.column], member.ends()));
+        }
     }
     let as_of = as_of.as_ref();
     let request = ScanRequest { relation: *relation, columns, as_of, conditions: &conditions, bounds: &bounds };
@@ -83,10 +86,24 @@ pub(crate) fn open<'a>(
             if !tests.iter().any(Test::is_fallible) {
                 tests.sort_by_key(Test::cost);
             }
-            let members = filters.iter().map(|f| Membership::new(f.column, f.member.clone())).collect();
+            let wanted = filters.iter().map(|f| Unwanted::new(f.clone())).collect();
             let control = query.control.clone();
-            let next = AtomicUsize::new(0);
-            Ok(Scanned::Morsels(MorselScan { control, morsels, tests, members, need: need.clone(), next }))
+            let mut scan = MorselScan {
+                control,
+                order: (0..morsels.len()).map(|number| (number, None)).collect(),
+                top: None,
+                morsels,
+                tests,
+                wanted,
+                need: need.clone(),
+                next: AtomicUsize::new(0),
+            };
+            for filter in filters {
+                if let Wanted::Top(top) = &filter.wanted {
+                    scan.best_first(filter.column, top)?;
+                }
+            }
+            Ok(Scanned::Morsels(scan))
         }
         Rows::Batches(rows) => {
             let mut branches = vec![query.iterated(rows, &types)];
@@ -105,16 +122,37 @@ pub(crate) struct MorselScan<'a> {
     control: Arc<Control<'a>>,
     morsels: Vec<Box<dyn Morsel + 'a>>,
     tests: Vec<Test>,
-    members: Vec<Membership>,
+    wanted: Vec<Unwanted>,
     need: Need,
+    /// The pieces as they are given out, with the best that a row of each can be where that matters.
+    order: Vec<(usize, Option<i64>)>,
+    top: Option<Arc<TopBound>>,
     next: AtomicUsize,
 }
 
 impl<'a> MorselScan<'a> {
     /// The next piece that nobody has taken.
     pub fn claim(&self) -> Option<(usize, &dyn Morsel)> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.morsels.get(number).map(|morsel| (number, &**morsel))
+        loop {
+            let &(number, best) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed))?;
+            let too_bad = self.top.as_ref().zip(best).is_some_and(|(top, best)| top.excludes(best));
+            if !too_bad {
+                return self.morsels.get(number).map(|morsel| (number, &**morsel));
+            }
+        }
+    }
+
+    /// Only the first rows in an order of this column are wanted: pieces that may hold them come first, and later ones may
+    /// not be needed.
+    fn best_first(&mut self, column: usize, top: &Arc<TopBound>) -> Result<()> {
+        let known = self.morsels.iter().enumerate();
+        self.order = known
+            .map(|(number, morsel)| Ok((number, top.best(morsel.nulls(column), morsel.extremes(column))?)))
+            .collect::<Result<_>>()?;
+        // Those of which nothing is known come first, as they cannot be left out.
+        self.order.sort_by_key(|(_, best)| *best);
+        self.top = Some(top.clone());
+        Ok(())
     }
 
     pub fn morsels(&self) -> usize {
@@ -131,11 +169,11 @@ impl<'a> MorselScan<'a> {
             }
             test.apply(&mut reader, &mut selection, self.control.now_us)?;
         }
-        for member in &self.members {
+        for unwanted in &self.wanted {
             if selection.is_empty() {
                 break;
             }
-            member.apply(&mut reader, &mut selection)?;
+            unwanted.apply(&mut reader, &mut selection)?;
         }
         Ok((reader, selection))
     }

@@ -1,21 +1,20 @@
 //! One condition on the rows of a scan, checked on as little as it takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
 use millrace_base::Result;
 use millrace_expr::{Projection, is_volatile};
-use millrace_kernels::Member;
 use millrace_kernels::encodings::Values;
 use millrace_kernels::scan::{Range, in_range, spread};
 use millrace_plan::{DataType, Expr};
 
 use super::bounds::range_of;
 use super::reader::{Reader, Selection};
-use crate::lower::Query;
+use crate::lower::{KeyFilter, Query};
 use crate::stages::definite;
+use crate::wanted::Wanted;
 
 pub(crate) struct Test {
     predicate: Projection,
@@ -127,32 +126,31 @@ fn encoded_range(reader: &mut Reader<'_>, column: usize, range: Range) -> Result
 /// Rows after which a filter of keys that keeps nearly all of them is given up.
 const TRIED_ROWS: usize = 1 << 17;
 
-/// Which keys the other side of a join has.
-pub(crate) struct Membership {
-    column: usize,
-    member: Arc<Member>,
+/// Leaves out rows that an operator above does not want.
+pub(crate) struct Unwanted {
+    filter: KeyFilter,
     seen: AtomicUsize,
     kept: AtomicUsize,
 }
 
-impl Membership {
-    pub fn new(column: usize, member: Arc<Member>) -> Self {
-        Self { column, member, seen: AtomicUsize::new(0), kept: AtomicUsize::new(0) }
+impl Unwanted {
+    pub fn new(filter: KeyFilter) -> Self {
+        Self { filter, seen: AtomicUsize::new(0), kept: AtomicUsize::new(0) }
     }
 
     pub fn apply(&self, reader: &mut Reader<'_>, selection: &mut Selection) -> Result<()> {
         let (seen, kept) = (self.seen.load(Ordering::Relaxed), self.kept.load(Ordering::Relaxed));
-        // The join finds out by itself: here it must save something.
-        if seen > TRIED_ROWS && kept > seen / 10 * 8 {
+        // A join finds out by itself: here it must save something.
+        if matches!(self.filter.wanted, Wanted::Member(_)) && seen > TRIED_ROWS && kept > seen / 10 * 8 {
             return Ok(());
         }
         self.seen.fetch_add(selection.count(), Ordering::Relaxed);
         if selection.is_sparse() {
-            let keys = reader.values(self.column, selection)?;
-            selection.keep_selected(self.member.select(&keys)?);
+            let keys = reader.values(self.filter.column, selection)?;
+            selection.keep_selected(self.filter.wanted.select(&keys)?);
         } else {
-            let keys = reader.whole(self.column)?;
-            selection.keep(self.member.select(&keys)?);
+            let keys = reader.whole(self.filter.column)?;
+            selection.keep(self.filter.wanted.select(&keys)?);
         }
         self.kept.fetch_add(selection.count(), Ordering::Relaxed);
         Ok(())
