@@ -65,7 +65,9 @@ impl<'a> Query<'a> {
             Rel::Window { input, partition, order, calls } => {
                 crate::window::lower(self, input, partition, order, calls)
             }
-            Rel::Sort { input, keys, limit, offset } => crate::sort::lower(self, input, keys, (*limit, *offset), need, filters),
+            Rel::Sort { input, keys, limit, offset } => {
+                crate::sort::lower(self, input, keys, (*limit, *offset), need, filters)
+            }
             Rel::Limit { input, limit, offset } => crate::limit::lower(self, input, *limit, *offset, need),
             Rel::UnionAll { inputs } => {
                 let mut branches = Vec::new();

@@ -16,9 +16,9 @@ use crate::batch::{Batch, Column, join_batches};
 use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::Query;
-use crate::wanted::{KeyFilter, TopBound, Wanted};
 use crate::need::Need;
 use crate::pipeline::{Branch, Sink, run};
+use crate::wanted::{KeyFilter, TopBound, Wanted};
 
 struct Order {
     keys: Inputs,

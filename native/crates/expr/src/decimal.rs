@@ -1,9 +1,9 @@
 //! NUMERIC: exact decimals of at most 38 digits. Results are rounded half away from zero, as PostgreSQL rounds
 //! NUMERIC, and a value with too many digits is SQLSTATE 22003.
 
-use arrow_array::{Array, Decimal128Array};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
+use arrow_array::{Array, Decimal128Array};
 use arrow_buffer::i256;
 use arrow_schema::DataType as Arrow;
 use millrace_base::{Error, Result};
@@ -79,12 +79,12 @@ pub(crate) fn arithmetic(operator: BinaryOp, args: &[Value], result: DataType) -
     let wider = left.max(right);
     let (up_left, up_right) = (power_of_ten((wider - left) as u32), power_of_ten((wider - right) as u32));
     let quick = match operator {
-        BinaryOp::Add if wider == scale as i8 => {
-            quick(args, result, (up_left, up_right), |l, r, (ul, ur)| i128::from(l) * i128::from(ul) + i128::from(r) * i128::from(ur))?
-        }
-        BinaryOp::Subtract if wider == scale as i8 => {
-            quick(args, result, (up_left, up_right), |l, r, (ul, ur)| i128::from(l) * i128::from(ul) - i128::from(r) * i128::from(ur))?
-        }
+        BinaryOp::Add if wider == scale as i8 => quick(args, result, (up_left, up_right), |l, r, (ul, ur)| {
+            i128::from(l) * i128::from(ul) + i128::from(r) * i128::from(ur)
+        })?,
+        BinaryOp::Subtract if wider == scale as i8 => quick(args, result, (up_left, up_right), |l, r, (ul, ur)| {
+            i128::from(l) * i128::from(ul) - i128::from(r) * i128::from(ur)
+        })?,
         BinaryOp::Multiply if i32::from(left) + i32::from(right) == i32::from(scale) => {
             quick(args, result, (1, 1), |l, r, _| i128::from(l) * i128::from(r))?
         }

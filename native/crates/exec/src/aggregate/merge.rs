@@ -221,9 +221,7 @@ fn one_part(grouping: &Grouping, threads: Vec<(&Groups<'_>, &[u32])>, part: usiz
         }
     }
     let firsts = arrow_array::UInt32Array::from(groups.firsts);
-    let taken = |key: &ArrayRef| {
-        arrow_select::take::take(key, &firsts, None).map_err(millrace_kernels::arrow_error)
-    };
+    let taken = |key: &ArrayRef| arrow_select::take::take(key, &firsts, None).map_err(millrace_kernels::arrow_error);
     let keys = keys.iter().map(taken).collect::<Result<_>>()?;
     Ok(Part::of_arrays(keys, calls, firsts.len()))
 }

@@ -77,9 +77,7 @@ fn distinct_values(group: &[Expr], calls: &[AggregateCall]) -> Option<(Vec<Expr>
     let of = calls.first()?.arg.as_ref()?;
     let same = |call: &AggregateCall| call.distinct && call.filter.is_none() && call.arg.as_ref() == Some(of);
     let plain = |call: &AggregateCall| matches!(call.function, AggregateFunction::Count | AggregateFunction::Sum);
-    if !calls.iter().all(|call| same(call) && plain(call))
-        || group.iter().chain([of]).any(millrace_expr::is_volatile)
-    {
+    if !calls.iter().all(|call| same(call) && plain(call)) || group.iter().chain([of]).any(millrace_expr::is_volatile) {
         return None;
     }
     let mut values = group.to_vec();

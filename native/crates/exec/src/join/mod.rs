@@ -130,7 +130,9 @@ pub(crate) fn lower<'a>(
                 && let Some(member) = built.member(at)?
                 && !key.nulls_equal
             {
-                probe_side.filters.push(KeyFilter { column: *index as usize, wanted: Wanted::Member(Arc::new(member)) });
+                probe_side
+                    .filters
+                    .push(KeyFilter { column: *index as usize, wanted: Wanted::Member(Arc::new(member)) });
             }
         }
     }
