@@ -8,6 +8,7 @@ import { FSYNC, KafkaPeer, NO_FSYNC } from '../log/kafka.js'
 import { nodeAppends } from '../log/node-append.js'
 import { duckdbScans } from '../log/scan.js'
 import { sizes } from '../log/size.js'
+import { sqlScans } from '../log/sql-scan.js'
 import { installed } from '../machine.js'
 import { median, type Suite } from '../suite.js'
 
@@ -59,6 +60,7 @@ export const log: Suite = {
       await driver('scan', rows)
       if (version !== undefined) {
         await part('scans of DuckDB', () => duckdbScans(folder, rows, repeat, version))
+        await part('scans in SQL', () => sqlScans(folder, rows, repeat, version))
         await part('appends from Node', () => nodeAppends(folder, AMOUNT.node, repeat, version))
         await part('sizes', () => sizes(folder, AMOUNT.size, version))
       }
@@ -77,6 +79,7 @@ export const log: Suite = {
         'an event has four BIGINT, texts of 40 and 60 bytes and a timestamp; "of the disk" is the time of a plain preallocated file that gets the same writes and fsyncs, over ours',
         'sealing goes on in the background while appends and readers are measured; plain probes run when it has ended',
         `scans: ${rows} rows on one thread with the file cached; id counts up, medium has 20 bits, large 53; count, min and max are answered from statistics, without reading a value, and a filter skips blocks by them; so only sum and the filters of medium and large say how fast values are read (DuckDB reads them for min and max)`,
+        'scans in SQL: the same rows through queries on two threads, on both sides from call to row; "8-byte values" are the rows times 8 bytes over the time, to be read beside the memory bandwidth of one thread above',
         'producer-perf-test makes its records and talks to its broker on the same machine; ours come one by one into batches of 8192, a commit each, 8 on their way',
         'open, recovery and scans find their files in the page cache',
         'eight consumer groups are read by as many threads as there are cores, which let commits go first, as in the engine; readers that keep up take eight times what the writer appends, on the same cores; readers at their own pace take together as much as the writer alone appends',

@@ -1,95 +1,152 @@
-//! ORDER BY, with LIMIT as a top-N: only the rows that can still be in the result are held.
+//! ORDER BY, with LIMIT as a top-N: each thread holds only the rows that can still be in the result.
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{ArrayRef, BooleanArray, UInt64Array};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
-use millrace_expr::Projection;
 use millrace_expr::lower::sort_fields;
 use millrace_kernels::{SortField, top_n};
-use millrace_plan::{Expr, Rel, SortKey};
+use millrace_plan::{DataType, Expr, Rel, SortKey};
 
-use crate::operator::{Input, Operator, Query, anonymous_schema, batch_of, build};
-use crate::table::{Slices, check_rows, gather, join};
+use crate::batch::{Batch, Column, join_batches};
+use crate::control::Control;
+use crate::inputs::Inputs;
+use crate::lower::Query;
+use crate::need::Need;
+use crate::pipeline::{Branch, Sink, run};
+use crate::wanted::{KeyFilter, TopBound, Wanted};
 
-pub(crate) struct Sort<'a> {
-    query: &'a Query<'a>,
-    input: Option<Input<'a>>,
-    keys: Projection,
+struct Order {
+    keys: Inputs,
     fields: Vec<SortField>,
+    types: Vec<DataType>,
+    need: Need,
     /// How many rows from the first on are wanted, those of the offset included.
     wanted: usize,
-    offset: usize,
-    schema: SchemaRef,
-    output: Slices,
+    /// The first key, by which rows are left out as soon as enough better ones are there.
+    first_key: Inputs,
+    top: Option<Arc<TopBound>>,
 }
 
-impl<'a> Sort<'a> {
-    pub fn new(
-        query: &'a Query<'a>,
-        input: &'a Rel,
-        keys: &[SortKey],
-        limit: Option<u64>,
-        offset: u64,
-    ) -> Result<Self> {
-        let types = query.types(input)?;
-        let exprs: Vec<Expr> = keys.iter().map(|k| k.expr.clone()).collect();
-        let wanted = limit.map_or(u64::MAX, |l| l.saturating_add(offset));
-        Ok(Self {
-            query,
-            input: Some(build(input, query)?),
-            keys: query.projection(&exprs, &types)?,
-            fields: sort_fields(keys),
-            wanted: usize::try_from(wanted).unwrap_or(usize::MAX),
-            offset: usize::try_from(offset).unwrap_or(usize::MAX),
-            schema: anonymous_schema(&types),
-            output: Slices::default(),
-        })
-    }
+/// Longer results are not worth the look at each row.
+const TOP_MAX: usize = 1 << 16;
 
-    /// The first rows wanted, in order. Ties stay in input order, so that pruning early changes nothing.
-    fn first(&self, batches: &[RecordBatch], rows: usize) -> Result<RecordBatch> {
-        let all = join(&self.schema, batches, rows)?;
-        let keys = self.keys.evaluate(&all, self.query.context.now_us)?;
-        let order = top_n(&keys, &self.fields, rows, self.wanted.min(rows))?;
-        batch_of(&self.schema, gather(all.columns(), &order)?, order.len())
+pub(crate) fn lower<'a>(
+    query: &Query<'a>,
+    input: &'a Rel,
+    keys: &[SortKey],
+    (limit, offset): (Option<u64>, u64),
+    need: &Need,
+    filters: &[KeyFilter],
+) -> Result<Vec<Branch<'a>>> {
+    let mut types = query.types(input)?;
+    let exprs: Vec<Expr> = keys.iter().map(|k| k.expr.clone()).collect();
+    let keys_of = Inputs::new(query, &exprs, &types)?;
+    let wanted = limit.map_or(u64::MAX, |l| l.saturating_add(offset));
+    if wanted == 0 || limit == Some(0) {
+        return Ok(Vec::new());
     }
+    let below = need.clone().and(keys_of.columns());
+    let fields = sort_fields(keys);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    let top = fields.first().filter(|_| wanted <= TOP_MAX).map(|field| Arc::new(TopBound::new(*field)));
+    // What is not wanted above is not wanted here, unless it takes the place of another among the first.
+    let mut filters = if limit.is_none() && offset == 0 { filters.to_vec() } else { Vec::new() };
+    if let (Some(top), Some(Expr::Column { index })) = (&top, exprs.first()) {
+        filters.push(KeyFilter { column: *index as usize, wanted: Wanted::Top(top.clone()) });
+    }
+    let first_key = Inputs::new(query, &exprs[..exprs.len().min(1)], &types)?;
+    let branches = query.lower(input, &below, &filters)?;
+    // Behind the input's columns comes each row's place in the input: ties stay in input order.
+    types.push(DataType::Bigint);
+    let order = Order {
+        keys: keys_of,
+        fields,
+        need: Need::of(types.len(), below.columns().chain([types.len() - 1])),
+        types,
+        wanted,
+        first_key,
+        top,
+    };
+    let control = &*query.control;
+    let sinks =
+        run(control, &branches, || Ok(Held { order: &order, control, batches: Vec::new(), rows: 0, bytes: 0 }))?;
+    let batches: Vec<Batch> = sinks.into_iter().flat_map(|sink| sink.batches).collect();
+    let sorted = order.first(batches, control)?;
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(sorted.rows);
+    let mut sorted = sorted.slice(from, sorted.rows - from);
+    sorted.columns.pop();
+    Ok(query.ready(sorted.pieces().collect()))
+}
 
-    fn sorted(&self, mut input: Input<'a>) -> Result<RecordBatch> {
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        let mut rows = 0;
-        let mut held = 0;
-        let prune_at = self.wanted.saturating_mul(2).saturating_add(8 * BATCH_ROWS);
-        while let Some(batch) = self.query.pull(&mut input)? {
-            let bytes = batch.get_array_memory_size();
-            self.query.hold(bytes)?;
-            held += bytes;
-            rows += batch.num_rows();
-            batches.push(batch);
-            if rows >= prune_at {
-                let kept = self.first(&batches, rows)?;
-                self.query.release(held);
-                held = kept.get_array_memory_size();
-                self.query.hold(held)?;
-                rows = kept.num_rows();
-                batches = vec![kept];
+impl Order {
+    /// The first rows wanted, in order.
+    fn first(&self, batches: Vec<Batch>, control: &Control<'_>) -> Result<Batch> {
+        let mut all = join_batches(batches, &self.types, &self.need)?;
+        let place = all.columns.len() - 1;
+        if all.rows > 0 {
+            let places = all.columns[place].flat()?;
+            let places = places.as_primitive::<UInt64Type>().values();
+            if !places.is_sorted() {
+                let mut rows: Vec<u32> = (0..all.rows as u32).collect();
+                rows.sort_unstable_by_key(|&row| places[row as usize]);
+                all = all.take(&rows)?;
             }
-            check_rows(rows)?;
         }
-        self.first(&batches, rows)
+        let keys = self.keys.arrays(&all, control.now_us)?;
+        control.check()?;
+        let order = top_n(&keys, &self.fields, all.rows, self.wanted.min(all.rows))?;
+        control.check()?;
+        all.take(&order)
     }
 }
 
-impl Operator for Sort<'_> {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(input) = self.input.take() {
-            if self.wanted == 0 {
-                return Ok(None);
+struct Held<'a> {
+    order: &'a Order,
+    control: &'a Control<'a>,
+    batches: Vec<Batch>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Sink for Held<'_> {
+    fn push(&mut self, place: u64, mut batch: Batch) -> Result<ControlFlow<()>> {
+        let places: ArrayRef = Arc::new(UInt64Array::from_iter_values(place..place + batch.rows as u64));
+        batch.columns.push(Column::Flat(places));
+        if let Some(top) = &self.order.top {
+            let key = self.order.first_key.arrays(&batch, self.control.now_us)?.swap_remove(0);
+            let keep = BooleanArray::new(Wanted::Top(top.clone()).select(&key)?, None);
+            match keep.true_count() {
+                0 => return Ok(ControlFlow::Continue(())),
+                kept if kept < batch.rows => batch = batch.filter(&keep)?,
+                _ => {}
             }
-            let sorted = self.sorted(input)?;
-            let from = self.offset.min(sorted.num_rows());
-            self.output = Slices::new(sorted.slice(from, sorted.num_rows() - from));
         }
-        Ok(self.output.next())
+        let bytes = batch.bytes();
+        self.control.hold(bytes)?;
+        self.bytes += bytes;
+        self.rows += batch.rows;
+        crate::batch::check_rows(self.rows)?;
+        self.batches.push(batch);
+        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(BATCH_ROWS);
+        if self.rows >= prune_at {
+            let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
+            self.control.release(self.bytes);
+            self.bytes = kept.bytes();
+            self.control.hold(self.bytes)?;
+            self.rows = kept.rows;
+            if let Some(top) = &self.order.top
+                && kept.rows == self.order.wanted
+            {
+                let worst = kept.slice(kept.rows - 1, 1);
+                top.improve(&self.order.first_key.arrays(&worst, self.control.now_us)?[0])?;
+            }
+            self.batches.push(kept);
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }

@@ -1,6 +1,6 @@
 //! The public face: expressions compiled once, evaluated a batch at a time, by queries and flows alike.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, new_empty_array};
@@ -18,6 +18,8 @@ pub struct Projection {
     /// Appended to the input's columns before `outputs` are computed, in this order.
     shared: Vec<Node>,
     outputs: Vec<(Node, DataType)>,
+    /// Columns of the input.
+    input: usize,
 }
 
 impl Projection {
@@ -30,7 +32,7 @@ impl Projection {
             nodes.push(node);
         }
         let outputs = exprs.iter().map(|e| compiler.compile(e)).collect::<Result<_>>()?;
-        Ok(Self { shared: nodes, outputs })
+        Ok(Self { shared: nodes, outputs, input: input.len() })
     }
 
     pub fn data_types(&self) -> impl Iterator<Item = DataType> + '_ {
@@ -48,7 +50,33 @@ impl Projection {
             // A constant that fails must not fail where there is no row.
             return Ok(self.outputs.iter().map(|(_, kind)| new_empty_array(&kind.to_arrow())).collect());
         }
-        let mut frame = Frame { columns: columns.iter().cloned().map(Some).collect(), rows, now_us };
+        self.run(Frame { columns: columns.iter().cloned().map(Some).collect(), rows, now_us })
+    }
+
+    /// As `evaluate_columns`; columns that no expression reads need not be there.
+    pub fn evaluate_sparse(&self, columns: Vec<Option<ArrayRef>>, rows: usize, now_us: i64) -> Result<Vec<ArrayRef>> {
+        if rows == 0 {
+            return Ok(self.outputs.iter().map(|(_, kind)| new_empty_array(&kind.to_arrow())).collect());
+        }
+        self.run(Frame { columns, rows, now_us })
+    }
+
+    /// The columns of the input that are read. Those behind them are what the expressions share.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        let mut read = BTreeSet::new();
+        let nodes = self.shared.iter().chain(self.outputs.iter().map(|(node, _)| node));
+        nodes.for_each(|node| node.collect_columns(&mut read));
+        read.retain(|&column| column < self.input);
+        read
+    }
+
+    /// Whether some input could fail.
+    pub fn is_fallible(&self) -> bool {
+        self.shared.iter().chain(self.outputs.iter().map(|(node, _)| node)).any(Node::is_fallible)
+    }
+
+    fn run(&self, mut frame: Frame) -> Result<Vec<ArrayRef>> {
+        let rows = frame.rows;
         for node in &self.shared {
             let array = node.evaluate(&frame)?.into_array(rows)?;
             frame.columns.push(Some(array));

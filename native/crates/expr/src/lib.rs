@@ -26,3 +26,4 @@ mod value;
 pub use evaluator::{Evaluator, Projection};
 pub use format::text_of;
 pub use model::{Model, Models, NoModels};
+pub use shared::is_volatile;

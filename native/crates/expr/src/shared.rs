@@ -69,7 +69,7 @@ fn walk<'a>(expr: &'a Expr, always: bool, seen: &mut HashMap<String, (Occurrence
 }
 
 /// Whether each evaluation gives a value of its own.
-pub(crate) fn is_volatile(expr: &Expr) -> bool {
+pub fn is_volatile(expr: &Expr) -> bool {
     matches!(expr, Expr::Call { function, .. } if registry::is_volatile(function))
         || all_children(expr).any(is_volatile)
 }

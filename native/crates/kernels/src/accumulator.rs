@@ -1,6 +1,8 @@
 //! The aggregates of GROUP BY, one state a group in columns. Weights are signed: a retraction takes away exactly what
 //! the insertion added, whatever came between. DISTINCT goes through `DistinctSet`, FILTER through `mask`.
 
+mod merge;
+
 use arrow_array::{Array, ArrayRef, BooleanArray, cast::AsArray, types::Float32Type, types::Float64Type};
 use arrow_buffer::i256;
 use arrow_schema::DataType;

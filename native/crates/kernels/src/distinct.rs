@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array};
 use arrow_schema::DataType;
-use millrace_base::Result;
+use millrace_base::{Error, Result};
 
 use crate::group_table::GroupTable;
 
@@ -18,6 +20,18 @@ pub struct DistinctSet {
 impl DistinctSet {
     pub fn new(argument: &DataType) -> Result<Self> {
         Ok(Self { pairs: GroupTable::new(&[DataType::Int32, argument.clone()])?, counts: Vec::new() })
+    }
+
+    /// Group and value of every pair, to be brought into another set.
+    pub fn pairs(&self) -> Result<(Vec<u32>, ArrayRef)> {
+        let held: Vec<u32> = (0..self.counts.len() as u32).filter(|&pair| self.counts[pair as usize] != 0).collect();
+        let mut columns = self.pairs.keys(&held)?;
+        let values = columns.pop();
+        let groups = columns.pop().and_then(|ids| {
+            let ids = ids.as_primitive_opt::<Int32Type>()?;
+            Some(ids.values().iter().map(|&id| id as u32).collect())
+        });
+        groups.zip(values).ok_or_else(|| Error::internal("pairs of other columns"))
     }
 
     /// For each row +1 if it brings its value into its group, -1 if it takes the last one away, else 0. NULLs count

@@ -152,6 +152,26 @@ impl ExactSum {
         }
     }
 
+    /// Adds what another sum holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.fixed = self.fixed.wrapping_add(other.fixed);
+        let Some(more) = &other.odd else { return };
+        let odd = self.odd.get_or_insert_default();
+        odd.nans += more.nans;
+        odd.infinities += more.infinities;
+        odd.negative_infinities += more.negative_infinities;
+        for (&exponent, &mantissa) in &more.mantissas {
+            let sum = odd.mantissas.entry(exponent).or_default();
+            *sum += mantissa;
+            if *sum == 0 {
+                odd.mantissas.remove(&exponent);
+            }
+        }
+        if *odd.as_ref() == Odd::default() {
+            self.odd = None;
+        }
+    }
+
     pub fn value(&self) -> f64 {
         let Some(odd) = &self.odd else { return fixed_to_float(self.fixed) };
         match (odd.nans != 0, odd.infinities != 0, odd.negative_infinities != 0) {

@@ -104,6 +104,19 @@ impl<K: Ord> Best<K> {
         Ok(())
     }
 
+    /// The best value of one group is offered to another's; only where nothing is ever taken back.
+    fn merge(&mut self, other: &Self, pairs: impl Iterator<Item = (u32, u32)>) -> Result<()>
+    where
+        K: Clone,
+    {
+        for (from, into) in pairs {
+            if let Some(value) = other.best(from) {
+                self.offer::<K>(into, value, 1)?;
+            }
+        }
+        Ok(())
+    }
+
     fn best(&self, group: u32) -> Option<&K> {
         match &self.kept {
             Kept::One(v) => v[group as usize].as_ref(),
@@ -168,6 +181,16 @@ impl Extreme {
             }
         }
         Ok(())
+    }
+
+    /// As `Accumulator::merge`.
+    pub fn merge(&mut self, other: &Self, pairs: impl Iterator<Item = (u32, u32)>) -> Result<()> {
+        match (&mut self.groups, &other.groups) {
+            (Groups::Word(a), Groups::Word(b)) => a.merge(b, pairs),
+            (Groups::Wide(a), Groups::Wide(b)) => a.merge(b, pairs),
+            (Groups::Bytes(a), Groups::Bytes(b)) => a.merge(b, pairs),
+            _ => Err(Error::internal("extremes of another type")),
+        }
     }
 
     pub fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {

@@ -229,7 +229,7 @@ impl GeneralKeys {
         if found != NO_ROW {
             return Ok(found);
         }
-        let id = self.rows.insert(columns, std::iter::once(row))?[0];
+        let id = self.rows.insert(columns, row)?;
         if id as usize == self.hashes.len() {
             self.hashes.push(hash)
         } else {

@@ -121,7 +121,7 @@ fn a_store_gives_back_the_very_values() {
     let types: Vec<DataType> = columns.iter().map(|c| c.data_type().clone()).collect();
     let mut store = RowStore::new(&types).unwrap();
     let raw = RawColumn::all(&columns.iter().map(|c| c.slice(10, 80)).collect::<Vec<_>>()).unwrap();
-    let slots = store.insert(&raw, 0..80).unwrap();
+    let slots: Vec<u32> = (0..80).map(|row| store.insert(&raw, row).unwrap()).collect();
     for (found, column) in store.gather_all(&slots).unwrap().iter().zip(&columns) {
         assert_eq!(found.as_ref(), column.slice(10, 80).as_ref());
     }

@@ -147,29 +147,21 @@ impl RowStore {
         self.slots as usize
     }
 
-    /// Copies the listed rows in; gives their slots, in the order of the rows.
-    pub fn insert(
-        &mut self,
-        columns: &[RawColumn],
-        rows: impl ExactSizeIterator<Item = usize> + Clone,
-    ) -> Result<Vec<u32>> {
-        assert_eq!(columns.len(), self.columns.len());
+    /// Copies a row of these columns in; gives its slot.
+    pub fn insert(&mut self, columns: &[RawColumn], row: usize) -> Result<u32> {
         let before = self.slots;
-        let mut slots = Vec::with_capacity(rows.len());
-        for _ in 0..rows.len() {
-            match self.free.pop() {
-                Some(slot) => slots.push(slot),
-                None if self.slots == NO_ROW => return Err(too_many_rows()),
-                None => {
-                    slots.push(self.slots);
-                    self.slots += 1;
-                }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slots == NO_ROW => return Err(too_many_rows()),
+            None => {
+                self.slots += 1;
+                before
             }
-        }
+        };
         for (stored, column) in self.columns.iter_mut().zip(columns) {
-            stored.insert(column, &slots, rows.clone(), before);
+            stored.insert(column, slot, row, before);
         }
-        Ok(slots)
+        Ok(slot)
     }
 
     /// Frees a slot; its number may come back with the next insert.
@@ -201,24 +193,17 @@ impl StoredColumn {
         self.valid.as_ref().is_none_or(|v| v.get(slot))
     }
 
-    fn insert(
-        &mut self,
-        column: &RawColumn,
-        slots: &[u32],
-        rows: impl ExactSizeIterator<Item = usize> + Clone,
-        before: u32,
-    ) {
-        let pairs = slots.iter().copied().zip(rows.clone());
+    fn insert(&mut self, column: &RawColumn, slot: u32, row: usize, before: u32) {
         match (&mut self.values, &column.words) {
-            (Values::W1(c), Words::Bits(v)) => pairs.for_each(|(s, r)| c.set(s, v.value(r))),
-            (Values::W2(c), Words::W2(v)) => pairs.for_each(|(s, r)| c.set(s, v[r])),
-            (Values::W4(c), Words::W4(v)) => pairs.for_each(|(s, r)| c.set(s, v[r])),
-            (Values::W8(c), Words::W8(v)) => pairs.for_each(|(s, r)| c.set(s, v[r])),
-            (Values::W16(c), Words::W16(v)) => pairs.for_each(|(s, r)| c.set(s, v[r])),
-            (Values::Bytes(c), Words::Bytes(..)) => pairs.for_each(|(s, r)| {
-                let view = if column.is_null(r) { [0; 16] } else { c.store(column.bytes(r)) };
-                c.views.set(s, view);
-            }),
+            (Values::W1(c), Words::Bits(v)) => c.set(slot, v.value(row)),
+            (Values::W2(c), Words::W2(v)) => c.set(slot, v[row]),
+            (Values::W4(c), Words::W4(v)) => c.set(slot, v[row]),
+            (Values::W8(c), Words::W8(v)) => c.set(slot, v[row]),
+            (Values::W16(c), Words::W16(v)) => c.set(slot, v[row]),
+            (Values::Bytes(c), Words::Bytes(..)) => {
+                let view = if column.is_null(row) { [0; 16] } else { c.store(column.bytes(row)) };
+                c.views.set(slot, view);
+            }
             (stored, given) => panic!("a column of {stored:?} was given {given:?}"),
         }
         if self.valid.is_none() && column.nulls.is_some() {
@@ -227,7 +212,7 @@ impl StoredColumn {
             self.valid = Some(valid);
         }
         if let Some(valid) = &mut self.valid {
-            slots.iter().copied().zip(rows).for_each(|(s, r)| valid.set(s, !column.is_null(r)));
+            valid.set(slot, !column.is_null(row));
         }
     }
 

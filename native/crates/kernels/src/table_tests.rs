@@ -169,7 +169,8 @@ fn slots_keep_their_rows() {
     for _ in 0..150 {
         let values = ints(&mut rng, 200);
         let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.clone())), texts(&values)];
-        let slots = store.insert(&RawColumn::all(&columns).unwrap(), 0..200).unwrap();
+        let raw = RawColumn::all(&columns).unwrap();
+        let slots: Vec<u32> = (0..200).map(|row| store.insert(&raw, row).unwrap()).collect();
         for (slot, value) in slots.into_iter().zip(values) {
             assert!(twin.insert(slot, value).is_none(), "a slot was given twice");
         }

@@ -26,13 +26,14 @@ use crate::lock::FolderLock;
 use crate::manifest::SegmentEntry;
 use crate::offset_read::{After, OffsetRead};
 use crate::options::{Durability, LogOptions};
+use crate::piece::{Piece, stream_pieces};
 use crate::priority::yield_to_commits;
 use crate::recovery::{Recovered, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
 use crate::segment::{Bound, FilePool, SegmentId, SegmentKind};
 use crate::state::{Relation, RelationData, State};
-use crate::stream::{StreamSegment, StreamState};
+use crate::stream::{Partition, StreamSegment, StreamState};
 use crate::table::TableState;
 use crate::ticket::{Answer, Ticket};
 
@@ -407,6 +408,37 @@ impl Log {
                 Ok(LogScan::new(schema, Box::new(scan)))
             }
         }
+    }
+
+    /// As `scan_pruned` of all epochs up to `as_of`, in pieces that are read apart.
+    pub fn pieces(&self, relation: RelationId, columns: &[u32], prune: &[Bound], as_of: Epoch) -> Result<Vec<Piece>> {
+        let stored = self.relation(relation)?;
+        let projection: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
+        match &stored.data {
+            RelationData::Table(table) if as_of < table.horizon() => Err(too_old(as_of)),
+            RelationData::Table(table) => table.pieces(as_of, &projection, prune),
+            RelationData::Stream(stream) => {
+                let read = StreamRead {
+                    pool: self.inner.pool.clone(),
+                    schema: stored.schema.clone(),
+                    projection,
+                    prune: prune.to_vec(),
+                    after: Epoch::ZERO,
+                    upto: as_of,
+                };
+                let partitions: Vec<Partition> =
+                    stream.read().partitions.values().map(|partition| partition.between(read.after, as_of)).collect();
+                stream_pieces(&read, &partitions)
+            }
+        }
+    }
+
+    /// About how many rows a relation has.
+    pub fn rows(&self, relation: RelationId) -> Result<u64> {
+        Ok(match &self.relation(relation)?.data {
+            RelationData::Table(table) => table.len() as u64,
+            RelationData::Stream(stream) => stream.read().partitions.values().map(Partition::rows).sum(),
+        })
     }
 
     /// A table's rows, the newest version included.

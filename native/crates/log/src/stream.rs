@@ -73,6 +73,20 @@ impl Partition {
         }
     }
 
+    /// What holds the rows that were committed in (`after`, `upto`]; a segment may hold others as well.
+    pub fn between(&self, after: Epoch, upto: Epoch) -> Self {
+        let holds = |segment: &&StreamSegment| segment.entry.epochs.1 > after && segment.entry.epochs.0 <= upto;
+        let (front, back) = (
+            self.entries.partition_point(|e| e.frame.epoch <= after),
+            self.entries.partition_point(|e| e.frame.epoch <= upto),
+        );
+        Self {
+            segments: self.segments.iter().filter(holds).cloned().collect(),
+            entries: self.entries.range(front..back.max(front)).cloned().collect(),
+            start: self.start,
+        }
+    }
+
     /// A segment takes the place of the entries up to `sealed`.
     pub fn install(&mut self, segment: StreamSegment, sealed: Epoch) {
         while self.entries.front().is_some_and(|entry| entry.frame.epoch <= sealed) {

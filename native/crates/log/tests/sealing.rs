@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use millrace_base::{Epoch, RelationId, Storage};
 use millrace_log::{
     Commit, Durability, GroupOffset, Log, LogOptions, MemoryStorage, RelationRows, Retention, SinkProgress,
@@ -77,7 +77,42 @@ fn read(log: &Log, relation: RelationId, as_of: Epoch) -> Vec<(i64, String)> {
         out.extend((0..batch.num_rows()).map(|r| (ids.value(r), texts.value(r).to_string())));
     }
     out.sort();
+    assert_eq!(in_pieces(log, relation, as_of), out, "the pieces as of {as_of:?}");
+    if relation == TABLE {
+        by_key(log, as_of, &out);
+    }
     out
+}
+
+/// The same rows, piece by piece.
+fn in_pieces(log: &Log, relation: RelationId, as_of: Epoch) -> Vec<(i64, String)> {
+    let mut out = Vec::new();
+    for piece in log.pieces(relation, &[1, 0], &[], as_of).unwrap() {
+        let (texts, ids) = (piece.column(0).unwrap(), piece.column(1).unwrap());
+        assert_eq!((texts.len(), ids.len()), (piece.rows(), piece.rows()));
+        if let Some(facts) = piece.facts(1) {
+            assert_eq!(facts.nulls, 0);
+            assert!(piece.encoded(0).unwrap().is_some());
+        }
+        let there = |row: &usize| piece.alive().is_none_or(|alive| alive.value(*row));
+        let (texts, ids) = (texts.as_string::<i32>(), ids.as_primitive::<Int64Type>());
+        out.extend((0..piece.rows()).filter(there).map(|row| (ids.value(row), texts.value(row).to_string())));
+    }
+    out.sort();
+    out
+}
+
+/// The same rows by their keys, where the index can tell.
+fn by_key(log: &Log, as_of: Epoch, expected: &[(i64, String)]) {
+    let table = log.table(TABLE).unwrap();
+    for key in 0..50i64 {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![key, key]));
+        let Some(found) = table.find_at(&[keys], as_of, &[1]).unwrap() else { continue };
+        let texts = found.column(0).as_string::<i32>();
+        let found: Vec<&str> = texts.iter().flatten().collect();
+        let there: Vec<&str> = expected.iter().filter(|row| row.0 == key).map(|row| row.1.as_str()).collect();
+        assert_eq!(found, there, "key {key} as of {as_of:?}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod mailbox;
 mod options;
 mod overlay;
 mod partition;
+mod pieces;
 mod pins;
 mod point;
 mod pool;

@@ -22,6 +22,17 @@ pub fn keys(
 ) -> Result<Option<Vec<ArrayRef>>> {
     let mut terms = Vec::new();
     conjuncts(predicate, &mut terms);
+    keys_of(&terms, key_columns, types, catalog, now_us)
+}
+
+/// As `keys`, of the parts of a predicate that must all be true.
+pub fn keys_of(
+    terms: &[&Expr],
+    key_columns: &[usize],
+    types: &[DataType],
+    catalog: &Catalog,
+    now_us: i64,
+) -> Result<Option<Vec<ArrayRef>>> {
     let fixed = |&column: &usize| terms.iter().find_map(|term| values(term, column, types[column]));
     let Some(choices) = key_columns.iter().map(fixed).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let combinations = choices.iter().try_fold(1usize, |n, list| n.checked_mul(list.len()));

@@ -9,15 +9,17 @@ use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema;
 use millrace_base::{Code, Epoch, Error, RelationId, Result};
-use millrace_exec::{ExecContext, Snapshot, execute};
+use millrace_exec::{ExecContext, Morsel, Rows as ScannedRows, ScanRequest, Snapshot, execute};
 use millrace_expr::Evaluator;
-use millrace_plan::{AsOf, Command, DefinitionKind, Expr, Rel, validate_command, validate_rel};
+use millrace_plan::{AsOf, Command, DataType, DefinitionKind, Expr, Rel, validate_command, validate_rel};
 use parking_lot::Mutex;
 
 use crate::catalog::{Catalog, as_of_epoch, scans};
 use crate::inspect::inspect;
 use crate::ipc;
+use crate::pieces::{StoredPiece, bounds};
 use crate::pins::Pin;
+use crate::point;
 use crate::published::Views;
 use crate::shared::Shared;
 use crate::statement::failed;
@@ -67,7 +69,7 @@ pub fn rows(
             pasts: Mutex::default(),
             cancel,
         };
-        let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
+        let context = context(shared, catalog, cancel);
         return execute(root, &snapshot, &context);
     }
     let mut read = Vec::new();
@@ -82,8 +84,12 @@ pub fn rows(
     let pin = shared.pins.pin(|| if reads_views { views.insert(shared.published.now()).frontier } else { newest });
     let pasts = Mutex::default();
     let snapshot = ReadSnapshot { shared, catalog, views, epoch: pin.epoch(), transaction: None, pasts, cancel };
-    let context = ExecContext { now_us: shared.now_us(), models: &**catalog, relations: &**catalog, cancel };
+    let context = context(shared, catalog, cancel);
     execute(root, &snapshot, &context)
+}
+
+fn context<'a>(shared: &'a Shared, catalog: &'a Catalog, cancel: &'a AtomicBool) -> ExecContext<'a> {
+    ExecContext { now_us: shared.now_us(), models: catalog, relations: catalog, cancel, workers: &shared.workers }
 }
 
 struct ReadSnapshot<'a> {
@@ -157,7 +163,69 @@ pub fn instant(time: &Expr, catalog: &Catalog, now_us: i64) -> Result<i64> {
         .ok_or_else(|| Error::new(Code::InvalidParameterValue, "the time must not be NULL"))
 }
 
+impl ReadSnapshot<'_> {
+    /// A stream or table as of an epoch: rows by their keys where the conditions name these, else in pieces.
+    fn stored(&self, request: &ScanRequest<'_>, epoch: Epoch) -> Result<ScannedRows<'_>> {
+        let log = &self.shared.log;
+        if let Some(found) = self.by_key(request, epoch)? {
+            return Ok(ScannedRows::Batches(Box::new(std::iter::once(Ok(found)))));
+        }
+        let stored = log.schema(request.relation)?;
+        let prune = bounds(request, &stored);
+        let pieces = log.pieces(request.relation, request.columns, &prune, epoch)?;
+        let types: Arc<[arrow_schema::DataType]> =
+            request.columns.iter().map(|&c| stored.field(c as usize).data_type().clone()).collect();
+        let morsel = |piece| Box::new(StoredPiece { piece, types: types.clone() }) as Box<dyn Morsel>;
+        Ok(ScannedRows::Morsels(pieces.into_iter().map(morsel).collect()))
+    }
+
+    /// The rows of a table whose whole key the conditions fix.
+    fn by_key(&self, request: &ScanRequest<'_>, epoch: Epoch) -> Result<Option<RecordBatch>> {
+        let object = self.catalog.require(request.relation)?;
+        let DefinitionKind::Table { columns, primary_key, .. } = &object.definition.object else { return Ok(None) };
+        let place = |key: &u32| request.columns.iter().position(|column| column == key);
+        let Some(places) = primary_key.iter().map(place).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        if places.is_empty() || request.conditions.is_empty() {
+            return Ok(None);
+        }
+        let types: Vec<DataType> = request.columns.iter().map(|&c| columns[c as usize].data_type).collect();
+        let keys = point::keys_of(request.conditions, &places, &types, self.catalog, self.shared.now_us())?;
+        let Some(keys) = keys else { return Ok(None) };
+        let wanted: Vec<usize> = request.columns.iter().map(|&c| c as usize).collect();
+        let table = self.shared.log.table(request.relation)?;
+        if epoch < table.horizon() {
+            return Ok(None); // The scan says why.
+        }
+        table.find_at(&keys, epoch, &wanted)
+    }
+}
+
 impl Snapshot for ReadSnapshot<'_> {
+    fn read(&self, request: &ScanRequest<'_>) -> Result<ScannedRows<'_>> {
+        let object = self.catalog.require(request.relation)?;
+        if object.is_view() {
+            return Ok(ScannedRows::Batches(match request.as_of {
+                Some(as_of) => self.scan_as_of(request.relation, request.columns, as_of)?,
+                None => self.scan(request.relation, request.columns)?,
+            }));
+        }
+        if let Some(as_of) = request.as_of {
+            let epoch = self.epoch_of(as_of)?;
+            self.pasts.lock().push(self.shared.pins.pin(|| epoch));
+            return self.stored(request, epoch);
+        }
+        match self.transaction {
+            Some(transaction) if transaction.changes(request.relation) => {
+                Ok(ScannedRows::Batches(self.scan_in(transaction, request.relation, request.columns)?))
+            }
+            _ => self.stored(request, self.epoch),
+        }
+    }
+
+    fn rows(&self, relation: RelationId) -> Option<u64> {
+        self.shared.log.rows(relation).ok()
+    }
+
     fn scan(
         &self,
         relation: RelationId,
@@ -184,8 +252,7 @@ impl Snapshot for ReadSnapshot<'_> {
         if let DefinitionKind::MaterializedView { query, .. } = &object.definition.object {
             // At every epoch a view is its query: what it was is what its query gives of its inputs as they were.
             let past = as_of_epoch(query.clone(), epoch);
-            let (models, relations) = (&**self.catalog, &**self.catalog);
-            let context = ExecContext { now_us: self.shared.now_us(), models, relations, cancel: self.cancel };
+            let context = context(self.shared, self.catalog, self.cancel);
             let wanted: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
             let batches = execute(&past, self, &context)?.into_iter();
             return Ok(Box::new(batches.map(move |batch| batch.project(&wanted).map_err(failed))));

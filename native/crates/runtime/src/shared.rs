@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use millrace_base::{Clock, Error, Result};
+use millrace_exec::Workers;
 use millrace_log::Log;
 use parking_lot::{Mutex, RwLock};
 
@@ -35,6 +36,8 @@ pub struct Shared {
     pub published: Arc<Published>,
     pub mailbox: Arc<Mailbox<Request>>,
     pub pins: Arc<Pins>,
+    /// The threads that help queries.
+    pub workers: Workers,
     /// From commit to published, in rows.
     pub freshness: Histogram,
     /// The cancel flags of the queries that wait or run.
@@ -66,6 +69,7 @@ impl Shared {
             published,
             mailbox,
             pins: Arc::default(),
+            workers: Workers::per_core(),
             freshness: Histogram::default(),
             running: Mutex::default(),
             connectors: Connectors::default(),

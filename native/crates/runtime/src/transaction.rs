@@ -104,6 +104,11 @@ impl Transaction {
         self.tables.get(&table)
     }
 
+    /// Whether it sees other rows of a relation than its snapshot has.
+    pub fn changes(&self, relation: RelationId) -> bool {
+        self.tables.contains_key(&relation) || self.truncates(relation) || self.appended(relation).next().is_some()
+    }
+
     /// The rows that this transaction has for a stream.
     pub fn appended(&self, stream: RelationId) -> impl Iterator<Item = &RecordBatch> {
         self.appended.iter().filter(move |(id, _)| *id == stream).map(|(_, batch)| batch)

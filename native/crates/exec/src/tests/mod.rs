@@ -4,6 +4,7 @@
 mod grouping;
 mod joining;
 mod ordering;
+mod parallel;
 mod plumbing;
 
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use millrace_plan::{BinaryOp, DataType, Expr, Literal, Rel, Relations, SortKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::operator::{anonymous_schema, batch_of};
-use crate::{ExecContext, Snapshot, execute};
+use crate::batch::{anonymous_schema, batch_of};
+use crate::{ExecContext, Snapshot, Workers, execute};
 
 pub(super) type Row = Vec<Option<i64>>;
 
@@ -82,7 +83,8 @@ pub(super) fn tables(random: &mut StdRng, contents: &[(&[Row], usize)]) -> Table
 
 pub(super) fn run(rel: &Rel, tables: &Tables) -> Result<Vec<Row>> {
     let cancel = AtomicBool::new(false);
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: tables, cancel: &cancel };
+    let workers = Workers::new(1 + rand::random_range(0..3));
+    let context = ExecContext { now_us: 0, models: &NoModels, relations: tables, cancel: &cancel, workers: &workers };
     Ok(execute(rel, tables, &context)?.iter().flat_map(rows_of).collect())
 }
 

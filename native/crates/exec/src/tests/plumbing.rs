@@ -106,7 +106,8 @@ fn a_cancelled_query_ends_with_its_code() {
     let rel = Rel::Aggregate { input: Box::new(series), group: vec![], aggregates: vec![] };
     let tables = Tables(vec![], vec![]);
     let cancel = AtomicBool::new(false);
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: &tables, cancel: &cancel };
+    let workers = Workers::new(2);
+    let context = ExecContext { now_us: 0, models: &NoModels, relations: &tables, cancel: &cancel, workers: &workers };
     std::thread::scope(|scope| {
         scope.spawn(|| cancel.store(true, Ordering::Relaxed));
         assert_eq!(execute(&rel, &tables, &context).unwrap_err().code, Code::QueryCanceled);
@@ -115,10 +116,8 @@ fn a_cancelled_query_ends_with_its_code() {
 
 #[test]
 fn a_query_that_holds_too_much_is_refused() {
-    let tables = Tables(vec![], vec![]);
-    let cancel = AtomicBool::new(false);
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: &tables, cancel: &cancel };
-    let query = crate::operator::Query::new(&tables, &context);
+    let (cancel, workers) = (AtomicBool::new(false), Workers::alone());
+    let query = crate::control::Control::new(0, &cancel, &workers);
     query.hold(crate::QUERY_BYTES_MAX).unwrap();
     query.release(10);
     query.hold(10).unwrap();

@@ -35,6 +35,14 @@ impl Aggregation {
 }
 
 impl LoweredCall {
+    pub fn kind(&self) -> AggregateKind {
+        self.kind
+    }
+
+    pub fn is_distinct(&self) -> bool {
+        self.distinct
+    }
+
     /// `retractable`: whether rows can go.
     pub fn accumulator(&self, retractable: bool) -> Result<Accumulator> {
         let argument = self.argument_type.map(DataType::to_arrow);

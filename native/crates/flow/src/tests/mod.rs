@@ -170,7 +170,14 @@ impl millrace_exec::Snapshot for World {
 /// What the query returns now.
 pub(super) fn asked(query: &Rel, world: &World) -> Vec<String> {
     let cancel = std::sync::atomic::AtomicBool::new(false);
-    let context = millrace_exec::ExecContext { now_us: 0, models: &NoModels, relations: &Catalog, cancel: &cancel };
+    let workers = millrace_exec::Workers::new(2);
+    let context = millrace_exec::ExecContext {
+        now_us: 0,
+        models: &NoModels,
+        relations: &Catalog,
+        cancel: &cancel,
+        workers: &workers,
+    };
     shown(&millrace_exec::execute(query, world, &context).unwrap())
 }
 

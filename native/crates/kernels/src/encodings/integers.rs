@@ -315,6 +315,14 @@ impl<'a> Integers<'a> {
         }
     }
 
+    /// Values that are known to be places of fewer than 2^32.
+    pub fn to_codes(&self) -> Vec<u32> {
+        match self {
+            Self::Frame(frame) if frame.width <= 32 && u32::try_from(frame.base).is_ok() => unpack_codes(*frame),
+            other => other.to_vec().into_iter().map(|value| value as u32).collect(),
+        }
+    }
+
     /// Some of the values, without unpacking the others where their places are known.
     pub fn take(&self, places: &[usize]) -> Vec<i64> {
         match self {
@@ -331,6 +339,11 @@ impl<'a> Integers<'a> {
                     .collect();
                 places.iter().map(|&at| heads[ends.partition_point(|&end| end <= at as i64)]).collect()
             }
+            // Even steps are counted; else all values up to the last one wanted are added up.
+            Self::Delta { first, deltas } if deltas.width == 0 => {
+                places.iter().map(|&at| first.wrapping_add(deltas.base.wrapping_mul(at as i64))).collect()
+            }
+            Self::Delta { first, deltas } if places.len() == 1 => vec![nth(*first, *deltas, places[0])],
             Self::Delta { .. } => {
                 let values = self.to_vec();
                 places.iter().map(|&at| values[at]).collect()
@@ -342,6 +355,64 @@ impl<'a> Integers<'a> {
 /// Reads `count` values back.
 pub fn decode(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>> {
     Ok(Integers::read(reader, count)?.to_vec())
+}
+
+struct Codes {
+    base: u32,
+    values: Vec<u32>,
+}
+
+impl Sink for Codes {
+    #[inline(always)]
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        let base = self.base;
+        self.values.extend(values.map(|value| base.wrapping_add(value)));
+    }
+
+    #[inline(always)]
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        let base = self.base;
+        self.values.extend(values.map(|value| base.wrapping_add(value as u32)));
+    }
+}
+
+wide! {
+    fn unpack_codes(frame: Frame<'_>) -> Vec<u32> {
+        let mut sink = Codes { base: frame.base as u32, values: Vec::with_capacity(frame.count) };
+        unpack(frame.packed, frame.count, frame.width, &mut sink).expect(MEASURED);
+        sink.values
+    }
+}
+
+/// Adds up values until a number of them has come.
+struct FirstOf {
+    left: usize,
+    sum: u64,
+}
+
+impl Sink for FirstOf {
+    #[inline(always)]
+    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+        let count = self.left.min(values.len());
+        self.left -= count;
+        self.sum = self.sum.wrapping_add(values.take(count).map(u64::from).sum());
+    }
+
+    #[inline(always)]
+    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+        let count = self.left.min(values.len());
+        self.left -= count;
+        self.sum = values.take(count).fold(self.sum, u64::wrapping_add);
+    }
+}
+
+wide! {
+    /// The value behind so many deltas.
+    fn nth(first: i64, deltas: Frame<'_>, index: usize) -> i64 {
+        let mut sink = FirstOf { left: index, sum: 0 };
+        unpack(deltas.packed, deltas.count, deltas.width, &mut sink).expect(MEASURED);
+        first.wrapping_add(deltas.base.wrapping_mul(index as i64)).wrapping_add(sink.sum as i64)
+    }
 }
 
 struct Based {
@@ -452,6 +523,10 @@ mod tests {
         assert_eq!(read.len(), values.len());
         let places: Vec<usize> = (0..values.len()).rev().step_by(3).collect();
         assert_eq!(read.take(&places), places.iter().map(|&at| values[at]).collect::<Vec<_>>());
+        for &at in places.iter().step_by(41) {
+            assert_eq!(read.take(&[at]), [values[at]]);
+        }
+        assert_eq!(read.to_codes(), values.iter().map(|&value| value as u32).collect::<Vec<_>>());
         for len in (0..bytes.len()).step_by(bytes.len() / 200 + 1) {
             assert!(decode(&mut Reader::new(&bytes[..len]), values.len()).is_err(), "cut at {len}");
         }

@@ -8,6 +8,7 @@ mod array;
 #[cfg(test)]
 mod array_tests;
 mod bytes;
+mod column;
 mod decode;
 pub mod doubles;
 pub mod integers;
@@ -17,6 +18,7 @@ mod view;
 
 pub use array::encode;
 pub use bytes::{Malformed, Reader};
+pub use column::{Dictionary, EncodedColumn};
 pub use decode::decode;
 pub use view::{Encoded, Values};
 

@@ -96,6 +96,11 @@ impl<'a> Strings<'a> {
         &self.bytes[self.offsets[index] as usize..self.offsets[index + 1] as usize]
     }
 
+    /// Offsets and bytes of their own.
+    pub fn to_parts(&self) -> (Vec<i32>, Vec<u8>) {
+        (self.offsets.clone(), self.bytes.to_vec())
+    }
+
     /// Whether every value has this many bytes.
     pub fn lengths_are(&self, width: i32) -> bool {
         width >= 0 && self.offsets.windows(2).all(|pair| pair[1] - pair[0] == width)

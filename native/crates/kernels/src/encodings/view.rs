@@ -57,6 +57,10 @@ impl<'a> Encoded<'a> {
         Ok(Self { rows, nulls, values, data_type, bytes })
     }
 
+    pub fn data_type(&self) -> &DataType {
+        self.data_type
+    }
+
     /// The whole column.
     pub fn decode(&self) -> Result<ArrayRef> {
         let mut reader = Reader::new(self.bytes);

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow_array::Array;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
-use millrace_kernels::encodings::{self, Encoded, Malformed};
+use millrace_kernels::encodings::{self, Malformed};
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -108,28 +107,5 @@ pub fn unwrap(bytes: &[u8]) -> std::result::Result<Cow<'_, [u8]>, Malformed> {
             if plain.len() == len { Ok(Cow::Owned(plain)) } else { Err(Malformed("has another length")) }
         }
         _ => Err(Malformed("has an unknown codec")),
-    }
-}
-
-/// A column of one block as it is encoded.
-pub struct EncodedColumn {
-    /// Behind the general codec.
-    plain: Arc<Vec<u8>>,
-    data_type: DataType,
-    rows: usize,
-}
-
-impl EncodedColumn {
-    pub(super) fn new(plain: Arc<Vec<u8>>, data_type: &DataType, rows: usize) -> Self {
-        Self { plain, data_type: data_type.clone(), rows }
-    }
-
-    /// The values for kernels (`millrace_kernels::scan`).
-    pub fn view(&self) -> std::result::Result<Encoded<'_>, Malformed> {
-        Encoded::new(&self.plain, &self.data_type, self.rows)
-    }
-
-    pub fn rows(&self) -> usize {
-        self.rows
     }
 }

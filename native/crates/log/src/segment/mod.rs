@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use millrace_base::{Code, Epoch, Error, RelationId};
 use serde::{Deserialize, Serialize};
 
-pub use block::EncodedColumn;
 pub use meta::{BlockMeta, ColumnBlock, FileMeta, SegmentMeta};
+pub use millrace_kernels::encodings::EncodedColumn;
 pub use pool::{FilePool, SegmentFile};
 pub use reader::Segment;
 pub use scan::SegmentScan;

@@ -10,9 +10,9 @@ use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use millrace_base::{Epoch, Error, Result};
-use millrace_kernels::encodings::{Encoded, Malformed, Reader, decode};
+use millrace_kernels::encodings::{Encoded, EncodedColumn, Malformed, Reader, decode};
 
-use super::block::{EncodedColumn, unwrap};
+use super::block::unwrap;
 use super::meta::{BlockMeta, ColumnBlock, SegmentMeta};
 use super::pool::{FilePool, SegmentFile};
 use super::{Bound, CommitRun, SegmentId, SegmentScan, damaged, read_error};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use arrow::buffer::BooleanBuffer;
 use arrow_array::{Array, RecordBatch};
-use millrace_base::{Epoch, Result};
+use millrace_base::{Epoch, Error, Result};
 
 use super::cold::Cold;
 use super::deaths::Deaths;
 use super::runs::Runs;
+use crate::piece::Piece;
+use crate::segment::Bound;
 
 #[derive(Clone)]
 pub enum Source {
@@ -68,6 +70,33 @@ impl Chunk {
     pub fn seen(&self, epoch: Epoch) -> Result<(usize, Option<BooleanBuffer>)> {
         let rows = self.born_upto(epoch)?;
         Ok((rows, self.deaths.alive(rows, epoch)))
+    }
+
+    /// The pieces that have rows which live at `epoch`.
+    pub fn pieces(&self, epoch: Epoch, columns: &[usize], prune: &[Bound], out: &mut Vec<Piece>) -> Result<()> {
+        if self.born_upto(epoch)? == 0 || self.deaths.count_upto(epoch) >= self.rows {
+            return Ok(());
+        }
+        let (rows, alive) = self.seen(epoch)?;
+        match &self.source {
+            Source::Memory { batch, .. } => {
+                let batch = batch.slice(0, rows).project(columns);
+                let batch = batch.map_err(|e| Error::internal(format!("projection: {e}")))?;
+                out.push(Piece::of_batch(batch, alive));
+            }
+            Source::Cold { segment, base } => match segment.rows.segment() {
+                Some(blocks) => Piece::of_segment(blocks, columns, prune, *base..*base + rows as u64, alive, out),
+                None => {
+                    for found in segment.rows.scan(columns, prune, *base..*base + rows as u64) {
+                        let (first, batch) = found?;
+                        let from = (first - base) as usize;
+                        let alive = alive.as_ref().map(|alive| alive.slice(from, batch.num_rows()));
+                        out.push(Piece::of_batch(batch, alive));
+                    }
+                }
+            },
+        }
+        Ok(())
     }
 
     /// Bytes of memory that the chunk holds.

@@ -25,6 +25,10 @@ pub trait ColdRows: Send + Sync {
     fn scan(&self, projection: &[usize], prune: &[Bound], rows: Range<u64>) -> ColdBatches;
     /// The chosen columns of single rows.
     fn take(&self, rows: &[u64], projection: &[usize]) -> Result<RecordBatch>;
+    /// The segment itself, whose blocks can be read one by one.
+    fn segment(&self) -> Option<&Segment> {
+        None
+    }
 }
 
 impl ColdRows for Segment {
@@ -54,6 +58,10 @@ impl ColdRows for Segment {
 
     fn take(&self, rows: &[u64], projection: &[usize]) -> Result<RecordBatch> {
         Segment::take(self, rows, projection)
+    }
+
+    fn segment(&self) -> Option<&Segment> {
+        Some(self)
     }
 }
 

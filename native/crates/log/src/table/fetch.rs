@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use arrow_select::interleave::interleave_record_batch;
 use millrace_base::{Code, Error, Result};
@@ -47,25 +48,28 @@ impl Fetch {
         fetch
     }
 
-    pub fn read(self, layout: &Layout) -> Result<RecordBatch> {
+    /// The chosen columns.
+    pub fn read(self, layout: &Layout, columns: &[usize]) -> Result<RecordBatch> {
         let failed = |e: arrow_schema::ArrowError| Error::internal(format!("could not take rows: {e}"));
         let mut parts = Vec::new();
+        let schema: SchemaRef = Arc::new(layout.schema.project(columns).map_err(failed)?);
         if !self.warm.is_empty() {
-            let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+            let chosen = |batch: &RecordBatch| batch.project(columns).map_err(failed);
+            let batches: Vec<RecordBatch> = self.batches.iter().map(chosen).collect::<Result<_>>()?;
+            let batches: Vec<&RecordBatch> = batches.iter().collect();
             parts.push(interleave_record_batch(&batches, &self.warm).map_err(failed)?);
         }
-        let columns = layout.all_columns();
         for (segment, mut rows) in self.cold {
             rows.sort_unstable();
-            let found = segment.rows.take(&rows, &columns)?;
+            let found = segment.rows.take(&rows, columns)?;
             if found.num_rows() != rows.len() {
                 return Err(Error::new(Code::DataCorrupted, "a segment gives other rows than it has"));
             }
-            parts.push(rows_of(&layout.schema, &found)?);
+            parts.push(rows_of(&schema, &found)?);
         }
         match parts.as_slice() {
             [only] => Ok(only.clone()),
-            _ => concat_batches(&layout.schema, &parts).map_err(failed),
+            _ => concat_batches(&schema, &parts).map_err(failed),
         }
     }
 }

@@ -37,6 +37,7 @@ use index::Index;
 use layout::Layout;
 use versions::Versions;
 
+use crate::piece::Piece;
 use crate::segment::Bound;
 
 /// Later than every commit.
@@ -163,7 +164,40 @@ impl TableState {
             }
             Fetch::new(&versions, places)
         };
-        fetch.read(&self.layout)
+        fetch.read(&self.layout, &self.layout.all_columns())
+    }
+
+    /// The chosen columns of the rows that had these keys at `epoch`, which is not before the horizon; `None` if only a scan
+    /// can tell, as one of them has gone since.
+    pub fn find_at(&self, keys: &[ArrayRef], epoch: Epoch, columns: &[usize]) -> Result<Option<RecordBatch>> {
+        let keys = self.layout.encode(keys)?;
+        let fetch = {
+            let versions = self.indexed()?;
+            let index = versions.index.as_ref().expect("loaded");
+            let mut places = Vec::new();
+            for key in keys.iter() {
+                if versions.graves.died_after(key.as_ref(), epoch) {
+                    return Ok(None);
+                }
+                let Some(held) = index.get(key.as_ref()) else { continue };
+                for &place in held.as_slice() {
+                    let (chunk, row) = versions.locate(place);
+                    if !versions.chunks[chunk].born_after(row, epoch)? {
+                        places.push(place);
+                    }
+                }
+            }
+            Fetch::new(&versions, places)
+        };
+        fetch.read(&self.layout, columns).map(Some)
+    }
+
+    /// As `scan_pruned`, in pieces that are read apart.
+    pub fn pieces(&self, epoch: Epoch, columns: &[usize], prune: &[Bound]) -> Result<Vec<Piece>> {
+        let chunks = self.complete()?.chunks.clone();
+        let mut pieces = Vec::new();
+        chunks.iter().try_for_each(|chunk| chunk.pieces(epoch, columns, prune, &mut pieces))?;
+        Ok(pieces)
     }
 
     /// The first row of `batch` whose key got or lost a row after `since`, which is not before the horizon.
