@@ -53,7 +53,7 @@ export { isNested, sameType, typeName } from './types/data-type.js'
 export { floorDivide, formatDate, formatTime, formatTimestamp } from './types/date-time.js'
 export { formatDecimal, parseDecimal, precisionOf, rescale } from './types/decimal.js'
 export { formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
-export { INTEGER_LIMITS, printLiteral } from './types/literal.js'
+export { INTEGER_LIMITS, literalType, printLiteral } from './types/literal.js'
 export { parseValue } from './types/parse-value.js'
 export { formatUuid, parseUuid } from './types/uuid.js'
 

@@ -302,8 +302,8 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 }
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
-  if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
   if (isRegistered(expr.type)) return bindRegistered(expr, stage)
+  if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
   const written = bindType(expr.type)
   // As text such a value is the object's name.
   if (written.type === 'text' && expr.operand.kind === 'cast' && isRegistered(expr.operand.type))

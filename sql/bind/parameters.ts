@@ -22,11 +22,13 @@ export class ParameterTypes {
   readonly #types: (DataType | undefined)[]
   /** Which of them the statement has. */
   readonly #seen = new Set<number>()
+  readonly #declared: ReadonlySet<number>
   #needed = false
 
   /** `declared` are the types that the client gave, where it did. */
   constructor(declared: readonly (DataType | undefined)[]) {
     this.#types = [...declared]
+    this.#declared = new Set(declared.flatMap((type, at) => (type === undefined ? [] : [at + 1])))
   }
 
   /** Whether a clause had to know a value, so that the plan holds for one set of values only. */
@@ -47,6 +49,8 @@ export class ParameterTypes {
   node(index: number): { readonly expr: Expr; readonly type: DataType; readonly unknown: boolean } {
     this.#seen.add(index)
     const known = this.#types[index - 1]
+    // A value's own digits are its type: what is declared does not tell them.
+    if (known?.type === 'numeric' && this.#declared.has(index)) this.#needed = true
     const expr: Expr = { op: 'parameter', index, data_type: known ?? TEXT }
     owners.set(expr, this)
     return { expr, type: known ?? TEXT, unknown: known === undefined }

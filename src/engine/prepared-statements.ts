@@ -36,6 +36,7 @@ export function withValues(generic: NonNullable<PreparedPlan['generic']>, values
 /** The values as constants of the parameters' types, for a plan of their own. */
 export function asLiterals(values: readonly Expr[], types: readonly DataType[]): Literal[] {
   return values.map((value, at) => {
+    if (value.op === 'literal' && value.literal.type === 'numeric') return value.literal
     const typed = valueAs(value, types[at] ?? { type: 'text' }, at + 1)
     if (typed.op === 'literal') return typed.literal
     // A text that only the engine can read, such as an array's: the place that it has in the plan gives it its type.

@@ -15,7 +15,9 @@ import {
 import type { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import type { NativeEngine, NativeSubscription } from '../native/native.js'
+import { mayBeAtOnce } from './at-once.js'
 import { Copies, type CopyPeer } from './copy/copies.js'
+import { literalFree } from './literal-free.js'
 import { readModelFile } from './model-file.js'
 import { CatalogSnapshot } from './planning/catalog-snapshot.js'
 import { EXPLAIN, type Form, RUN } from './planning/form.js'
@@ -81,6 +83,8 @@ export interface Outcome {
   readonly tag: string
   readonly fields: readonly Field[]
   readonly ipc?: Uint8Array
+  /** Instead of `ipc` where `formats` were asked for and the query was a short one: `DataRow` messages. */
+  readonly wire?: { readonly rows: number; readonly bytes: Uint8Array }
   /** Rows that a write changed. */
   readonly rowCount?: number
   readonly epoch?: bigint
@@ -89,6 +93,7 @@ export interface Outcome {
   readonly warnings?: readonly string[]
 }
 
+const NONE: readonly string[] = []
 const NOTHING: Outcome = { tag: '', fields: [], notices: [] }
 
 export interface RunOptions {
@@ -100,6 +105,8 @@ export interface RunOptions {
   readonly settings?: Settings | undefined
   /** The session's own if not given. */
   readonly prepared?: PreparedStatements | undefined
+  /** The codes of the formats in which PostgreSQL's protocol wants the rows. */
+  readonly formats?: readonly number[] | undefined
   /** The other side of COPY's STDIN and STDOUT. */
   readonly copy?: CopyPeer | undefined
 }
@@ -186,6 +193,21 @@ export class Session {
     await scope.lane.tail
     await scope.settled()
     await this.#transactions.rollback(scope).catch(rethrow)
+  }
+
+  /** A short query with numbers in its conditions, by the plan of all that differ in these only; undefined where it is something
+   *  else, or fails: then the text itself tells what is wrong. */
+  async short(text: string, options: RunOptions): Promise<Outcome | undefined> {
+    const free = literalFree(text)
+    const { scope = this.#scope } = options
+    if (free === undefined || scope.status !== 'idle') return undefined
+    try {
+      const plan = await this.prepare(free.text, free.types, options)
+      return plan.generic === undefined ? undefined : await this.execute(plan, free.values, options)
+    } catch (error) {
+      if (options.signal?.aborted) throw error
+      return undefined
+    }
   }
 
   /** The statements of a text; throws at the first error of syntax, before anything ran. */
@@ -529,8 +551,17 @@ export class Session {
     switch (compiled.kind) {
       case 'query': {
         for (const { name, value } of compiled.sets ?? []) settings.set(name, value)
-        const ipc = await this.engine.query(scope.inside(compiled.command), signal)
-        return { tag: compiled.tag ?? 'SELECT', fields: compiled.fields, ipc, notices: [] }
+        const { fields, tag = 'SELECT' } = compiled
+        const command = scope.inside(compiled.command)
+        if (mayBeAtOnce(command)) {
+          const { formats } = options
+          const wire = formats && this.engine.rowsNow(command, formats)
+          if (wire !== undefined) return { tag, fields, wire, notices: NONE }
+          const now = formats === undefined ? this.engine.queryNow(command) : undefined
+          if (now !== undefined) return { tag, fields, ipc: now, notices: NONE }
+        }
+        const ipc = await this.engine.query(command, signal)
+        return { tag, fields, ipc, notices: NONE }
       }
       case 'command':
       case 'dml': {

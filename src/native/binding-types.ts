@@ -73,6 +73,9 @@ export interface BindingEngine {
   execute(command: Uint8Array): Promise<ExecuteResult>
   query(command: Uint8Array, ticket: number): Promise<QueryResult>
   cancel(ticket: number): void
+  /** Nothing where the query may take longer. Absent of an older build. */
+  queryNow?(command: Uint8Array): QueryResult | null
+  rowsNow?(command: Uint8Array, formats: number[]): DataRowsResult | null
   dataRowsNow(ipc: Uint8Array, formats: number[]): DataRowsResult
   dataRows(ipc: Uint8Array, formats: number[]): Promise<DataRowsResult>
   upload(): BindingUpload

@@ -84,6 +84,26 @@ export class NativeEngine {
     }
   }
 
+  /** The rows of a very short query, without changing threads; nothing of any other. */
+  queryNow(command: Command): Uint8Array | undefined {
+    const result = this.#open().queryNow?.(encodeCommand(command))
+    if (result === null || result === undefined) return undefined
+    if (result.error) throw fromNative(result.error)
+    return result.ipc
+  }
+
+  /** The same as PostgreSQL's `DataRow` messages. */
+  rowsNow(
+    command: Command,
+    formats: readonly number[],
+  ): { readonly rows: number; readonly bytes: Uint8Array } | undefined {
+    const result = this.#open().rowsNow?.(encodeCommand(command), formats as number[])
+    if (result === null || result === undefined) return undefined
+    const { error, rows, bytes } = result
+    if (error) throw fromNative(error)
+    return bytes && { rows, bytes }
+  }
+
   /** A result as PostgreSQL's `DataRow` messages. `formats` has a code a column, one for all, or none for text. */
   async dataRows(
     ipc: Uint8Array,

@@ -15,6 +15,7 @@ import { Outgoing } from './outgoing.js'
 import type { Prepared } from './portal.js'
 
 const STATUS = { idle: 'I', active: 'T', failed: 'E' } as const
+const TEXT_FORMAT: readonly number[] = []
 const NOTICE_CODE = '00000'
 const WARNING_CODE = '01000'
 /** What may change a setting that the client is told of. */
@@ -83,6 +84,8 @@ export class Connection {
           this.#skipping = true
           await this.session.rollbackImplicit(this.scope)
           this.out.send(messages.errorResponse(toMillraceError(error), 'ERROR'))
+          // Who has sent Flush instead of Sync waits for it, and that Flush is skipped.
+          await this.out.flush()
         }
         return true
     }
@@ -106,8 +109,14 @@ export class Connection {
       // As in PostgreSQL, a simple query ends the unnamed ones.
       this.#extended.forgetUnnamed()
       await this.cancellable(async (signal, begin) => {
+        const short = await this.session.short(text, { ...this.options, formats: TEXT_FORMAT, signal })
+        if (short !== undefined) return await this.#give(short)
         let any = false
-        for await (const outcome of this.session.script(text, { ...this.options, signal }, true)) {
+        for await (const outcome of this.session.script(
+          text,
+          { ...this.options, formats: TEXT_FORMAT, signal },
+          true,
+        )) {
           any = true
           await this.#give(outcome)
           begin()
@@ -123,6 +132,12 @@ export class Connection {
   /** The whole of a result, as text. */
   async #give(outcome: Outcome): Promise<void> {
     this.notices(outcome)
+    if (outcome.wire !== undefined) {
+      this.out.send(messages.rowDescription(outcome.fields, []))
+      this.out.send(asBuffer(outcome.wire.bytes))
+      this.out.send(messages.commandComplete(withCount(outcome.tag, outcome.wire.rows)))
+      return await this.out.sent()
+    }
     if (outcome.ipc === undefined) {
       this.out.send(messages.commandComplete(outcome.tag))
       return await this.out.sent()

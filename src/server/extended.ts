@@ -147,18 +147,27 @@ export class Extended {
       if (next !== SYNC) await this.#session.beginImplicit(plan.head, this.#connection.scope)
       else if (this.#connection.scope.implicit) await this.#session.endBefore(plan.head, this.#connection.scope)
       const outcome = await this.#connection.cancellable(
-        async (signal) => await this.#session.execute(plan, portal.parameters, { ...this.#connection.options, signal }),
+        async (signal) =>
+          await this.#session.execute(plan, portal.parameters, {
+            ...this.#connection.options,
+            formats: portal.formats,
+            signal,
+          }),
       )
       this.#connection.notices(outcome)
       const { ipc } = outcome
-      const rows = ipc === undefined ? undefined : await this.#session.engine.dataRows(ipc, portal.formats)
+      const rows =
+        outcome.wire ?? (ipc === undefined ? undefined : await this.#session.engine.dataRows(ipc, portal.formats))
       portal.fill(outcome, asBuffer(rows?.bytes ?? new Uint8Array()))
     }
     const { outcome } = portal
     const { bytes, rows } = portal.take(limit)
     await out.bulk(bytes)
     if (!portal.done) out.send(messages.portalSuspended)
-    else out.send(messages.commandComplete(outcome?.ipc ? withCount(outcome.tag, rows) : (outcome?.tag ?? '')))
+    else
+      out.send(
+        messages.commandComplete(outcome?.ipc || outcome?.wire ? withCount(outcome.tag, rows) : (outcome?.tag ?? '')),
+      )
     await out.sent()
   }
 

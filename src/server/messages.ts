@@ -70,8 +70,20 @@ export const READY = {
   E: message('Z', Buffer.from('E')),
 } as const
 
+/** Those of the fields of a plan that is used again. */
+const described = new WeakMap<readonly Field[], { readonly formats: string; readonly bytes: Buffer }>()
+
 /** `formats` has one code a column, one for all of them, or none for text. */
 export function rowDescription(fields: readonly Field[], formats: readonly number[]): Buffer {
+  const key = formats.length === 0 ? '' : formats.join()
+  const known = described.get(fields)
+  if (known?.formats === key) return known.bytes
+  const bytes = describe(fields, formats)
+  described.set(fields, { formats: key, bytes })
+  return bytes
+}
+
+function describe(fields: readonly Field[], formats: readonly number[]): Buffer {
   const parts = fields.flatMap((field, index): Part[] => {
     const { oid, size, modifier } = wireTypeOf(field.data_type)
     const format = formats.length === 1 ? formats[0]! : (formats[index] ?? 0)

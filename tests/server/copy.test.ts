@@ -57,7 +57,7 @@ it('takes text, with its escapes, and gives it back', async () => {
     ['3', 'a\tb\\c\n'],
   ])
   const back = await simple('COPY t TO STDOUT')
-  expect(back.map(({ type }) => type).join('')).toBe('HdcCZ')
+  expect(back.map(({ type }) => type).join('')).toBe('HdddcCZ')
   expect(output(back)).toBe(text)
 })
 

@@ -193,3 +193,10 @@ it('a client that waits for its COMMIT holds up no other', async () => {
   expect(rows(await other.until('Z'))).toEqual([['1']])
   other.close()
 })
+
+it('tells an error at once to who sends Flush and no Sync', async () => {
+  client.send(parse('', 'SELECT nothing'), message('H'))
+  expect(errorOf(await client.next()).C).toBe('42703')
+  client.send(SYNC)
+  expect(types(await client.until('Z'))).toBe('Z')
+})

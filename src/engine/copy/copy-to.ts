@@ -2,11 +2,9 @@
  *  have each value's text. */
 import type { CopyFormat, Field } from '../../../sql/index.js'
 
-/** Text that is handed on in one go. */
-const PART_LENGTH = 64 << 10
 const DATA_ROW_HEAD = 7
 
-/** The parts of the text. */
+/** The lines, with their ends: PostgreSQL sends each row as a message of its own. Returns the number of rows. */
 export function* copyText(rows: Buffer, fields: readonly Field[], form: CopyFormat): Generator<string, number> {
   const forced = fields.map(({ name }) => form.forceQuote === '*' || form.forceQuote.includes(name))
   const names = fields.map(({ name }) => name)
@@ -14,20 +12,13 @@ export function* copyText(rows: Buffer, fields: readonly Field[], form: CopyForm
     form.format === 'json'
       ? jsonLine(values, fields)
       : `${values.map((value, at) => fieldText(value, form, forced[at]!)).join(form.delimiter)}\n`
-  let text =
-    form.header !== false && form.format !== 'json'
-      ? `${names.map((name) => fieldText(name, form, false)).join(form.delimiter)}\n`
-      : ''
+  if (form.header !== false && form.format !== 'json')
+    yield `${names.map((name) => fieldText(name, form, false)).join(form.delimiter)}\n`
   let count = 0
   for (const values of rowTexts(rows, fields.length)) {
-    text += line(values)
+    yield line(values)
     count += 1
-    if (text.length > PART_LENGTH) {
-      yield text
-      text = ''
-    }
   }
-  if (text !== '') yield text
   return count
 }
 

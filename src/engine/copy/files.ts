@@ -5,6 +5,9 @@ import { resolve } from 'node:path'
 import { Code } from '../../../sql/index.js'
 import { MillraceError } from '../../native/errors.js'
 
+/** Text that is written in one go. */
+const PART_LENGTH = 256 << 10
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'No such file or directory',
   EACCES: 'Permission denied',
@@ -29,10 +32,15 @@ export async function writeFile(path: string, parts: Iterator<string, number>): 
     throw unopened(path, 'writing', error)
   }
   try {
+    let text = ''
     for (;;) {
       const { done, value } = parts.next()
+      if (done === true || text.length > PART_LENGTH) {
+        await file.write(text)
+        text = ''
+      }
       if (done === true) return value
-      await file.write(value)
+      text += value
     }
   } finally {
     await file.close()

@@ -90,6 +90,18 @@ impl Engine {
         promise::<_, QueryResult>(env, |reply| self.inner.query(command.to_vec(), ticket, reply))
     }
 
+    /// Runs a query on this thread if it is a very short one: a row by its key, or constants. Nothing for any other.
+    #[napi(catch_unwind)]
+    pub fn query_now(&self, command: &[u8]) -> Option<QueryResult> {
+        self.inner.query_at_once(command).transpose().map(QueryResult::from)
+    }
+
+    /// As `query_now`, as PostgreSQL's `DataRow` messages.
+    #[napi(catch_unwind)]
+    pub fn rows_now(&self, command: &[u8], formats: Vec<u16>) -> Option<DataRowsResult> {
+        self.inner.rows_at_once(command, &formats).transpose().map(DataRowsResult::from)
+    }
+
     /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes. For small results: it takes this thread.
     #[napi(catch_unwind)]
     pub fn data_rows_now(&self, ipc: &[u8], formats: Vec<u16>) -> DataRowsResult {

@@ -13,6 +13,7 @@ use millrace_plan::{Append, Command, validate_command};
 use millrace_wire::{DataRows, Format};
 use parking_lot::Mutex;
 
+use crate::at_once::{query_at_once, shown};
 use crate::catalog::Catalog;
 use crate::consumer::{self, Consumer, Pools};
 use crate::groups::Groups;
@@ -248,6 +249,19 @@ impl Engine {
             drop(running);
             reply.send(result);
         });
+    }
+
+    /// Runs a query on the caller's thread, where that takes less time than to change threads; nothing where it may take longer.
+    pub fn query_at_once(&self, command: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some((schema, rows)) = query_at_once(&self.shared, command)? else { return Ok(None) };
+        crate::ipc::encode(&schema, [Ok(rows)]).map(Some)
+    }
+
+    /// The same, as PostgreSQL's `DataRow` messages.
+    pub fn rows_at_once(&self, command: &[u8], formats: &[u16]) -> Result<Option<DataRows>> {
+        let Some((schema, rows)) = query_at_once(&self.shared, command)? else { return Ok(None) };
+        let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
+        millrace_wire::batch_rows(&shown(&schema, &rows)?, &formats).map(Some)
     }
 
     /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes.

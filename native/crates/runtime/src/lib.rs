@@ -4,6 +4,7 @@
 
 mod admin;
 mod assignment;
+mod at_once;
 mod catalog;
 mod connectors;
 mod consumer;

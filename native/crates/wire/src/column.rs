@@ -7,8 +7,8 @@ use arrow_array::types::{
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
-    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, Time64MicrosecondArray,
-    TimestampMicrosecondArray,
+    Float64Array, Int16Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray, StructArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, TimeUnit};
 use millrace_base::{Code, Error, Result};
@@ -42,6 +42,10 @@ pub enum Column {
     Uuid(FixedSizeBinaryArray),
     /// JSON text, after the version of its binary form.
     Jsonb(StringArray),
+    /// Arrays, with PostgreSQL's number of their elements' type. The elements of an array of arrays are one more dimension.
+    List(ListArray, Box<Column>, u32),
+    /// Rows: the fields with the numbers of their types.
+    Record(StructArray, Vec<(Column, u32)>),
 }
 
 const JSONB_VERSION: u8 = 1;
@@ -75,6 +79,20 @@ impl Column {
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Self::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone())
             }
+            DataType::List(_) => {
+                let list = array.as_list::<i32>().clone();
+                let element = Self::new(list.values(), format, false)?;
+                let oid = oid_of(innermost(list.values().data_type()))?;
+                Self::List(list, Box::new(element), oid)
+            }
+            DataType::Struct(_) => {
+                let record = array.as_struct().clone();
+                let field = |column: &ArrayRef| Ok((Self::new(column, format, false)?, oid_of(column.data_type())?));
+                let fields = record.columns().iter().map(field).collect::<Result<_>>()?;
+                Self::Record(record, fields)
+            }
+            // PostgreSQL has no maps: their text.
+            DataType::Map(..) => Self::Text(text_of(array)?),
             DataType::Interval(_) => Self::Interval(array.as_primitive::<IntervalMonthDayNanoType>().clone()),
             other => {
                 let message = format!("no binary output function available for type {other}");
@@ -100,6 +118,8 @@ impl Column {
             Self::Interval(a) => a,
             Self::Uuid(a) => a,
             Self::Jsonb(a) => a,
+            Self::List(a, ..) => a,
+            Self::Record(a, _) => a,
         }
     }
 
@@ -130,6 +150,14 @@ impl Column {
                 out.push(JSONB_VERSION);
                 out.extend_from_slice(text);
             }
+            Self::List(list, element, oid) => framed(out, |out| write_list(list, element, *oid, row, out)),
+            Self::Record(_, fields) => framed(out, |out| {
+                out.extend_from_slice(&(fields.len() as i32).to_be_bytes());
+                for (field, oid) in fields {
+                    out.extend_from_slice(&oid.to_be_bytes());
+                    field.write(row, out);
+                }
+            }),
             Self::Interval(a) => {
                 let value = a.value(row);
                 out.extend_from_slice(&16i32.to_be_bytes());
@@ -139,6 +167,121 @@ impl Column {
             }
         }
     }
+}
+
+/// What `write` adds, after its length.
+fn framed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let len = (out.len() - start - 4) as i32;
+    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Dimensions, whether there are NULLs, the type of the elements, each dimension's length and first number, the elements. PostgreSQL's
+/// arrays are rectangular: of arrays of different lengths each shorter one is filled up with NULLs.
+fn write_list(list: &ListArray, element: &Column, oid: u32, row: usize, out: &mut Vec<u8>) {
+    let mut lengths = Vec::new();
+    measure(list, element, row, 0, &mut lengths);
+    if lengths.iter().any(|length| *length == 0) {
+        lengths.clear();
+    }
+    out.extend_from_slice(&(lengths.len() as i32).to_be_bytes());
+    out.extend_from_slice(&1i32.to_be_bytes());
+    out.extend_from_slice(&oid.to_be_bytes());
+    for length in &lengths {
+        out.extend_from_slice(&(*length as i32).to_be_bytes());
+        out.extend_from_slice(&1i32.to_be_bytes());
+    }
+    if !lengths.is_empty() {
+        write_elements(list, element, Some(row), &lengths, out);
+    }
+}
+
+/// The greatest length of each dimension.
+fn measure(list: &ListArray, element: &Column, row: usize, depth: usize, lengths: &mut Vec<usize>) {
+    if lengths.len() == depth {
+        lengths.push(0);
+    }
+    if list.is_null(row) {
+        return;
+    }
+    let range = range_of(list, row);
+    lengths[depth] = lengths[depth].max(range.len());
+    if let Column::List(inner, below, _) = element {
+        range.for_each(|at| measure(inner, below, at, depth + 1, lengths));
+    }
+}
+
+fn write_elements(list: &ListArray, element: &Column, row: Option<usize>, lengths: &[usize], out: &mut Vec<u8>) {
+    let range = row.filter(|&row| list.is_valid(row)).map_or(0..0, |row| range_of(list, row));
+    for at in 0..lengths[0] {
+        let place = range.clone().nth(at);
+        match (element, place) {
+            (Column::List(inner, below, _), place) if lengths.len() > 1 => {
+                write_elements(inner, below, place, &lengths[1..], out);
+            }
+            (_, Some(place)) => element.write(place, out),
+            (_, None) => out.extend_from_slice(&NULL.to_be_bytes()),
+        }
+    }
+}
+
+fn range_of(list: &ListArray, row: usize) -> std::ops::Range<usize> {
+    let offsets = list.value_offsets();
+    offsets[row] as usize..offsets[row + 1] as usize
+}
+
+fn innermost(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::List(field) => innermost(field.data_type()),
+        other => other,
+    }
+}
+
+/// PostgreSQL's number of a type; as `sql/system/type-oids.ts`.
+fn oid_of(data_type: &DataType) -> Result<u32> {
+    Ok(match data_type {
+        DataType::Boolean => 16,
+        DataType::Binary => 17,
+        DataType::Int64 => 20,
+        DataType::Int16 => 21,
+        DataType::Int32 => 23,
+        DataType::Utf8 | DataType::Map(..) => 25,
+        DataType::Float32 => 700,
+        DataType::Float64 => 701,
+        DataType::Date32 => 1082,
+        DataType::Time64(_) => 1083,
+        DataType::Timestamp(_, None) => 1114,
+        DataType::Timestamp(_, Some(_)) => 1184,
+        DataType::Interval(_) => 1186,
+        DataType::Decimal128(..) => 1700,
+        DataType::FixedSizeBinary(16) => 2950,
+        DataType::Struct(_) => 2249,
+        DataType::List(field) => match innermost(field.data_type()) {
+            DataType::Boolean => 1000,
+            DataType::Binary => 1001,
+            DataType::Int16 => 1005,
+            DataType::Int32 => 1007,
+            DataType::Utf8 => 1009,
+            DataType::Int64 => 1016,
+            DataType::Float32 => 1021,
+            DataType::Float64 => 1022,
+            DataType::Timestamp(_, None) => 1115,
+            DataType::Date32 => 1182,
+            DataType::Time64(_) => 1183,
+            DataType::Timestamp(_, Some(_)) => 1185,
+            DataType::Interval(_) => 1187,
+            DataType::Decimal128(..) => 1231,
+            DataType::Struct(_) => 2287,
+            DataType::FixedSizeBinary(16) => 2951,
+            _ => 1009,
+        },
+        other => {
+            let message = format!("no binary output function available for type {other}");
+            return Err(Error::new(Code::UndefinedFunction, message));
+        }
+    })
 }
 
 /// A value has at most a gigabyte, so that its length fits.

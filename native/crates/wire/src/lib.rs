@@ -53,6 +53,13 @@ pub fn data_rows(ipc: &[u8], formats: &[Format]) -> Result<DataRows> {
     Ok(out)
 }
 
+/// The rows of one batch.
+pub fn batch_rows(batch: &RecordBatch, formats: &[Format]) -> Result<DataRows> {
+    let mut out = DataRows::default();
+    encode(batch, formats, &mut out)?;
+    Ok(out)
+}
+
 fn encode(batch: &RecordBatch, formats: &[Format], out: &mut DataRows) -> Result<()> {
     let count = batch.num_columns();
     let schema = batch.schema();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray,
 };
 use arrow_ipc::writer::StreamWriter;
@@ -133,4 +133,26 @@ fn what_cannot_be_is_refused() {
     assert!(Format::from_code(2).is_err());
     let mixed = data_rows(&stream, &[Format::Text, Format::Binary]).unwrap();
     assert_eq!(fields(&mixed), vec![vec![Some(b"1".to_vec()), Some(2i64.to_be_bytes().to_vec())]]);
+}
+
+/// The bytes of `array_send` for `'{{1,2},{3,NULL}}'::int4[]`, `'{}'` and NULL, as a PostgreSQL server sends them but for the flag, which
+/// it sets only where there is a NULL, and which clients do not read.
+#[test]
+fn arrays_in_binary_are_rectangular() {
+    use arrow_array::ListArray;
+    use arrow_array::types::Int32Type;
+    let ints = |rows: Vec<Option<Vec<Option<i32>>>>| ListArray::from_iter_primitive::<Int32Type, _, _>(rows);
+    let flat: ArrayRef = Arc::new(ints(vec![Some(vec![Some(1), None]), Some(vec![]), None]));
+    let rows = data_rows(&ipc(vec![flat]), &[Format::Binary]).unwrap();
+    let be = |numbers: &[i32]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+    let found: Vec<_> = fields(&rows).into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(found[0], Some(be(&[1, 1, 23, 2, 1, 4, 1, -1])));
+    assert_eq!(found[1], Some(be(&[0, 1, 23])));
+    assert_eq!(found[2], None);
+    let inner = ints(vec![Some(vec![Some(1), Some(2)]), Some(vec![Some(3)])]);
+    let field = Arc::new(arrow_schema::Field::new("item", inner.data_type().clone(), true));
+    let offsets = arrow::buffer::OffsetBuffer::new(vec![0, 2].into());
+    let nested: ArrayRef = Arc::new(ListArray::new(field, offsets, Arc::new(inner), None));
+    let rows = data_rows(&ipc(vec![nested]), &[Format::Binary]).unwrap();
+    assert_eq!(fields(&rows)[0][0], Some(be(&[2, 1, 23, 2, 1, 2, 1, 4, 1, 4, 2, 4, 3, -1])));
 }

@@ -147,6 +147,11 @@ impl TableState {
         self.with_keys(&self.layout.keys_of(batch)?)
     }
 
+    /// Whether rows can be looked up without reading the table first.
+    pub fn is_indexed(&self) -> bool {
+        self.versions.read().index.is_some()
+    }
+
     /// The newest rows that have these keys: one array a key column.
     pub fn find(&self, keys: &[ArrayRef]) -> Result<RecordBatch> {
         self.with_keys(&self.layout.encode(keys)?)
