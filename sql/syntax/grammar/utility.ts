@@ -18,7 +18,13 @@ import type {
 } from '../tree.js'
 import { SessionGrammar } from './session.js'
 
-const [AS, PREPARE] = [t.kw('as'), t.kw('prepare')]
+const [AS, ISOLATION, LEVEL, PREPARE, TRANSACTION] = [
+  t.kw('as'),
+  t.kw('isolation'),
+  t.kw('level'),
+  t.kw('prepare'),
+  t.kw('transaction'),
+]
 const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED, MODELS, RESET, SEGMENTS, SET] = [
   t.kw('all'),
   t.kw('analyze'),
@@ -214,6 +220,18 @@ export abstract class UtilityGrammar extends SessionGrammar {
           ALT: () => {
             this.CONSUME(ALL)
             return 'all' as const
+          },
+        },
+        {
+          // The standard's words for a setting.
+          GATE: () => this.nextIs(ISOLATION, 2),
+          ALT: () => {
+            const start = this.mark()
+            this.CONSUME(TRANSACTION)
+            this.CONSUME(ISOLATION)
+            this.CONSUME(LEVEL)
+            name = { kind: 'ident', name: 'transaction_isolation', span: this.since(start) }
+            return 'setting' as const
           },
         },
         {

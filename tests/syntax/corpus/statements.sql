@@ -135,3 +135,4 @@ copy (select 1) to stdout csv header delimiter as ';' null '' force quote *;
 copy t to stdout with (format csv, force_quote *);
 select a from t where b operator(pg_catalog.~) '^x$' collate pg_catalog.default;
 select array(select 1), x::pg_catalog.int4, y::"char", z::pg_catalog.regclass from unnest(a) with ordinality as u (x, y);
+show transaction isolation level;
