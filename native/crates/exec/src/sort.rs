@@ -32,6 +32,9 @@ struct Order {
     top: Option<Arc<TopBound>>,
 }
 
+/// Rows that are held beyond those wanted before they are cut down; tests have few.
+const PRUNE_ROWS: usize = if cfg!(test) { 64 } else { BATCH_ROWS };
+
 /// Longer results are not worth the look at each row.
 const TOP_MAX: usize = 1 << 16;
 
@@ -144,7 +147,7 @@ impl Sink for Held<'_> {
         self.rows += batch.rows;
         crate::batch::check_rows(self.rows)?;
         self.batches.push(batch);
-        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(BATCH_ROWS);
+        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(PRUNE_ROWS);
         if self.rows >= prune_at {
             let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
             self.control.release(self.bytes);

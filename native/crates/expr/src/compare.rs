@@ -153,3 +153,27 @@ fn spans(value: &Value) -> Result<Value> {
     let spans: Decimal128Array = array.unary(interval_span);
     Ok(value.with(Arc::new(spans.with_precision_and_scale(38, 0).map_err(|e| Error::internal(e.to_string()))?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn texts_beside_a_constant_are_compared_as_arrow_does() {
+        let texts = StringArray::from(vec![Some(""), Some("a"), None, Some("ab"), Some("é"), Some("")]);
+        let texts = Value::array(Arc::new(texts.slice(1, 5)));
+        for constant in ["", "a", "ab", "é", "b"] {
+            let constant = Value::scalar(Arc::new(StringArray::from(vec![constant])));
+            for operator in [BinaryOp::Equal, BinaryOp::NotEqual] {
+                for (left, right) in [(&texts, &constant), (&constant, &texts)] {
+                    let arrow = if operator == BinaryOp::Equal { cmp::eq(left, right) } else { cmp::neq(left, right) };
+                    assert_eq!(arrow_compare(operator, left, right).unwrap(), arrow.unwrap());
+                }
+            }
+        }
+        let null = Value::scalar(Arc::new(StringArray::from(vec![None::<&str>])));
+        assert!(equal_texts(BinaryOp::Equal, &texts, &null).is_none());
+    }
+}
