@@ -23,7 +23,8 @@ export interface OpenOptions {
   /** Opens a database without writing to its folder: every change is refused with 25006, no source or sink runs, and views are
    *  built in memory. Several processes can read a database at once, but none beside one that writes it. */
   readonly readOnly?: boolean
-  /** How much of what was read from sealed segments is kept in memory, in bytes; 256 MiB if not given. */
+  /** How much of what was read from sealed segments is kept in memory, in bytes; an eighth of the machine's memory, and at
+   *  least 256 MiB, if not given. */
   readonly cacheBytes?: number
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */

@@ -11,6 +11,7 @@ import { viewColumns } from '../ddl/create-view.js'
 import { Options } from '../ddl/options.js'
 import { planFlow } from '../flow-plan.js'
 import { planQuery } from '../query-plan.js'
+import { scanNote } from './scan-note.js'
 
 /** `again` compiles the statements whose plans are in their commands. */
 export function explain(
@@ -59,6 +60,7 @@ function explainQuery(query: Query, context: CompileContext, trace: boolean): st
       rel,
       context.catalog,
       bound.columns.map((c) => c.name),
+      (node) => scanNote(node, context.catalog),
     ),
     ...(trace ? traced(fired) : []),
   ]

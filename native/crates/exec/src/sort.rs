@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, BooleanArray, UInt64Array};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::lower::sort_fields;
-use millrace_kernels::{SortField, top_n};
+use millrace_kernels::{SortField, key_bytes, rows_upto, top_n};
 use millrace_plan::{DataType, Expr, Rel, SortKey};
 
 use crate::batch::{Batch, Column, join_batches};
@@ -31,6 +31,9 @@ struct Order {
     first_key: Inputs,
     top: Option<Arc<TopBound>>,
 }
+
+/// Rows that are held beyond those wanted before they are cut down; tests have few.
+const PRUNE_ROWS: usize = if cfg!(test) { 64 } else { BATCH_ROWS };
 
 /// Longer results are not worth the look at each row.
 const TOP_MAX: usize = 1 << 16;
@@ -73,8 +76,9 @@ pub(crate) fn lower<'a>(
         top,
     };
     let control = &*query.control;
-    let sinks =
-        run(control, &branches, || Ok(Held { order: &order, control, batches: Vec::new(), rows: 0, bytes: 0 }))?;
+    let sinks = run(control, &branches, || {
+        Ok(Held { order: &order, control, batches: Vec::new(), rows: 0, bytes: 0, worst: None })
+    })?;
     let batches: Vec<Batch> = sinks.into_iter().flat_map(|sink| sink.batches).collect();
     let sorted = order.first(batches, control)?;
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(sorted.rows);
@@ -111,6 +115,8 @@ struct Held<'a> {
     batches: Vec<Batch>,
     rows: usize,
     bytes: usize,
+    /// The key of the worst row that is held, once as many are held as are wanted: what comes after it is too bad.
+    worst: Option<Vec<u8>>,
 }
 
 impl Sink for Held<'_> {
@@ -126,13 +132,22 @@ impl Sink for Held<'_> {
                 _ => {}
             }
         }
+        if let Some(worst) = &self.worst {
+            let keys = self.order.keys.arrays(&batch, self.control.now_us)?;
+            let keep = BooleanArray::new(rows_upto(&keys, &self.order.fields, worst)?, None);
+            match keep.true_count() {
+                0 => return Ok(ControlFlow::Continue(())),
+                kept if kept < batch.rows => batch = batch.filter(&keep)?,
+                _ => {}
+            }
+        }
         let bytes = batch.bytes();
         self.control.hold(bytes)?;
         self.bytes += bytes;
         self.rows += batch.rows;
         crate::batch::check_rows(self.rows)?;
         self.batches.push(batch);
-        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(BATCH_ROWS);
+        let prune_at = self.order.wanted.saturating_mul(2).saturating_add(PRUNE_ROWS);
         if self.rows >= prune_at {
             let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
             self.control.release(self.bytes);
@@ -144,6 +159,8 @@ impl Sink for Held<'_> {
             {
                 let worst = kept.slice(kept.rows - 1, 1);
                 top.improve(&self.order.first_key.arrays(&worst, self.control.now_us)?[0])?;
+                let keys = self.order.keys.arrays(&worst, self.control.now_us)?;
+                self.worst = Some(key_bytes(&keys, &self.order.fields, 0)?);
             }
             self.batches.push(kept);
         }

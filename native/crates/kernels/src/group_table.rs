@@ -97,9 +97,19 @@ impl GroupTable {
             Keys::Word(w) => {
                 let (values, nulls) = word_keys(&columns[0])?;
                 let mut ids = Vec::with_capacity(rows);
+                // Rows of one key often lie together.
+                let mut before: Option<(i64, u32)> = None;
                 for (row, &value) in values.iter().enumerate() {
-                    let null = nulls.is_some_and(|n| n.is_null(row));
-                    ids.push(if null { w.intern_null()? } else { w.intern(value)? });
+                    if nulls.is_some_and(|n| n.is_null(row)) {
+                        ids.push(w.intern_null()?);
+                        continue;
+                    }
+                    let id = match before {
+                        Some((same, id)) if same == value => id,
+                        _ => w.intern(value)?,
+                    };
+                    before = Some((value, id));
+                    ids.push(id);
                 }
                 Ok(ids)
             }

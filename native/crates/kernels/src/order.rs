@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, Rows, SortField as ArrowSortField};
 use arrow_schema::SortOptions;
 use millrace_base::Result;
@@ -99,6 +100,18 @@ pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize) -> 
     Ok(order)
 }
 
+/// The key of one row as bytes, for `rows_upto`.
+pub fn key_bytes(keys: &[ArrayRef], fields: &[SortField], row: usize) -> Result<Vec<u8>> {
+    let one: Vec<ArrayRef> = keys.iter().map(|key| key.slice(row, 1)).collect();
+    Ok(key_rows(&one, fields)?.row(0).as_ref().to_vec())
+}
+
+/// One bit a row: whether its key does not come after one that `key_bytes` gave, of keys of the same types.
+pub fn rows_upto(keys: &[ArrayRef], fields: &[SortField], bound: &[u8]) -> Result<BooleanBuffer> {
+    let rows = key_rows(keys, fields)?;
+    Ok(BooleanBuffer::collect_bool(rows.num_rows(), |row| rows.row(row).as_ref() <= bound))
+}
+
 /// As `sort_order`, with ties ordered by the bytes of the whole row (`columns`).
 pub fn tied_sort_order(keys: &[ArrayRef], fields: &[SortField], columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
     let mut order = sort_order(keys, fields, rows)?;
@@ -149,6 +162,10 @@ mod tests {
                 for n in [0, 1, 10, 499, 500, 900] {
                     assert_eq!(top_n(&keys, &fields, 500, n).unwrap(), all[..n.min(500)]);
                 }
+                let bound = key_bytes(&keys, &fields, all[100] as usize).unwrap();
+                let upto = rows_upto(&keys, &fields, &bound).unwrap();
+                assert!(all[..=100].iter().all(|&row| upto.value(row as usize)));
+                assert!(all[300..].iter().all(|&row| !upto.value(row as usize)));
             }
         }
     }

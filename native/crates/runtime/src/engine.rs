@@ -37,6 +37,8 @@ const DELIVERIES_WAITING_MAX: usize = 16 * 1024;
 const COMMAND_HERE_MAX: usize = 32 * 1024;
 /// How long sinks may take to deliver what they have when the database is closed.
 const SINK_GRACE: Duration = Duration::from_millis(1500);
+/// The part of the machine's memory that blocks of segments may take, unless it is said.
+const CACHE_OF_MEMORY: usize = 8;
 pub const INTERVAL_DEFAULT: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Default)]
@@ -47,7 +49,7 @@ pub struct EngineOptions {
     pub read_only: bool,
     /// The size at which a journal file is ended and sealed; for tests, which want many small ones.
     pub journal_file_bytes: Option<u64>,
-    /// Column blocks that are kept in memory, in bytes.
+    /// Column blocks that are kept in memory, in bytes; an eighth of the machine's memory, at least 256 MiB, unless said.
     pub cache_bytes: Option<u64>,
 }
 
@@ -55,6 +57,13 @@ pub struct EngineOptions {
 pub fn data_rows(ipc: &[u8], formats: &[u16]) -> Result<DataRows> {
     let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
     millrace_wire::data_rows(ipc, &formats)
+}
+
+/// The machine's memory, where the system tells.
+fn memory_bytes() -> Option<usize> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find(|line| line.starts_with("MemTotal:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
 }
 
 /// What a write or a change of the catalog did.
@@ -133,9 +142,10 @@ impl Engine {
         let mut log_options = if path.is_some() { LogOptions::real(durability) } else { LogOptions::memory() };
         log_options.journal_file_bytes = options.journal_file_bytes.unwrap_or(log_options.journal_file_bytes);
         log_options.read_only = options.read_only;
-        if let Some(bytes) = options.cache_bytes {
-            log_options.cache_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        }
+        log_options.cache_bytes = match options.cache_bytes {
+            Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            None => memory_bytes().map_or(0, |bytes| bytes / CACHE_OF_MEMORY).max(log_options.cache_bytes),
+        };
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;

@@ -223,7 +223,13 @@ impl Snapshot for ReadSnapshot<'_> {
     }
 
     fn rows(&self, relation: RelationId) -> Option<u64> {
-        self.shared.log.rows(relation).ok()
+        let object = self.catalog.require(relation).ok()?;
+        match &self.views {
+            Some(views) if object.is_view() => {
+                u64::try_from(views.view(relation, &object.definition.name).ok()?.rows()).ok()
+            }
+            _ => self.shared.log.rows(relation).ok(),
+        }
     }
 
     fn scan(

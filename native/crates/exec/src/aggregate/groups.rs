@@ -13,8 +13,8 @@ use crate::batch::{Batch, Column};
 use crate::control::Control;
 use crate::pipeline::Sink;
 
-/// Groups after which a thread looks at whether folding pays, …
-const GROUPS_MIN: usize = 1 << 14;
+/// Groups after which a thread looks at whether folding pays (tests have few), …
+const GROUPS_MIN: usize = if cfg!(test) { 16 } else { 1 << 14 };
 /// … and rows a group below which it does not: rows are then only put apart by the hash of their keys.
 const ROWS_PER_GROUP_MIN: usize = 4;
 

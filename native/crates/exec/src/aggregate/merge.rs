@@ -16,8 +16,8 @@ use super::{CallState, Grouping};
 use crate::control::Control;
 use crate::workers::parallel;
 
-/// More groups than this are merged in parts.
-const MERGED_WHOLE_MAX: usize = 1 << 16;
+/// More groups than this are merged in parts; tests have few.
+const MERGED_WHOLE_MAX: usize = if cfg!(test) { 64 } else { 1 << 16 };
 const PARTS_BITS: u32 = 6;
 pub(super) const PARTS: usize = 1 << PARTS_BITS;
 

@@ -82,13 +82,36 @@ impl Shape {
     }
 }
 
-pub(super) fn narrowed<T: TryFrom<i64>>(values: Vec<i64>) -> Result<Vec<T>> {
-    values.into_iter().map(|v| T::try_from(v).map_err(|_| Malformed("has a value outside its type"))).collect()
+/// A type of fewer than 64 bits.
+pub(super) trait Narrow: TryFrom<i64> {
+    fn cut(value: i64) -> Self;
+}
+
+macro_rules! narrow {
+    ($($type:ty),*) => {
+        $(impl Narrow for $type {
+            #[inline]
+            fn cut(value: i64) -> Self {
+                value as $type
+            }
+        })*
+    };
+}
+
+narrow!(i8, i16, i32, u32);
+
+pub(super) fn narrowed<T: Narrow>(values: Vec<i64>) -> Result<Vec<T>> {
+    // The ends tell of all, and neither loop has a branch a value.
+    let (least, most) = values.iter().fold((0, 0), |(least, most), &v| (v.min(least), v.max(most)));
+    if T::try_from(least).is_err() || T::try_from(most).is_err() {
+        return Err(Malformed("has a value outside its type"));
+    }
+    Ok(values.iter().map(|&value| T::cut(value)).collect())
 }
 
 fn ints<T: ArrowPrimitiveType>(reader: &mut Reader<'_>, data_type: &DataType, shape: Shape) -> Result<ArrayRef>
 where
-    T::Native: TryFrom<i64>,
+    T::Native: Narrow,
 {
     let values = narrowed(integers::decode(reader, shape.count)?)?;
     Ok(shape.primitive::<T>(values, data_type))

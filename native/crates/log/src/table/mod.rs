@@ -173,11 +173,15 @@ impl TableState {
     }
 
     /// The chosen columns of the rows that had these keys at `epoch`, which is not before the horizon; `None` if only a scan
-    /// can tell, as one of them has gone since.
+    /// can tell, as one of them has changed since: the index knows the newest rows.
     pub fn find_at(&self, keys: &[ArrayRef], epoch: Epoch, columns: &[usize]) -> Result<Option<RecordBatch>> {
         let keys = self.layout.encode(keys)?;
         let fetch = {
             let versions = self.indexed()?;
+            // Who died before the database was opened has no grave, and only what is sealed died then.
+            if epoch < versions.sealed {
+                return Ok(None);
+            }
             let index = versions.index.as_ref().expect("loaded");
             let mut places = Vec::new();
             for key in keys.iter() {
@@ -187,9 +191,10 @@ impl TableState {
                 let Some(held) = index.get(key.as_ref()) else { continue };
                 for &place in held.as_slice() {
                     let (chunk, row) = versions.locate(place);
-                    if !versions.chunks[chunk].born_after(row, epoch)? {
-                        places.push(place);
+                    if versions.chunks[chunk].born_after(row, epoch)? {
+                        return Ok(None);
                     }
+                    places.push(place);
                 }
             }
             Fetch::new(&versions, places)
