@@ -140,7 +140,7 @@ impl Log {
                 let _ = poke.try_send(()); // one that waits is enough
             })
         };
-        let mut writer = Writer::new(journal, queue, on_durable, on_closed);
+        let mut writer = Writer::new(journal, queue, inner.clock.clone(), on_durable, on_closed);
         let log = Self {
             inner: inner.clone(),
             writer: Mutex::default(),
@@ -236,8 +236,8 @@ impl Log {
         check(self)?;
         let mut state = self.inner.state.write();
         state.check(&commit)?;
-        state.make_relations(&commit.catalog)?;
         let epoch = state.ledger.epoch.next();
+        state.make_relations(&commit.catalog, epoch)?;
         let mut entries = Vec::new();
         for (number, (part, at)) in commit.rows.iter().zip(head.rows).enumerate() {
             match &state.relations[&part.relation].data {
@@ -344,8 +344,14 @@ impl Log {
     /// Each partition's offsets: where the rows that are shown begin, and where the newest commits end.
     pub fn extents(&self, stream: RelationId) -> Vec<(u32, Extent)> {
         let state = self.inner.state.read();
-        let Some(RelationData::Stream(rows)) = state.relations.get(&stream).map(|r| &r.data) else { return Vec::new() };
+        let Some(RelationData::Stream(rows)) = state.readable(stream, self.durable_epoch()).map(|r| &r.data) else {
+            return Vec::new();
+        };
         let rows = rows.read();
+        if !state.relations.contains_key(&stream) {
+            // Its drop is not durable yet, and the ledger has forgotten it.
+            return rows.partitions.iter().map(|(&p, rows)| (p, rows.extent())).collect();
+        }
         // A truncation that is on its way to the journal counts only once it is durable.
         let start = |partition: u32| rows.partitions.get(&partition).map_or(0, |p| p.start);
         let extents = state.ledger.extents.range((stream, 0)..=(stream, u32::MAX));
@@ -358,7 +364,7 @@ impl Log {
     }
 
     fn relation(&self, id: RelationId) -> Result<Relation> {
-        let found = self.inner.state.read().relations.get(&id).cloned();
+        let found = self.inner.state.read().readable(id, self.durable_epoch()).cloned();
         found.ok_or_else(|| Error::new(Code::UndefinedTable, format!("relation {} does not exist", id.0)))
     }
 
@@ -403,7 +409,11 @@ impl Log {
                     after,
                     upto: as_of,
                 };
-                let scan = StreamScan::new(read, stream.read().partitions.values());
+                let rows = stream.read();
+                if as_of < rows.gone {
+                    return Err(gone(as_of));
+                }
+                let scan = StreamScan::new(read, rows.partitions.values());
                 Ok(LogScan::new(schema, Box::new(scan)))
             }
         }
@@ -727,7 +737,10 @@ impl Inner {
             let mut state = self.state.write();
             for gone in &expired {
                 state.ledger.set_start(relation, gone.partition, gone.start);
-                if let Some(partition) = stream.write().partitions.get_mut(&gone.partition) {
+                state.ledger.set_gone(relation, gone.upto);
+                let mut stream = stream.write();
+                stream.gone = stream.gone.max(gone.upto);
+                if let Some(partition) = stream.partitions.get_mut(&gone.partition) {
                     partition.set_start(gone.start);
                 }
             }
@@ -765,6 +778,7 @@ impl Inner {
             }
         }
         state.dropped.retain(|id, _| !sealed.gone.contains(id));
+        state.dropping.retain(|_, (epoch, _)| *epoch > sealed.upto);
         for table in state.tables() {
             table.mark_deaths_sealed(sealed.upto)?;
         }
@@ -813,4 +827,9 @@ fn stream_state(id: RelationId, stored: &Relation) -> Result<&Arc<RwLock<StreamS
 fn too_old(epoch: Epoch) -> Error {
     Error::new(Code::ObjectNotInPrerequisiteState, format!("epoch {} is no longer kept", epoch.0))
         .with_hint("Versions of a table's rows are kept as long as its option retain says.")
+}
+
+fn gone(epoch: Epoch) -> Error {
+    Error::new(Code::ObjectNotInPrerequisiteState, format!("the stream's rows of epoch {} are no longer kept", epoch.0))
+        .with_hint("A stream's rows are kept as long as its retention says, or until it is truncated.")
 }

@@ -51,7 +51,14 @@ pub fn recover(
     if read_only {
         let journal = Journal::open_read_only(storage.clone(), rng, &journals, sealed, replay)?;
         let next_file = manifest.live().file_max + 1;
-        let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
+        let sealer = Sealer {
+            manifest,
+            storage: storage.clone(),
+            folder: segments,
+            next_file,
+            own_file_bytes,
+            doubtful: Vec::new(),
+        };
         return Ok(Recovered { state, journal, sealer, pool });
     }
     let journal = Journal::open(storage.clone(), rng, &journals, sealed, journal_file_bytes, replay)?;
@@ -66,7 +73,14 @@ pub fn recover(
     if millrace_base::planted("epoch-off-by-one-after-recovery") {
         state.ledger.epoch = state.ledger.epoch.next();
     }
-    let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
+    let sealer = Sealer {
+        manifest,
+        storage: storage.clone(),
+        folder: segments,
+        next_file,
+        own_file_bytes,
+        doubtful: Vec::new(),
+    };
     Ok(Recovered { state, journal, sealer, pool })
 }
 
@@ -140,6 +154,11 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
                 table.set_horizon(live.horizon);
             }
             state.relations.insert(definition.id, relation);
+        }
+    }
+    for (relation, &gone) in &live.ledger.gone {
+        if let Some(RelationData::Stream(stream)) = state.relations.get(relation).map(|relation| &relation.data) {
+            stream.write().gone = gone;
         }
     }
     // Also of partitions that hold no rows any more.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
-use millrace_base::RelationId;
+use millrace_base::{RelationId, Storage};
 use millrace_log::{Commit, Durability, Log, LogOptions, RelationRows};
 use millrace_plan::{CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, arrow_schema};
 use millrace_sim::{Dice, Fault, Op, SimClock, SimDisk, SimRng};
@@ -122,6 +123,85 @@ fn what_an_open_has_cut_off_stays_away_though_its_fsync_failed() {
         assert_eq!(rows(&open(&disk).unwrap()), found + 1, "dice {dice}");
     }
     assert!(cut > 300, "{cut}");
+}
+
+/// Each retry of a sealing that fails once left its files behind, until the next open.
+#[test]
+fn a_sealing_that_fails_again_and_again_leaves_no_files() {
+    let segments = std::path::Path::new("/memory/segments");
+    for times in 0..40 {
+        let (disk, log) = made(7, 3);
+        let before = disk.list(segments).unwrap().len();
+        // Fails at every step in turn: the creation of a file, its writes, its fsync, the folder's, the manifest's.
+        for op in [Op::Write, Op::Sync, Op::Create, Op::Rename] {
+            for _ in 0..10 {
+                disk.plan(Fault { op, after: times, times: 1, no_space: true, whole: false });
+                if log.maintain().is_ok() {
+                    break;
+                }
+            }
+        }
+        disk.heal_faults_only();
+        while log.maintain().unwrap() {}
+        let named: std::collections::BTreeSet<u64> = log.segments().iter().map(|s| s.id.file).collect();
+        let found = disk.list(segments).unwrap().len();
+        // The commit index shares the file of the only partition.
+        assert_eq!((before, found), (0, named.len()), "after {times} operations");
+        assert_eq!(rows(&log), 3);
+    }
+}
+
+/// Once a relation could not be read any more from when its drop was put in order, though it might still fail.
+#[test]
+fn a_relation_can_be_read_until_its_drop_is_durable() {
+    let (disk, log) = made(7, 3);
+    let ticket = log.commit(Commit { catalog: vec![CatalogChange::Drop { id: STREAM }], ..Commit::default() }).unwrap();
+    assert_eq!(rows(&log), 3);
+    assert_eq!(log.extents(STREAM).iter().map(|(_, e)| (e.start, e.end)).collect::<Vec<_>>(), [(0, 3)]);
+    disk.plan(failing(Op::Sync));
+    log.run_pending();
+    assert!(ticket.wait().is_err());
+    assert_eq!(rows(&log), 3);
+    drop(log);
+    let log = open(&SimDisk::new(Dice::new(8))).unwrap();
+    write(&log, create());
+    write(&log, row(1));
+    write(&log, Commit { catalog: vec![CatalogChange::Drop { id: STREAM }], ..Commit::default() });
+    assert!(log.scan(STREAM, &[0], log.durable_epoch()).is_err());
+}
+
+/// What is promised within a time is durable then, whether another commit comes or not.
+#[test]
+fn an_interval_ends_with_an_fsync() {
+    let after_crash = |disk: &SimDisk| {
+        let disk = disk.copy();
+        disk.crash();
+        open(&disk).map_or(0, |log| log.durable_epoch().0)
+    };
+    let mut lost = 0;
+    for dice in 0..50 {
+        let disk = SimDisk::new(Dice::new(dice));
+        let clock = Arc::new(SimClock::new(0));
+        let options = LogOptions {
+            storage: Arc::new(disk.clone()),
+            clock: clock.clone(),
+            rng: Arc::new(SimRng::new(7)),
+            durability: Durability::Interval(Duration::from_secs(1)),
+            background: false,
+            ..LogOptions::memory()
+        };
+        let log = Log::open(None, options, Box::new(|_| {})).unwrap();
+        write(&log, create());
+        write(&log, row(1));
+        clock.shift(999_999);
+        clock.shift(-3_600_000_000); // somebody sets the clock back: no time passes
+        log.run_pending();
+        lost += u32::from(after_crash(&disk) < 2);
+        clock.shift(1);
+        log.run_pending();
+        assert_eq!(after_crash(&disk), 2, "dice {dice}");
+    }
+    assert!(lost > 10, "{lost}");
 }
 
 /// Once writing went on after the second of two fsyncs, of which the first had failed and dropped what was written.
