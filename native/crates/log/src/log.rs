@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow_schema::{Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage, limits::JOURNAL_BACKLOG_BYTES_MAX};
+use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage};
 use millrace_plan::Definition;
 use parking_lot::{Mutex, RwLock};
 
@@ -27,7 +27,7 @@ use crate::manifest::SegmentEntry;
 use crate::offset_read::{After, OffsetRead};
 use crate::options::{Durability, LogOptions};
 use crate::priority::yield_to_commits;
-use crate::recovery::{Recovered, rebuild, recover};
+use crate::recovery::{Recovered, create_folders, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
 use crate::segment::{Bound, FilePool, SegmentId, SegmentKind};
@@ -101,6 +101,7 @@ impl Log {
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
         let LogOptions { storage, clock, rng, durability, read_only, .. } = options;
         let LogOptions { background, journal_file_bytes, own_file_bytes, cache_bytes, seal_on_close, .. } = options;
+        let backlog_files = backlog_files(options.journal_backlog_bytes, journal_file_bytes);
         let root = path.unwrap_or(Path::new("/memory"));
         if read_only {
             check_exists(storage.as_ref(), root)?;
@@ -109,7 +110,7 @@ impl Log {
             None => None,
             Some(path) if read_only => Some(FolderLock::share(path)?),
             Some(path) => {
-                storage.create_dir_all(path).map_err(|e| unwritable(Error::io(path, "create", &e)))?;
+                create_folders(storage.as_ref(), path).map_err(unwritable)?;
                 Some(FolderLock::take(path, clock.now_us()).map_err(unwritable)?)
             }
         };
@@ -117,7 +118,7 @@ impl Log {
         let Recovered { state, journal, sealer, pool } =
             if read_only { recovered? } else { recovered.map_err(unwritable)? };
         let journal = Arc::new(journal);
-        let backlog_files = if background { backlog_files(journal_file_bytes) } else { usize::MAX };
+        let backlog_files = if background { backlog_files } else { usize::MAX };
         let queue = Arc::new(Queue::new(state.ledger.epoch, backlog_files));
         let inner = Arc::new(Inner {
             clock,
@@ -643,8 +644,8 @@ impl Drop for Log {
 }
 
 /// Closed journal files that wait to be sealed when commits have to wait.
-fn backlog_files(journal_file_bytes: u64) -> usize {
-    (JOURNAL_BACKLOG_BYTES_MAX / journal_file_bytes).clamp(2, 1 << 20) as usize
+fn backlog_files(backlog_bytes: u64, journal_file_bytes: u64) -> usize {
+    (backlog_bytes / journal_file_bytes).clamp(2, 1 << 20) as usize
 }
 
 impl Inner {

@@ -107,11 +107,33 @@ fn unreadable(frame: &FrameRef, error: Error) -> Error {
     damaged(&frame.file.path, place).with_detail(format!("{}.", error.message))
 }
 
+/// Makes a folder and those above it that are missing, from the top, each durable before the next: what an open that was cut
+/// short has left is made durable by the next one, since that begins with the parent of what it finds.
+pub fn create_folders(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let named = |folder: &&Path| !folder.as_os_str().is_empty();
+    let missing: Vec<&Path> = path.ancestors().filter(named).take_while(|folder| !storage.exists(folder)).collect();
+    if missing.is_empty() {
+        return Ok(()); // `sync_folders` sees to its name
+    }
+    if let Some(found) = path.ancestors().filter(named).nth(missing.len()) {
+        sync_parent(storage, found)?;
+    }
+    for folder in missing.into_iter().rev() {
+        storage.create_dir_all(folder).map_err(|e| Error::io(folder, "create", &e))?;
+        sync_parent(storage, folder)?;
+    }
+    Ok(())
+}
+
 /// A folder is there after a power loss only when the one that it lies in has been synced. Done at every open: the process
 /// that made the folders may have ended before it got here.
 pub fn sync_folders(storage: &dyn Storage, root: &Path) -> Result<()> {
     storage.sync_dir(root).map_err(|e| Error::io(root, "sync", &e))?;
-    let Some(parent) = root.parent() else { return Ok(()) };
+    sync_parent(storage, root)
+}
+
+fn sync_parent(storage: &dyn Storage, folder: &Path) -> Result<()> {
+    let Some(parent) = folder.parent() else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     match storage.sync_dir(parent) {
         // A folder of someone else's, which may be passed through but not read: it was not made by us either.

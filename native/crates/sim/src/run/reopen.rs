@@ -111,8 +111,7 @@ impl Run {
             journal_file_bytes: *self.dice.pick(&[1000, 1000, 8_000, 60_000, 64 << 20]),
             own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
             cache_bytes: 10_000,
-            read_only: false,
-            seal_on_close: true,
+            ..LogOptions::real(self.durability)
         }
     }
 
