@@ -244,6 +244,10 @@ impl Run {
                 for _ in 0..self.dice.within(1..6) {
                     self.submit()?;
                 }
+                // Nothing of them is shown yet, and what they drop still is.
+                if self.dice.percent(30) {
+                    self.check()?;
+                }
                 if self.dice.percent(80) { self.flush() } else { Ok(()) }
             }
             Step::Refused => self.submit_refused(),

@@ -1,11 +1,12 @@
 //! The smallest cases of what random seeds have found and only a simulated disk can show.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::{Int64Array, RecordBatch};
-use millrace_base::{RelationId, Storage};
+use millrace_base::{Code, FileKind, RelationId, Storage};
 use millrace_log::{Commit, Durability, Log, LogOptions, RelationRows};
 use millrace_plan::{CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, arrow_schema};
 use millrace_sim::{Dice, Fault, Op, SimClock, SimDisk, SimRng};
@@ -230,4 +231,58 @@ fn writing_does_not_go_on_after_a_failed_fsync() {
         disk.crash();
         open(&disk).unwrap_or_else(|error| panic!("dice {dice}: {error}"));
     }
+}
+
+/// Once a close whose fsync had failed began a new journal file, which says that the one before it is whole.
+#[test]
+fn a_close_whose_fsync_failed_begins_no_file() {
+    let mut lost = 0;
+    for dice in 0..200 {
+        let disk = SimDisk::new(Dice::new(dice));
+        let options = LogOptions {
+            storage: Arc::new(disk.clone()),
+            clock: Arc::new(SimClock::new(0)),
+            rng: Arc::new(SimRng::new(7)),
+            durability: Durability::None,
+            background: false,
+            journal_file_bytes: 2000, // so that a close has something to seal
+            seal_on_close: true,
+            ..LogOptions::memory()
+        };
+        let log = Log::open(None, options, Box::new(|_| {})).unwrap();
+        write(&log, create());
+        (0..4).for_each(|value| write(&log, row(value)));
+        disk.plan(failing(Op::Sync));
+        log.close();
+        drop(log);
+        disk.crash();
+        let log = open(&disk).unwrap_or_else(|error| panic!("dice {dice}: {error}"));
+        lost += u32::from(log.durable_epoch().0 < 5);
+    }
+    assert!(lost > 20, "{lost}: the failed fsync dropped nothing");
+}
+
+/// Once the damaged header of the last file was told as a file that is missing, when a file before that one was gone and an
+/// older one, whose removal was under way too, was not.
+#[test]
+fn a_damaged_header_of_the_last_file_is_told_as_such() {
+    let disk = SimDisk::new(Dice::new(7));
+    let log = open(&disk).unwrap();
+    let path = |number: u32| PathBuf::from(format!("/memory/journal/{number:016}.wal"));
+    write(&log, create());
+    let first = disk.contents(&path(1)).expect("the first file");
+    for value in 0..2 {
+        write(&log, row(value));
+        log.request_rotation();
+        log.run_pending();
+        while log.maintain().unwrap() {}
+    }
+    drop(log);
+    assert!(disk.contents(&path(1)).is_none() && disk.contents(&path(2)).is_none());
+    let again = disk.open(&path(1), FileKind::ReadWrite).unwrap();
+    again.write_all_at(&first, 0).unwrap();
+    disk.damage(&path(3), |bytes| bytes[0] ^= 1);
+    let error = open(&disk).err().expect("a header is damaged");
+    assert_eq!(error.code, Code::DataCorrupted);
+    assert!(error.message.contains("3.wal") && error.message.contains("offset 0"), "{}", error.message);
 }
