@@ -51,13 +51,11 @@ pub fn open(storage: &Arc<MemoryStorage>, sealing: bool) -> Result<Log> {
         storage: storage.clone(),
         clock: Arc::new(Steady(AtomicU64::new(0))),
         rng: Arc::new(Steady(AtomicU64::new(7))),
-        durability: Durability::Commit,
-        read_only: false,
         background: false,
         journal_file_bytes: if sealing { 2048 } else { 1 << 30 },
         own_file_bytes: 1 << 20,
         cache_bytes: 1 << 20,
-        seal_on_close: true,
+        ..LogOptions::real(Durability::Commit)
     };
     Log::open(None, options, Box::new(|_| {}))
 }
