@@ -1,6 +1,6 @@
 /** The program `millrace` as people and scripts run it: pipes, options, exit codes, and a real pseudo-terminal. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -60,6 +60,31 @@ describe('scripts', () => {
     expect(first.out).toContain('Primary key: a')
     const second = await run(['db', '-q', '-c', 'INSERT INTO t VALUES (4, $$x$$)', '-c', 'SELECT count(*) FROM t'])
     expect(second.out).toBe(' count \n-------\n     4\n(1 row)\n\n')
+  })
+  it('--readonly reads and changes nothing, neither the data nor the folder', async () => {
+    expect((await run(['kept', '-c', SETUP])).code).toBe(0)
+    const files = () =>
+      readdirSync(join(home, 'kept'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .map((file) => [file, statSync(file).mtimeMs, readFileSync(file).toString('base64')])
+        .sort()
+    const before = files()
+    const read = await run(['kept', '--readonly', '-c', 'SELECT b FROM t WHERE a = 1'])
+    expect([read.code, read.out, read.err]).toEqual([0, '  b  \n-----\n one\n(1 row)\n\n', ''])
+    for (const change of ['INSERT INTO t VALUES (9, $$x$$)', 'CREATE TABLE u (a INTEGER)', 'DROP TABLE t']) {
+      const refused = await run(['kept', '--readonly', '-c', change])
+      expect([refused.code, refused.out]).toEqual([3, ''])
+      expect(refused.err).toMatch(
+        /^ERROR: {2}cannot execute .* in a read-only transaction\nDETAIL: {2}The database is open to be read only\./,
+      )
+    }
+    expect(files()).toEqual(before)
+    const nowhere = await run(['not-there', '--readonly', '-c', 'SELECT 1'])
+    expect([nowhere.code, existsSync(join(home, 'not-there'))]).toEqual([2, false])
+    // Several may read at a time.
+    const both = await Promise.all([1, 2].map(() => run(['kept', '--readonly', '-c', 'SELECT count(*) FROM t'])))
+    expect(both.map((one) => one.code)).toEqual([0, 0])
   })
   it('tell what cannot be done, by exit code', async () => {
     expect((await run(['--nope'])).code).toBe(1)

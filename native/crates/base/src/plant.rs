@@ -33,6 +33,9 @@ pub const BUGS: &[(&str, &str)] = &[
     ("refused-kept-on-resume", "commits that failed on a full disk are still seen when writing goes on"),
     ("resume-after-failed-fsync", "after an fsync that failed when writing was to go on, it is tried again"),
     ("backup-not-synced", "a backup is done before its files are durable"),
+    ("interval-not-synced", "a commit that is to be durable within some time never gets its fsync"),
+    ("past-not-gone", "after an open a stream can be read at epochs whose rows retention or a truncation has taken"),
+    ("drop-shown-early", "a relation cannot be read any more while its drop is on its way to the journal"),
     ("spare-not-synced", "a journal file is written again before its old name is durably gone"),
 ];
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arrow_array::builder::{Int64Builder, ListBuilder};
 use arrow_array::{
@@ -32,6 +33,10 @@ impl Clock for Steady {
     fn now_us(&self) -> i64 {
         1_700_000_000_000_000 + self.0.fetch_add(1000, Ordering::Relaxed) as i64
     }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 impl Rng for Steady {
@@ -46,13 +51,11 @@ pub fn open(storage: &Arc<MemoryStorage>, sealing: bool) -> Result<Log> {
         storage: storage.clone(),
         clock: Arc::new(Steady(AtomicU64::new(0))),
         rng: Arc::new(Steady(AtomicU64::new(7))),
-        durability: Durability::Commit,
-        read_only: false,
         background: false,
         journal_file_bytes: if sealing { 2048 } else { 1 << 30 },
         own_file_bytes: 1 << 20,
         cache_bytes: 1 << 20,
-        seal_on_close: true,
+        ..LogOptions::real(Durability::Commit)
     };
     Log::open(None, options, Box::new(|_| {}))
 }

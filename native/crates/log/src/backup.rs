@@ -7,7 +7,7 @@ use millrace_base::{Code, Epoch, Error, File, FileKind, Result, Storage};
 
 use crate::journal::Journal;
 use crate::manifest::Manifest;
-use crate::recovery::sync_folders;
+use crate::recovery::{create_folders, sync_folders};
 use crate::seal::Sealer;
 use crate::segment::segment_path;
 
@@ -16,7 +16,7 @@ const COPY_BYTES: usize = 1 << 20;
 /// Copies everything up to `durable` into `target`, a folder that must be empty or not exist.
 pub fn backup(sealer: &Sealer, journal: &Journal, durable: Epoch, target: &Path) -> Result<()> {
     let storage = sealer.storage.as_ref();
-    storage.create_dir_all(target).map_err(|e| Error::io(target, "create", &e))?;
+    create_folders(storage, target)?;
     let listed = storage.list(target).map_err(|e| Error::io(target, "list", &e))?;
     // Some storage knows of folders only by their files.
     let manifests = storage.list(&target.join("manifest")).unwrap_or_default();

@@ -2,7 +2,6 @@
 //! write first, then say so in the manifest, then give up the old files; readers that hold one keep it.
 
 use std::collections::BTreeMap;
-
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -10,7 +9,7 @@ use millrace_base::{Epoch, RelationId, Result};
 use millrace_plan::DefinitionKind;
 
 use crate::manifest::{Edit, SegmentEntry};
-use crate::seal::{Output, Sealer, entries, open_all};
+use crate::seal::{Output, Sealer, Unnamed, entries, open_all};
 use crate::segment::{
     CommitRun, FilePool, FileWriter, Segment, SegmentFile, SegmentId, SegmentKey, SegmentKind, segment_path,
 };
@@ -52,6 +51,8 @@ pub struct Expired {
     pub relation: RelationId,
     pub partition: u32,
     pub start: u64,
+    /// The newest commit of them.
+    pub upto: Epoch,
     pub old: Vec<SegmentId>,
 }
 
@@ -63,16 +64,15 @@ impl Sealer {
         self.next_file += 1;
         let path = segment_path(&self.folder, number);
         let mut writer = FileWriter::create(self.storage.clone(), &path, number)?;
-        if let Err(error) = merge(&mut writer, pool, &key, &old) {
-            writer.abandon();
-            return Err(error);
-        }
+        merge(&mut writer, pool, &key, &old)?;
         let new = entries(&writer.finish()?).remove(0);
+        let mut unnamed = Unnamed::new(self.storage.clone(), &self.folder);
+        unnamed.push(number);
         self.sync_folder()?;
         let file = pool.file(number)?;
         let ids: Vec<SegmentId> = old.iter().map(|s| s.id).collect();
         let edit = Edit { added: vec![new.clone()], removed: ids.clone(), file_max: number, ..Edit::default() };
-        self.manifest.append(&edit)?;
+        self.name(&edit, unnamed)?;
         Ok(Some(Compacted { key, old: ids, new, _file: file }))
     }
 
@@ -125,7 +125,7 @@ impl Sealer {
             output.deaths(relation, &[(id, plan.deaths.clone())], sealed, time_us)?;
             new = Some(id);
         }
-        let added = output.finish()?;
+        let (added, unnamed) = output.finish()?;
         let files = open_all(pool, &added)?;
         let live = self.manifest.live();
         let deletes = live.segments.values().filter(|s| match s.key.kind {
@@ -136,7 +136,7 @@ impl Sealer {
         let file_max = self.next_file - 1;
         let horizon = if millrace_base::planted("horizon-not-kept") { Epoch::ZERO } else { plan.buried };
         let edit = Edit { added, removed: old.clone(), horizon, file_max, ..Edit::default() };
-        self.manifest.append(&edit)?;
+        self.name(&edit, unnamed)?;
         Ok(Rewritten { new, old, _files: files })
     }
 
@@ -161,14 +161,19 @@ impl Sealer {
             });
             let old: Vec<&SegmentEntry> = gone.copied().collect();
             if let Some(last) = old.last() {
-                let start = last.end();
-                expired.push(Expired { relation, partition, start, old: old.iter().map(|s| s.id).collect() });
+                let (start, upto) = (last.end(), last.epochs.1);
+                expired.push(Expired { relation, partition, start, upto, old: old.iter().map(|s| s.id).collect() });
             }
         }
         if !expired.is_empty() {
             let edit = Edit {
                 removed: expired.iter().flat_map(|e| e.old.iter().copied()).collect(),
                 starts: expired.iter().map(|e| (e.relation, e.partition, e.start)).collect(),
+                gone: if millrace_base::planted("past-not-gone") {
+                    Vec::new()
+                } else {
+                    expired.iter().map(|e| (e.relation, e.upto)).collect()
+                },
                 ..Edit::default()
             };
             self.manifest.append(&edit)?;

@@ -53,6 +53,10 @@ pub struct Ledger {
     pub progress: BTreeMap<RelationId, Epoch>,
     pub groups: BTreeMap<(String, RelationId, u32), u64>,
     pub extents: BTreeMap<(RelationId, u32), Extent>,
+    /// Streams whose past has gone: before this epoch a partition had rows of which none is kept, since the stream was
+    /// truncated then, or since retention has dropped rows up to that commit.
+    #[serde(default)]
+    pub gone: BTreeMap<RelationId, Epoch>,
 }
 
 impl Ledger {
@@ -69,6 +73,7 @@ impl Ledger {
                     self.groups.retain(|(_, stream, _), _| stream != id);
                     self.extents.retain(|(relation, _), _| relation != id);
                     self.progress.remove(id);
+                    self.gone.remove(id);
                 }
                 CatalogChange::SetOptions { id, options } => {
                     if let Some(definition) = self.definitions.get_mut(id) {
@@ -85,6 +90,7 @@ impl Ledger {
         for relation in &delta.truncated {
             for (_, extent) in self.extents.range_mut((*relation, 0)..=(*relation, u32::MAX)) {
                 extent.start = extent.end;
+                self.gone.insert(*relation, epoch);
             }
         }
         for offset in &delta.offsets {
@@ -102,6 +108,14 @@ impl Ledger {
         }
         self.epoch = epoch;
         self.time_us = self.time_us.max(time_us);
+    }
+
+    /// Epochs of a stream before this one cannot be read any more.
+    pub fn set_gone(&mut self, relation: RelationId, epoch: Epoch) {
+        if self.definitions.contains_key(&relation) {
+            let gone = self.gone.entry(relation).or_default();
+            *gone = epoch.max(*gone);
+        }
     }
 
     /// Retention has dropped the rows of a partition before this offset.

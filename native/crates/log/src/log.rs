@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow_schema::{Schema, SchemaRef};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage, limits::JOURNAL_BACKLOG_BYTES_MAX};
+use millrace_base::{Clock, Code, Epoch, Error, RelationId, Result, Storage};
 use millrace_plan::Definition;
 use parking_lot::{Mutex, RwLock};
 
@@ -28,7 +28,7 @@ use crate::offset_read::{After, OffsetRead};
 use crate::options::{Durability, LogOptions};
 use crate::piece::{Piece, stream_pieces};
 use crate::priority::yield_to_commits;
-use crate::recovery::{Recovered, rebuild, recover};
+use crate::recovery::{Recovered, create_folders, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
 use crate::segment::{Bound, FilePool, SegmentId, SegmentKind};
@@ -102,6 +102,7 @@ impl Log {
     pub fn open(path: Option<&Path>, options: LogOptions, on_durable: OnDurable) -> Result<Self> {
         let LogOptions { storage, clock, rng, durability, read_only, .. } = options;
         let LogOptions { background, journal_file_bytes, own_file_bytes, cache_bytes, seal_on_close, .. } = options;
+        let backlog_files = backlog_files(options.journal_backlog_bytes, journal_file_bytes);
         let root = path.unwrap_or(Path::new("/memory"));
         if read_only {
             check_exists(storage.as_ref(), root)?;
@@ -110,7 +111,7 @@ impl Log {
             None => None,
             Some(path) if read_only => Some(FolderLock::share(path)?),
             Some(path) => {
-                storage.create_dir_all(path).map_err(|e| unwritable(Error::io(path, "create", &e)))?;
+                create_folders(storage.as_ref(), path).map_err(unwritable)?;
                 Some(FolderLock::take(path, clock.now_us()).map_err(unwritable)?)
             }
         };
@@ -118,7 +119,7 @@ impl Log {
         let Recovered { state, journal, sealer, pool } =
             if read_only { recovered? } else { recovered.map_err(unwritable)? };
         let journal = Arc::new(journal);
-        let backlog_files = if background { backlog_files(journal_file_bytes) } else { usize::MAX };
+        let backlog_files = if background { backlog_files } else { usize::MAX };
         let queue = Arc::new(Queue::new(state.ledger.epoch, backlog_files));
         let inner = Arc::new(Inner {
             clock,
@@ -141,7 +142,7 @@ impl Log {
                 let _ = poke.try_send(()); // one that waits is enough
             })
         };
-        let mut writer = Writer::new(journal, queue, on_durable, on_closed);
+        let mut writer = Writer::new(journal, queue, inner.clock.clone(), on_durable, on_closed);
         let log = Self {
             inner: inner.clone(),
             writer: Mutex::default(),
@@ -237,8 +238,8 @@ impl Log {
         check(self)?;
         let mut state = self.inner.state.write();
         state.check(&commit)?;
-        state.make_relations(&commit.catalog)?;
         let epoch = state.ledger.epoch.next();
+        state.make_relations(&commit.catalog, epoch)?;
         let mut entries = Vec::new();
         for (number, (part, at)) in commit.rows.iter().zip(head.rows).enumerate() {
             match &state.relations[&part.relation].data {
@@ -345,8 +346,14 @@ impl Log {
     /// Each partition's offsets: where the rows that are shown begin, and where the newest commits end.
     pub fn extents(&self, stream: RelationId) -> Vec<(u32, Extent)> {
         let state = self.inner.state.read();
-        let Some(RelationData::Stream(rows)) = state.relations.get(&stream).map(|r| &r.data) else { return Vec::new() };
+        let Some(RelationData::Stream(rows)) = state.readable(stream, self.durable_epoch()).map(|r| &r.data) else {
+            return Vec::new();
+        };
         let rows = rows.read();
+        if !state.relations.contains_key(&stream) {
+            // Its drop is not durable yet, and the ledger has forgotten it.
+            return rows.partitions.iter().map(|(&p, rows)| (p, rows.extent())).collect();
+        }
         // A truncation that is on its way to the journal counts only once it is durable.
         let start = |partition: u32| rows.partitions.get(&partition).map_or(0, |p| p.start);
         let extents = state.ledger.extents.range((stream, 0)..=(stream, u32::MAX));
@@ -359,7 +366,7 @@ impl Log {
     }
 
     fn relation(&self, id: RelationId) -> Result<Relation> {
-        let found = self.inner.state.read().relations.get(&id).cloned();
+        let found = self.inner.state.read().readable(id, self.durable_epoch()).cloned();
         found.ok_or_else(|| Error::new(Code::UndefinedTable, format!("relation {} does not exist", id.0)))
     }
 
@@ -404,7 +411,11 @@ impl Log {
                     after,
                     upto: as_of,
                 };
-                let scan = StreamScan::new(read, stream.read().partitions.values());
+                let rows = stream.read();
+                if as_of < rows.gone {
+                    return Err(gone(as_of));
+                }
+                let scan = StreamScan::new(read, rows.partitions.values());
                 Ok(LogScan::new(schema, Box::new(scan)))
             }
         }
@@ -665,8 +676,8 @@ impl Drop for Log {
 }
 
 /// Closed journal files that wait to be sealed when commits have to wait.
-fn backlog_files(journal_file_bytes: u64) -> usize {
-    (JOURNAL_BACKLOG_BYTES_MAX / journal_file_bytes).clamp(2, 1 << 20) as usize
+fn backlog_files(backlog_bytes: u64, journal_file_bytes: u64) -> usize {
+    (backlog_bytes / journal_file_bytes).clamp(2, 1 << 20) as usize
 }
 
 impl Inner {
@@ -759,7 +770,10 @@ impl Inner {
             let mut state = self.state.write();
             for gone in &expired {
                 state.ledger.set_start(relation, gone.partition, gone.start);
-                if let Some(partition) = stream.write().partitions.get_mut(&gone.partition) {
+                state.ledger.set_gone(relation, gone.upto);
+                let mut stream = stream.write();
+                stream.gone = stream.gone.max(gone.upto);
+                if let Some(partition) = stream.partitions.get_mut(&gone.partition) {
                     partition.set_start(gone.start);
                 }
             }
@@ -797,6 +811,7 @@ impl Inner {
             }
         }
         state.dropped.retain(|id, _| !sealed.gone.contains(id));
+        state.dropping.retain(|_, (epoch, _)| *epoch > sealed.upto);
         for table in state.tables() {
             table.mark_deaths_sealed(sealed.upto)?;
         }
@@ -845,4 +860,9 @@ fn stream_state(id: RelationId, stored: &Relation) -> Result<&Arc<RwLock<StreamS
 fn too_old(epoch: Epoch) -> Error {
     Error::new(Code::ObjectNotInPrerequisiteState, format!("epoch {} is no longer kept", epoch.0))
         .with_hint("Versions of a table's rows are kept as long as its option retain says.")
+}
+
+fn gone(epoch: Epoch) -> Error {
+    Error::new(Code::ObjectNotInPrerequisiteState, format!("the stream's rows of epoch {} are no longer kept", epoch.0))
+        .with_hint("A stream's rows are kept as long as its retention says, or until it is truncated.")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_base::limits::JOURNAL_BACKLOG_BYTES_MAX;
 use millrace_base::{Clock, RealStorage, Rng, Storage, SystemClock, SystemRng};
 
 use crate::memory::MemoryStorage;
@@ -31,6 +32,8 @@ pub struct LogOptions {
     pub background: bool,
     /// A journal file that has reached this size is followed by a new one.
     pub journal_file_bytes: u64,
+    /// Commits wait for sealing when closed journal files of so many bytes wait for it.
+    pub journal_backlog_bytes: u64,
     /// Rows of a partition that are fewer bytes than this when they are sealed share a file with those of others.
     pub own_file_bytes: u64,
     /// Column blocks of segments that are kept in memory, in bytes.
@@ -52,6 +55,7 @@ impl LogOptions {
             read_only: false,
             background: true,
             journal_file_bytes: 64 << 20,
+            journal_backlog_bytes: JOURNAL_BACKLOG_BYTES_MAX,
             own_file_bytes: 1 << 20,
             cache_bytes: CACHE_BYTES_DEFAULT,
             seal_on_close: true,

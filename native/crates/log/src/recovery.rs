@@ -51,7 +51,14 @@ pub fn recover(
     if read_only {
         let journal = Journal::open_read_only(storage.clone(), rng, &journals, sealed, replay)?;
         let next_file = manifest.live().file_max + 1;
-        let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
+        let sealer = Sealer {
+            manifest,
+            storage: storage.clone(),
+            folder: segments,
+            next_file,
+            own_file_bytes,
+            doubtful: Vec::new(),
+        };
         return Ok(Recovered { state, journal, sealer, pool });
     }
     let journal = Journal::open(storage.clone(), rng, &journals, sealed, journal_file_bytes, replay)?;
@@ -66,7 +73,14 @@ pub fn recover(
     if millrace_base::planted("epoch-off-by-one-after-recovery") {
         state.ledger.epoch = state.ledger.epoch.next();
     }
-    let sealer = Sealer { manifest, storage: storage.clone(), folder: segments, next_file, own_file_bytes };
+    let sealer = Sealer {
+        manifest,
+        storage: storage.clone(),
+        folder: segments,
+        next_file,
+        own_file_bytes,
+        doubtful: Vec::new(),
+    };
     Ok(Recovered { state, journal, sealer, pool })
 }
 
@@ -93,11 +107,33 @@ fn unreadable(frame: &FrameRef, error: Error) -> Error {
     damaged(&frame.file.path, place).with_detail(format!("{}.", error.message))
 }
 
+/// Makes a folder and those above it that are missing, from the top, each durable before the next: what an open that was cut
+/// short has left is made durable by the next one, since that begins with the parent of what it finds.
+pub fn create_folders(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let named = |folder: &&Path| !folder.as_os_str().is_empty();
+    let missing: Vec<&Path> = path.ancestors().filter(named).take_while(|folder| !storage.exists(folder)).collect();
+    if missing.is_empty() {
+        return Ok(()); // `sync_folders` sees to its name
+    }
+    if let Some(found) = path.ancestors().filter(named).nth(missing.len()) {
+        sync_parent(storage, found)?;
+    }
+    for folder in missing.into_iter().rev() {
+        storage.create_dir_all(folder).map_err(|e| Error::io(folder, "create", &e))?;
+        sync_parent(storage, folder)?;
+    }
+    Ok(())
+}
+
 /// A folder is there after a power loss only when the one that it lies in has been synced. Done at every open: the process
 /// that made the folders may have ended before it got here.
 pub fn sync_folders(storage: &dyn Storage, root: &Path) -> Result<()> {
     storage.sync_dir(root).map_err(|e| Error::io(root, "sync", &e))?;
-    let Some(parent) = root.parent() else { return Ok(()) };
+    sync_parent(storage, root)
+}
+
+fn sync_parent(storage: &dyn Storage, folder: &Path) -> Result<()> {
+    let Some(parent) = folder.parent() else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     match storage.sync_dir(parent) {
         // A folder of someone else's, which may be passed through but not read: it was not made by us either.
@@ -140,6 +176,11 @@ fn restore(live: &Live, pool: &Arc<FilePool>) -> Result<State> {
                 table.set_horizon(live.horizon);
             }
             state.relations.insert(definition.id, relation);
+        }
+    }
+    for (relation, &gone) in &live.ledger.gone {
+        if let Some(RelationData::Stream(stream)) = state.relations.get(relation).map(|relation| &relation.data) {
+            stream.write().gone = gone;
         }
     }
     // Also of partitions that hold no rows any more.

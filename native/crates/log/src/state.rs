@@ -34,6 +34,8 @@ pub struct State {
     pub relations: HashMap<RelationId, Relation>,
     /// Tables whose drop is not sealed yet.
     pub dropped: HashMap<RelationId, Arc<TableState>>,
+    /// Relations whose drop is on its way to the journal, with its epoch: until it is durable they can be read.
+    pub dropping: HashMap<RelationId, (Epoch, Relation)>,
     /// Epoch and time of the commits that are not sealed yet.
     pub commits: Vec<(Epoch, i64)>,
 }
@@ -49,7 +51,8 @@ impl State {
     pub fn replay(&mut self, frame: FrameRef, body: &Buffer) -> Result<()> {
         let head: BodyHead = decode_head(body)?;
         let (epoch, time_us) = (frame.epoch, frame.time_us);
-        self.make_relations(&head.catalog)?;
+        self.make_relations(&head.catalog, epoch)?;
+        self.dropping.clear(); // a frame is durable
         for at in &head.rows {
             let Some(relation) = self.relations.get(&at.relation) else { continue }; // dropped in the same commit
             match &relation.data {
@@ -81,7 +84,7 @@ impl State {
         }
         self.advance(epoch, time_us, &delta);
         for (stream, partition, start) in self.starts_of(&head.truncated) {
-            stream.write().partitions.entry(partition).or_default().set_start(start);
+            stream.write().truncate(partition, start, epoch);
         }
         Ok(())
     }
@@ -126,7 +129,14 @@ impl State {
         self.commits.push((epoch, self.ledger.time_us));
     }
 
-    pub fn make_relations(&mut self, changes: &[CatalogChange]) -> Result<()> {
+    /// What scans may see while `durable` is the newest epoch that is.
+    pub fn readable(&self, id: RelationId, durable: Epoch) -> Option<&Relation> {
+        let dropping = || self.dropping.get(&id).filter(|(epoch, _)| *epoch > durable).map(|(_, relation)| relation);
+        self.relations.get(&id).or_else(dropping)
+    }
+
+    /// Makes and drops what a commit does.
+    pub fn make_relations(&mut self, changes: &[CatalogChange], epoch: Epoch) -> Result<()> {
         for change in changes {
             match change {
                 CatalogChange::Create { definition } => {
@@ -135,9 +145,13 @@ impl State {
                     }
                 }
                 CatalogChange::Drop { id } => {
+                    let Some(relation) = self.relations.remove(id) else { continue };
                     // Until the drop is sealed too, what comes before it is replayed on the table's rows.
-                    if let Some(Relation { data: RelationData::Table(table), .. }) = self.relations.remove(id) {
-                        self.dropped.insert(*id, table);
+                    if let RelationData::Table(table) = &relation.data {
+                        self.dropped.insert(*id, table.clone());
+                    }
+                    if !millrace_base::planted("drop-shown-early") {
+                        self.dropping.insert(*id, (epoch, relation));
                     }
                 }
                 CatalogChange::SetOptions { .. } => {}

@@ -9,6 +9,7 @@ use millrace_base::{Epoch, Error, Result};
 
 use crate::journal::FrameRef;
 use crate::journal::body::{RowsAt, decode_rows};
+use crate::ledger::Extent;
 use crate::manifest::SegmentEntry;
 use crate::segment::{SegmentFile, SegmentId};
 
@@ -87,6 +88,12 @@ impl Partition {
         }
     }
 
+    /// The offsets that are durable and not yet dropped.
+    pub fn extent(&self) -> Extent {
+        let end = self.entries.back().map(EntryRef::end).or(self.segments.last().map(|s| s.entry.end()));
+        Extent { start: self.start, end: end.unwrap_or(self.start) }
+    }
+
     /// A segment takes the place of the entries up to `sealed`.
     pub fn install(&mut self, segment: StreamSegment, sealed: Epoch) {
         while self.entries.front().is_some_and(|entry| entry.frame.epoch <= sealed) {
@@ -115,4 +122,14 @@ impl Partition {
 #[derive(Default)]
 pub struct StreamState {
     pub partitions: BTreeMap<u32, Partition>,
+    /// Earlier epochs cannot be read: see `Ledger::gone`.
+    pub gone: Epoch,
+}
+
+impl StreamState {
+    /// A commit has taken the rows of a partition before `start`.
+    pub fn truncate(&mut self, partition: u32, start: u64, epoch: Epoch) {
+        self.partitions.entry(partition).or_default().set_start(start);
+        self.gone = self.gone.max(epoch);
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
-use millrace_base::{Epoch, RelationId, Storage};
+use millrace_base::{Code, Epoch, RelationId, Storage};
 use millrace_log::{
     Commit, Durability, GroupOffset, Log, LogOptions, MemoryStorage, RelationRows, Retention, SinkProgress,
     SourceOffset,
@@ -295,6 +295,40 @@ fn retention_and_truncation_drop_rows_from_the_front() {
     assert_eq!(read(&log, STREAM, log.durable_epoch()), [(7, "new".to_string())]);
     assert_eq!(log.extents(STREAM)[0].1.start, 200);
     assert!(log.check().findings.is_empty(), "{:?}", log.check().findings);
+}
+
+/// Once a stream as of an epoch whose rows had gone was read as if nothing had been there.
+#[test]
+fn the_past_of_a_stream_that_has_gone_is_an_error() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let log = open(&storage);
+    commit(&log, create());
+    let one = |id: i64| Commit { rows: vec![part(STREAM, 0, &[(id, "x".into())])], ..Commit::default() };
+    let first = commit(&log, one(1));
+    log.checkpoint().unwrap();
+    let second = commit(&log, one(2));
+    let code = |log: &Log, epoch: Epoch| log.scan(STREAM, &[0], epoch).err().map(|error| error.code);
+    let ids = |log: &Log, epoch| read(log, STREAM, epoch).iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    assert_eq!((ids(&log, first), ids(&log, second)), (vec![1], vec![1, 2]));
+    // Retention takes the first row: what is as old as that is what it has left, and before it nothing is.
+    log.set_retention(STREAM, Some(Retention { bytes: Some(0), ..Retention::default() }));
+    while log.maintain().unwrap() {}
+    assert_eq!(ids(&log, second), [2]);
+    assert_eq!((code(&log, Epoch(first.0 - 1)), code(&log, first)), (Some(Code::ObjectNotInPrerequisiteState), None));
+    let truncated = commit(&log, Commit { truncated: vec![STREAM], ..Commit::default() });
+    let check = |log: &Log| {
+        assert_eq!(code(log, second), Some(Code::ObjectNotInPrerequisiteState));
+        assert_eq!(ids(log, truncated), [0; 0]);
+    };
+    check(&log);
+    // From the journal, then from the manifest.
+    drop(log);
+    let log = open(&storage);
+    check(&log);
+    log.checkpoint().unwrap();
+    check(&log);
+    drop(log);
+    check(&open(&storage));
 }
 
 #[test]

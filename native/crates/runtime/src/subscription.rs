@@ -74,7 +74,13 @@ pub fn subscribe(shared: &Arc<Shared>, pool: &Arc<Pool>, command: &[u8]) -> Resu
             (id, (0..types.len()).collect(), all, Some((view, catalog.clone())))
         }
     };
-    let start = if snapshot { FeedStart::Snapshot } else { FeedStart::Now };
+    let start = if snapshot {
+        FeedStart::Snapshot
+    } else {
+        // What was acknowledged before is no change to come: requests overtake the commits that wait for the flow.
+        shared.published.wait(shared.log.durable_epoch(), &AtomicBool::new(false))?;
+        FeedStart::Now
+    };
     let (reply, answer) = Reply::channel();
     shared.mailbox.request(Request::Attach { feed: NewFeed { relation, start, own_view }, reply });
     let feed = answer.recv().unwrap_or_else(|_| Err(closed()))?;

@@ -105,13 +105,13 @@ pub fn check_rows(log: &Log, state: &Plain, as_of: u64, dice: &mut Dice) -> Resu
     for (&id, relation) in &state.relations {
         check_scan(log, id, relation, (0, as_of, as_of), dice)?;
         if as_of > 0 && dice.percent(50) {
-            // Of a table, versions before its horizon are gone.
-            let oldest = if relation.is_table() { log.table(id)?.horizon().0.min(as_of) } else { 0 };
+            // Of a table, versions before its horizon are gone; of a stream, what a truncation or retention has taken.
+            let oldest = if relation.is_table() { log.table(id)?.horizon().0.min(as_of) } else { relation.gone(as_of) };
             check_scan(log, id, relation, (0, dice.within(oldest..as_of + 1), as_of), dice)?;
             if oldest > 0 {
                 let early = Epoch(dice.within(0..oldest));
                 if log.scan(id, &[0], early).err().is_none_or(|e| e.code != Code::ObjectNotInPrerequisiteState) {
-                    return wrong(format!("table {} can be read at epoch {}, before {oldest}", id.0, early.0));
+                    return wrong(format!("relation {} can be read at epoch {}, before {oldest}", id.0, early.0));
                 }
             }
         }
@@ -120,7 +120,19 @@ pub fn check_rows(log: &Log, state: &Plain, as_of: u64, dice: &mut Dice) -> Resu
         }
         if as_of > 0 && !relation.is_table() && dice.percent(50) {
             let after = dice.within(0..as_of);
-            check_scan(log, id, relation, (after, dice.within(after..as_of + 1), as_of), dice)?;
+            let upto = dice.within(after.max(relation.gone(as_of))..as_of + 1);
+            check_scan(log, id, relation, (after, upto, as_of), dice)?;
+        }
+    }
+    Ok(())
+}
+
+/// Relations whose drop is on its way to the journal: until it is durable they can be read.
+pub fn check_dropping(log: &Log, shown: &Plain, newest: &Plain, dice: &mut Dice) -> Result<(), Trouble> {
+    for (&id, relation) in shown.relations.iter().filter(|(id, _)| !newest.relations.contains_key(id)) {
+        check_scan(log, id, relation, (0, shown.epoch, shown.epoch), dice)?;
+        for (partition, span) in relation.spans(shown.epoch) {
+            check_offsets(log, id, relation, (partition, span.end), shown.epoch, dice)?;
         }
     }
     Ok(())

@@ -64,6 +64,8 @@ pub struct PlainRelation {
     /// Where partitions begin from a commit on that truncated them: epoch, partition, start.
     truncations: Vec<(u64, u32, u64)>,
     versions: Vec<Version>,
+    /// Of a stream: the newest commit whose rows retention has dropped.
+    expired: u64,
 }
 
 impl PlainRelation {
@@ -84,6 +86,7 @@ impl PlainRelation {
             spans: BTreeMap::new(),
             truncations: Vec::new(),
             versions: Vec::new(),
+            expired: 0,
         })
     }
 
@@ -137,7 +140,15 @@ impl PlainRelation {
         let Some(span) = self.spans.get_mut(&partition) else { return };
         span.start = span.start.max(start).min(span.end);
         let start = span.start;
+        let gone = self.versions.iter().filter(|v| v.partition == partition && v.offset < start);
+        self.expired = gone.map(|v| v.born).max().unwrap_or(0).max(self.expired);
         self.versions.retain(|v| v.partition != partition || v.offset >= start);
+    }
+
+    /// Epochs of a stream before this one cannot be read while the log shows `newest`.
+    pub fn gone(&self, newest: u64) -> u64 {
+        let truncated = self.truncations.iter().map(|(epoch, ..)| *epoch).filter(|&epoch| epoch <= newest);
+        truncated.max().unwrap_or(0).max(self.expired)
     }
 
     fn truncate(&mut self, epoch: u64) {

@@ -6,13 +6,14 @@ mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_base::{Clock, Code, Epoch, RelationId};
 use millrace_log::{Durability, Log, Retention, Ticket};
 use parking_lot::Mutex;
 
 use crate::chance::Dice;
-use crate::check::{allow, check_keys, check_ledger, check_rows};
+use crate::check::{allow, check_dropping, check_keys, check_ledger, check_rows};
 use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::fault::{Fault, Op};
@@ -129,6 +130,8 @@ struct Run {
     poisoned: bool,
     /// The last failure said that writing can go on when its cause is gone.
     resumable: bool,
+    /// Epochs that are to be durable at a time on the clock.
+    due: Vec<(Duration, u64)>,
     /// What an fsync has made durable: only that may testify for the frames behind it.
     synced: u64,
     /// The log's own retention is told once an open.
@@ -173,6 +176,7 @@ pub fn run(options: Options) -> Result<Summary, Failure> {
         told: Arc::default(),
         poisoned: false,
         resumable: false,
+        due: Vec::new(),
         synced: 0,
         retention: BTreeMap::new(),
         opened_at: 0,
@@ -240,6 +244,10 @@ impl Run {
                 for _ in 0..self.dice.within(1..6) {
                     self.submit()?;
                 }
+                // Nothing of them is shown yet, and what they drop still is.
+                if self.dice.percent(30) {
+                    self.check()?;
+                }
                 if self.dice.percent(80) { self.flush() } else { Ok(()) }
             }
             Step::Refused => self.submit_refused(),
@@ -280,7 +288,7 @@ impl Run {
             Step::Clock => {
                 let by = *self.dice.pick(&CLOCK_STEPS_US);
                 self.clock.shift(by);
-                Ok(())
+                if self.dice.percent(70) { self.run_due() } else { Ok(()) }
             }
             Step::Maintain => self.maintain(),
         }
@@ -356,6 +364,9 @@ impl Run {
                         return Err(format!("epoch {} was acknowledged as {} after {failed:?}", epoch.0, answer.0));
                     }
                     self.model.written = epoch.0;
+                    if let Durability::Interval(every) = durability {
+                        self.due.push((self.clock.elapsed() + every, epoch.0));
+                    }
                     if durability == Durability::Commit {
                         // And with it all before it.
                         self.model.promised = epoch.0;
@@ -376,12 +387,34 @@ impl Run {
             self.say(|| format!("failed: {why}"));
         }
         self.poisoned |= failed.is_some();
+        self.note_due();
         let told = std::mem::take(&mut *self.told.lock());
         let expected: Vec<Epoch> = (first..=self.model.written).map(Epoch).collect();
         if told != expected {
             return Err(format!("told of epochs {told:?}, expected {expected:?}"));
         }
         self.check_durable_epoch()
+    }
+
+    /// The journal thread wakes when something is due, whether there are commits or not.
+    fn run_due(&mut self) -> Result<(), String> {
+        if !self.waiting.is_empty() {
+            return self.flush();
+        }
+        self.log().run_pending();
+        self.note_due();
+        Ok(())
+    }
+
+    /// What was due has been made durable, unless that failed.
+    fn note_due(&mut self) {
+        if self.poisoned || self.is_excused() {
+            return;
+        }
+        let now = self.clock.elapsed();
+        let done = self.due.iter().filter(|(due, _)| *due <= now).map(|(_, epoch)| *epoch).max();
+        self.model.promised = self.model.promised.max(done.unwrap_or(0));
+        self.due.retain(|(due, _)| *due > now);
     }
 
     fn note_poison(&mut self, error: &millrace_base::Error) {
@@ -407,6 +440,10 @@ impl Run {
         let mut dice = self.dice.fork();
         let rows = check_rows(self.log(), &self.model.now, as_of, &mut dice);
         let error = allow(rows, self.excuses())?;
+        if !self.waiting.is_empty() {
+            let shown = self.model.at(as_of);
+            allow(check_dropping(self.log(), &shown, &self.model.now, &mut dice), self.excuses())?;
+        }
         allow(check_ledger(self.log(), &self.model.now), &[])?;
         let keys = check_keys(self.log(), &self.model.now, self.opened_at, &mut dice);
         let refused = allow(keys, self.excuses())?;

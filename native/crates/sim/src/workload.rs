@@ -1,6 +1,7 @@
 //! Random commits that are valid for the state they meet, and some that are not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use millrace_base::{Code, Epoch, RelationId};
 use millrace_log::{Durability, GroupOffset, SinkProgress, SourceOffset};
@@ -138,7 +139,12 @@ fn part(id: RelationId, relation: &PlainRelation, sizes: Sizes, dice: &mut Dice)
 pub fn commit(now: &Plain, sizes: Sizes, dice: &mut Dice) -> PlainCommit {
     let mut out = if sizes.alike { commit_alike(now, dice) } else { any_commit(now, sizes, dice) };
     if dice.percent(10) {
-        out.durability = Some(*dice.pick(&[Durability::Commit, Durability::None]));
+        out.durability = Some(*dice.pick(&[
+            Durability::Commit,
+            Durability::None,
+            Durability::Interval(Duration::from_millis(1)),
+            Durability::Interval(Duration::from_secs(90)),
+        ]));
     }
     out
 }

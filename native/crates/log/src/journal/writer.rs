@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use millrace_base::limits::{COMMIT_QUEUE_BYTES_MAX, UNSYNCED_BYTES_MAX};
-use millrace_base::{Code, Epoch, Error, Result};
+use millrace_base::{Clock, Code, Epoch, Error, Result};
 use parking_lot::{Condvar, Mutex};
 
 use super::body::RowsAt;
@@ -195,8 +195,9 @@ impl Queue {
         self.space.notify_all();
     }
 
-    /// The next group; empty at a timeout, `None` when closed and drained.
-    fn take(&self, deadline: Option<Instant>) -> Option<Vec<Pending>> {
+    /// The next group; empty when there is none for so long, `None` when closed and drained.
+    fn take(&self, patience: Option<Duration>) -> Option<Vec<Pending>> {
+        let deadline = patience.map(|patience| Instant::now() + patience);
         let mut waiting = self.waiting.lock();
         while waiting.commits.is_empty() && !waiting.rotate {
             if waiting.closing {
@@ -244,8 +245,9 @@ pub struct Writer {
     synced: Epoch,
     /// The newest epoch that was written.
     written: Epoch,
-    /// When commits that were acknowledged before their fsync are promised one.
-    sync_due: Option<Instant>,
+    clock: Arc<dyn Clock>,
+    /// When commits that were acknowledged before their fsync are promised one, on the clock's `elapsed`.
+    sync_due: Option<Duration>,
     /// Of bodies behind the last fsync.
     unsynced_bytes: usize,
     recent: Recent,
@@ -256,6 +258,7 @@ impl Writer {
     pub fn new(
         journal: Arc<Journal>,
         queue: Arc<Queue>,
+        clock: Arc<dyn Clock>,
         on_durable: OnDurable,
         on_closed: Box<dyn Fn() + Send>,
     ) -> Self {
@@ -263,6 +266,7 @@ impl Writer {
         Self {
             journal,
             queue,
+            clock,
             on_durable,
             on_closed,
             synced: durable,
@@ -275,7 +279,7 @@ impl Writer {
 
     /// Runs until the queue is closed and drained.
     pub fn run(&mut self) {
-        while let Some(group) = self.queue.take(self.sync_due) {
+        while let Some(group) = self.queue.take(self.sync_due.map(|due| due.saturating_sub(self.clock.elapsed()))) {
             self.step(group);
         }
         if self.written > self.synced && self.queue.check().is_ok() {
@@ -284,9 +288,9 @@ impl Writer {
         }
     }
 
-    /// Writes and acknowledges what waits now; false when nothing does.
+    /// Writes and acknowledges what waits now, and makes durable what is due; false when nothing waits.
     pub fn run_pending(&mut self) -> bool {
-        let Some(group) = self.queue.take(Some(Instant::now())) else { return false };
+        let Some(group) = self.queue.take(Some(Duration::ZERO)) else { return false };
         let any = !group.is_empty();
         self.step(group);
         any
@@ -341,12 +345,13 @@ impl Writer {
         let refs = if frames.is_empty() { Vec::new() } else { self.journal.append(&frames, durable_upto)? };
         self.written = frames.last().map_or(self.written, |frame| frame.epoch);
         self.unsynced_bytes += group.iter().map(|p| p.body.len()).sum::<usize>();
-        let now = Instant::now();
+        let now = self.clock.elapsed();
         // An open writes again what no fsync is known to have made durable: that must stay little.
         let mut sync = self.sync_due.is_some_and(|due| due <= now) || self.unsynced_bytes >= UNSYNCED_BYTES_MAX;
         for pending in group {
             match pending.durability {
                 Durability::Commit => sync = true,
+                Durability::Interval(_) if millrace_base::planted("interval-not-synced") => {}
                 Durability::Interval(every) => {
                     self.sync_due = Some(self.sync_due.map_or(now + every, |due| due.min(now + every)));
                 }
@@ -379,7 +384,7 @@ impl Writer {
             }
             // Not before: a truncation that does not become durable has not been.
             for (stream, partition, start) in pending.starts {
-                stream.write().partitions.entry(partition).or_default().set_start(start);
+                stream.write().truncate(partition, start, pending.committed.epoch);
             }
             let epoch = pending.committed.epoch;
             self.queue.durable.store(epoch.0, Ordering::Release);

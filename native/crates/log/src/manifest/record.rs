@@ -38,6 +38,9 @@ pub struct Edit {
     pub removed: Vec<SegmentId>,
     /// Retention has dropped what comes before these offsets.
     pub starts: Vec<(RelationId, u32, u64)>,
+    /// Streams of which earlier epochs cannot be read any more.
+    #[serde(default)]
+    pub gone: Vec<(RelationId, Epoch)>,
     /// No reader may ask for an older epoch of a table: versions before it are gone.
     pub horizon: Epoch,
     /// Numbers of segment files up to this one have been given away.
@@ -63,6 +66,9 @@ impl Contents {
         }
         for &(relation, partition, start) in &edit.starts {
             self.ledger.set_start(relation, partition, start);
+        }
+        for &(relation, epoch) in &edit.gone {
+            self.ledger.set_gone(relation, epoch);
         }
         self.segments.extend(edit.added.iter().map(|entry| (entry.id, entry.clone())));
         edit.removed.iter().for_each(|id| {

@@ -393,3 +393,52 @@ fn kernels_compute_on_encoded_blocks() {
     assert_eq!(sum, values.iter().flatten().map(|&v| i128::from(v)).sum::<i128>());
     assert_eq!(selected, values.iter().flatten().filter(|&&v| v < 100).count());
 }
+
+/// Sums, extremes and filters over encoded blocks are those of the rows, whatever the encoding and wherever the NULLs are.
+#[test]
+fn kernels_on_encoded_blocks_pass_over_nulls() {
+    let mut rng = seed();
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let mut nulls_seen = 0;
+    for number in 1..60u64 {
+        let path = segment_path(Path::new(FOLDER), number);
+        let block_rows = [64, 1000, 1024][rng.random_range(0..3)];
+        let mut writer = FileWriter::create(storage.clone(), &path, number).unwrap().with_block_rows(block_rows);
+        let rows = [1, 700, 3000][rng.random_range(0..3)];
+        let (id, all, _) = write(&mut writer, &mut rng, rows, 7);
+        writer.finish().unwrap();
+        let segment = Arc::new(FilePool::new(storage.clone(), Path::new(FOLDER), CACHE)).segment(id).unwrap();
+        let mut start = 0;
+        for block in 0..segment.meta().blocks.len() {
+            let column = segment.encoded(block, 0).unwrap();
+            let view = column.view().unwrap();
+            let part = all.column(0).slice(start, column.rows());
+            let plain: Vec<Option<i64>> = part.as_primitive::<Int64Type>().iter().collect();
+            start += column.rows();
+            nulls_seen += part.null_count();
+            let Values::Integers(encoded) = &view.values else {
+                assert!(matches!(view.values, Values::None) && plain.iter().all(Option::is_none));
+                continue;
+            };
+            assert_eq!(scan::sum(encoded), plain.iter().flatten().map(|&v| i128::from(v)).sum::<i128>());
+            let there = || plain.iter().flatten().copied();
+            assert_eq!(scan::min_max(encoded), there().min().zip(there().max()));
+            let constant = [0, 42, i64::MAX, there().next().unwrap_or(0)][rng.random_range(0..4)];
+            type Test = fn(i64, i64) -> bool;
+            let tests: [(scan::Range, Test); 4] = [
+                (scan::Range::less(constant), |v, c| v < c),
+                (scan::Range::greater_or_equal(constant), |v, c| v >= c),
+                (scan::Range::equal(constant), |v, c| v == c),
+                (scan::Range::not_equal(constant), |v, c| v != c),
+            ];
+            for (range, test) in tests {
+                let wanted: Vec<bool> = plain.iter().map(|v| v.is_some_and(|v| test(v, constant))).collect();
+                let found = scan::spread(scan::in_range(encoded, range), view.nulls.as_ref());
+                assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{range:?}");
+                assert_eq!(scan::count_in(encoded, range), wanted.iter().filter(|&&w| w).count(), "{range:?}");
+            }
+        }
+        assert_eq!(start, rows);
+    }
+    assert!(nulls_seen > 1000, "{nulls_seen}");
+}

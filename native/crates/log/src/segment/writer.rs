@@ -30,6 +30,8 @@ pub struct FileWriter {
     open: Option<Open>,
     block_rows: usize,
     encoder: block::Encoder,
+    /// All of it is written: the file is the caller's now.
+    finished: bool,
 }
 
 /// The segment that is being written.
@@ -48,9 +50,8 @@ struct Open {
 impl FileWriter {
     pub fn create(storage: Arc<dyn Storage>, path: &Path, number: u64) -> Result<Self> {
         let file = storage.open(path, FileKind::ReadWrite).map_err(|e| Error::io(path, "create", &e))?;
-        file.set_len(0).map_err(|e| Error::io(path, "create", &e))?;
         let buffer = footer::header(number).to_vec();
-        Ok(Self {
+        let writer = Self {
             storage,
             path: path.to_path_buf(),
             file,
@@ -62,7 +63,10 @@ impl FileWriter {
             open: None,
             block_rows: BLOCK_ROWS,
             encoder: block::Encoder::new()?,
-        })
+            finished: false,
+        };
+        writer.file.set_len(0).map_err(|e| Error::io(path, "create", &e))?;
+        Ok(writer)
     }
 
     /// Smaller blocks, so that tests have many of them.
@@ -216,13 +220,18 @@ impl FileWriter {
         if !millrace_base::planted("segment-not-synced") {
             self.file.sync().map_err(|e| Error::io(&self.path, "sync", &e))?;
         }
-        Ok(FileMeta { number: self.number, segments: self.segments, schemas: self.schemas })
+        self.finished = true;
+        let (segments, schemas) = (std::mem::take(&mut self.segments), std::mem::take(&mut self.schemas));
+        Ok(FileMeta { number: self.number, segments, schemas })
     }
+}
 
-    /// Gives the file up.
-    pub fn abandon(self) {
-        // What stays is removed when the database is opened again.
-        let _ = self.storage.remove(&self.path);
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What stays is removed when the database is opened again.
+            let _ = self.storage.remove(&self.path);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a run's process ends, and the opens after it, some of which fail.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_base::Code;
 use millrace_log::{Durability, Log, LogOptions};
@@ -80,6 +81,7 @@ impl Run {
             }
         }
         self.waiting.clear();
+        self.due.clear();
         self.retention.clear();
         self.told.lock().clear();
         Ok(())
@@ -93,10 +95,12 @@ impl Run {
     }
 
     fn log_options(&mut self) -> LogOptions {
-        self.durability = if self.dice.percent(if self.sizes.alike { 30 } else { 85 }) {
+        self.durability = if self.dice.percent(if self.sizes.alike { 30 } else { 80 }) {
             Durability::Commit
-        } else {
+        } else if self.dice.percent(50) {
             Durability::None
+        } else {
+            Durability::Interval(Duration::from_secs(30))
         };
         LogOptions {
             storage: Arc::new(self.disk.clone()),
@@ -107,8 +111,7 @@ impl Run {
             journal_file_bytes: *self.dice.pick(&[1000, 1000, 8_000, 60_000, 64 << 20]),
             own_file_bytes: *self.dice.pick(&[0, 500, 3_000, 1 << 20]),
             cache_bytes: 10_000,
-            read_only: false,
-            seal_on_close: true,
+            ..LogOptions::real(self.durability)
         }
     }
 

@@ -198,6 +198,7 @@ impl Run {
                 self.model.truncate(self.model.written);
                 self.model.promised = self.model.written;
                 self.synced = self.model.written;
+                self.due.clear();
                 self.check()
             }
             Ok(()) => Ok(()),

@@ -2,27 +2,30 @@
 //! Each step is durable before the next one relies on it. What is written is a function of the journal alone, so a
 //! sealing that was cut short is simply done again.
 
+mod output;
+mod unnamed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::buffer::Buffer;
-use arrow_array::{Int64Array, RecordBatch, UInt64Array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use millrace_base::{Epoch, Error, RelationId, Result, Storage};
 use millrace_plan::{CatalogChange, DefinitionKind};
 use parking_lot::RwLock;
 
 use crate::commit::{GroupOffset, SinkProgress, SourceOffset};
-use crate::journal::body::{BodyHead, RowsAt, decode_head, decode_rows};
+use crate::journal::body::{BodyHead, RowsAt, decode_head};
 use crate::journal::{FrameRef, Journal};
-use crate::ledger::{Delta, Extent, Ledger};
+use crate::ledger::{Delta, Ledger};
 use crate::manifest::{Edit, Manifest, SegmentEntry};
-use crate::segment::{
-    CommitRun, FileMeta, FilePool, FileWriter, SegmentFile, SegmentId, SegmentKey, SegmentKind, segment_path,
-};
+use crate::segment::{FilePool, SegmentFile, SegmentId, SegmentKey};
 use crate::state::{State, nullable_schema};
-use crate::table::{Rewrite, TableState};
+use crate::table::TableState;
+
+pub use output::{Output, entries};
+pub use unnamed::Unnamed;
 
 /// The commit index belongs to no relation.
 pub const COMMITS: RelationId = RelationId(0);
@@ -35,6 +38,8 @@ pub struct Sealer {
     pub next_file: u64,
     /// Partitions with fewer bytes than this share a file.
     pub own_file_bytes: u64,
+    /// Files of an edit that failed: it may be in the manifest, until that goes on without it.
+    pub doubtful: Vec<u64>,
 }
 
 /// The frames of the journal files that are to be sealed, read into memory.
@@ -47,6 +52,8 @@ struct Frames {
     delta: Delta,
     /// Where streams that were truncated begin now.
     starts: Vec<(RelationId, u32, u64)>,
+    /// By which commits they were truncated.
+    gone: Vec<(RelationId, Epoch)>,
     /// The ledger behind the last frame.
     ledger: Ledger,
 }
@@ -75,6 +82,19 @@ impl Sealer {
         self.storage.sync_dir(&self.folder).map_err(|e| Error::io(&self.folder, "sync", &e))
     }
 
+    /// Appends an edit that names these new files.
+    pub fn name(&mut self, edit: &Edit, files: Unnamed) -> Result<()> {
+        let named = self.manifest.append(edit);
+        let files = files.keep();
+        if named.is_err() {
+            self.doubtful.extend(files);
+            return named;
+        }
+        let mut unnamed = Unnamed::new(self.storage.clone(), &self.folder);
+        self.doubtful.drain(..).for_each(|file| unnamed.push(file));
+        Ok(())
+    }
+
     /// Bytes of all live segments.
     pub fn bytes(&self) -> u64 {
         self.manifest.live().segments.values().map(|s| s.bytes).sum()
@@ -100,7 +120,7 @@ impl Sealer {
         writer.tables(&frames, &tables)?;
         writer.commits(&frames)?;
         let horizon = writer.horizon;
-        let segments = writer.finish()?;
+        let (segments, unnamed) = writer.finish()?;
         let files = open_all(pool, &segments)?;
         let live = self.manifest.live();
         let dropped = |relation: RelationId| relation != COMMITS && !frames.ledger.definitions.contains_key(&relation);
@@ -123,13 +143,14 @@ impl Sealer {
             sealed: Some((upto, frames.time_us, frames.delta)),
             added: segments.clone(),
             starts: if millrace_base::planted("truncation-not-sealed") { Vec::new() } else { frames.starts },
+            gone: if millrace_base::planted("past-not-gone") { Vec::new() } else { frames.gone },
             file_max: self.next_file - 1,
             ..Edit::default()
         };
         if millrace_base::planted("journal-dropped-early") {
             journal.drop_sealed(upto)?;
         }
-        self.manifest.append(&edit)?;
+        self.name(&edit, unnamed)?;
         Ok(Some(Sealed { upto, segments, gone, removed, _files: files }))
     }
 
@@ -141,6 +162,7 @@ impl Sealer {
             streams: BTreeMap::new(),
             delta: Delta::default(),
             starts: Vec::new(),
+            gone: Vec::new(),
             ledger: self.manifest.live().ledger.clone(),
         };
         let mut appended: BTreeMap<(RelationId, u32), u64> = BTreeMap::new();
@@ -169,6 +191,7 @@ impl Sealer {
         for id in truncated {
             let extents = frames.ledger.extents.range((id, 0)..=(id, u32::MAX));
             frames.starts.extend(extents.map(|(&(_, partition), extent)| (id, partition, extent.start)));
+            frames.gone.extend(frames.ledger.gone.get(&id).map(|&epoch| (id, epoch)));
         }
         frames.delta.appended.extend(appended.into_iter().map(|((r, p), rows)| (r, p, rows)));
         if frames.list.last().is_none_or(|(frame, _)| frame.epoch != upto) {
@@ -243,197 +266,4 @@ fn live_tables(ledger: &Ledger, state: &State) -> Result<Vec<LiveTable>> {
         tables.push((relation, schema, table));
     }
     Ok(tables)
-}
-
-/// The segment files of one sealing: large partitions get one each, the others share one.
-pub struct Output<'a> {
-    sealer: &'a mut Sealer,
-    shared: Option<FileWriter>,
-    files: Vec<FileMeta>,
-    /// Segments that were begun: all must be in the end.
-    begun: usize,
-    /// Rows that died up to this epoch have been left out.
-    horizon: Epoch,
-}
-
-impl<'a> Output<'a> {
-    pub fn new(sealer: &'a mut Sealer) -> Self {
-        Self { sealer, shared: None, files: Vec::new(), begun: 0, horizon: Epoch::ZERO }
-    }
-
-    fn create(&mut self) -> Result<FileWriter> {
-        let number = self.sealer.next_file;
-        self.sealer.next_file += 1;
-        FileWriter::create(self.sealer.storage.clone(), &segment_path(&self.sealer.folder, number), number)
-    }
-
-    /// Writes one segment; `fill` appends its rows.
-    fn segment(
-        &mut self,
-        key: SegmentKey,
-        schema: &SchemaRef,
-        first_offset: u64,
-        bytes: u64,
-        fill: impl FnOnce(&mut FileWriter) -> Result<()>,
-    ) -> Result<SegmentId> {
-        let own = bytes >= self.sealer.own_file_bytes;
-        self.begun += 1;
-        // One with a file of its own leaves the shared file as it is.
-        let shared = if own { None } else { self.shared.take() };
-        let mut writer = match shared {
-            Some(writer) => writer,
-            None => self.create()?,
-        };
-        let id = (|| {
-            writer.begin(key, schema, first_offset)?;
-            fill(&mut writer)?;
-            writer.end()
-        })();
-        let id = match id {
-            Ok(id) => id,
-            Err(error) => {
-                writer.abandon();
-                return Err(error);
-            }
-        };
-        if own {
-            self.files.push(writer.finish()?);
-        } else {
-            self.shared = Some(writer);
-        }
-        Ok(id)
-    }
-
-    fn streams(&mut self, frames: &Frames) -> Result<()> {
-        for (&(relation, partition), rows) in &frames.streams {
-            // Dropped by the end of the file: nobody can read these rows any more.
-            let Some((schema, true)) = stored_schema(&frames.ledger, relation) else { continue };
-            let Extent { start, end } = frames.ledger.extents.get(&(relation, partition)).copied().unwrap_or_default();
-            if start == end {
-                continue; // truncated behind the last of them
-            }
-            let count: u64 = rows.iter().map(|(_, at)| u64::from(at.rows)).sum();
-            let key = SegmentKey { relation, partition, kind: SegmentKind::Rows };
-            let bytes = rows.iter().map(|(_, at)| at.bytes()).sum();
-            self.segment(key, &schema, end - count, bytes, |writer| {
-                for (index, at) in rows {
-                    let (frame, body) = &frames.list[*index];
-                    let batch = decode_rows(body, at, schema.clone(), None)?;
-                    writer
-                        .append(&batch, &[CommitRun { epoch: frame.epoch, time_us: frame.time_us, rows: at.rows }])?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    fn tables(&mut self, frames: &Frames, tables: &[LiveTable]) -> Result<()> {
-        for (relation, schema, table) in tables {
-            let relation = *relation;
-            let unsealed = table.unsealed(frames.upto)?;
-            let mut deaths = table.deaths(frames.upto)?;
-            if unsealed.rows > 0 {
-                let of = self.table_rows(relation, schema, &unsealed, frames.time_us)?;
-                deaths.push((of, unsealed.deaths.clone()));
-            }
-            self.horizon = self.horizon.max(unsealed.buried);
-            if !millrace_base::planted("deaths-not-sealed") {
-                self.deaths(relation, &deaths, frames.upto, frames.time_us)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A segment with rows of a table.
-    pub fn table_rows(
-        &mut self,
-        relation: RelationId,
-        schema: &SchemaRef,
-        rows: &Rewrite,
-        time_us: i64,
-    ) -> Result<SegmentId> {
-        let key = SegmentKey { relation, partition: 0, kind: SegmentKind::Rows };
-        self.segment(key, schema, 0, rows.bytes, |writer| {
-            rows.batches(time_us).try_for_each(|found| {
-                let (batch, runs) = found?;
-                writer.append(&batch, &runs)
-            })
-        })
-    }
-
-    /// Which rows of segments have died.
-    pub fn deaths(
-        &mut self,
-        relation: RelationId,
-        deaths: &[(SegmentId, Vec<(u32, Epoch)>)],
-        epoch: Epoch,
-        time_us: i64,
-    ) -> Result<()> {
-        for (of, rows) in deaths.iter().filter(|(_, rows)| !rows.is_empty()) {
-            let key = SegmentKey { relation, partition: 0, kind: SegmentKind::Deletes { of: *of } };
-            let batch = deaths_batch(rows)?;
-            let run = CommitRun { epoch, time_us, rows: rows.len() as u32 };
-            let bytes = rows.len() as u64 * 12;
-            self.segment(key, &batch.schema(), 0, bytes, |writer| writer.append(&batch, &[run]))?;
-        }
-        Ok(())
-    }
-
-    /// Epoch and time of each commit, for reads as of a time.
-    fn commits(&mut self, frames: &Frames) -> Result<()> {
-        let epochs: UInt64Array = frames.list.iter().map(|(frame, _)| frame.epoch.0).collect();
-        let times: Int64Array = frames.list.iter().map(|(frame, _)| frame.time_us).collect();
-        let fields = [Field::new("epoch", DataType::UInt64, true), Field::new("time", DataType::Int64, true)];
-        let schema = Arc::new(Schema::new(fields.to_vec()));
-        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(epochs), Arc::new(times)])
-            .map_err(|e| Error::internal(format!("commit index: {e}")))?;
-        let key = SegmentKey { relation: COMMITS, partition: 0, kind: SegmentKind::Commits };
-        // The first and the last commit give the segment's ranges; its rows say all of them.
-        let first = &frames.list[0].0;
-        let mut runs = vec![CommitRun { epoch: first.epoch, time_us: first.time_us, rows: 1 }];
-        if batch.num_rows() > 1 {
-            let rows = batch.num_rows() as u32 - 1;
-            runs.push(CommitRun { epoch: frames.upto, time_us: frames.time_us, rows });
-        }
-        let bytes = batch.num_rows() as u64 * 16;
-        self.segment(key, &schema, 0, bytes, |writer| writer.append(&batch, &runs))?;
-        Ok(())
-    }
-
-    /// Makes all files durable.
-    pub fn finish(mut self) -> Result<Vec<SegmentEntry>> {
-        if let Some(writer) = self.shared.take() {
-            self.files.push(writer.finish()?);
-        }
-        self.sealer.sync_folder()?;
-        let entries: Vec<SegmentEntry> = self.files.iter().flat_map(entries).collect();
-        if entries.len() != self.begun {
-            return Err(Error::internal(format!("{} of {} segments were written", entries.len(), self.begun)));
-        }
-        Ok(entries)
-    }
-}
-
-/// What the manifest keeps of a file's segments.
-pub fn entries(file: &FileMeta) -> Vec<SegmentEntry> {
-    let entry = |(index, meta): (usize, &crate::segment::SegmentMeta)| SegmentEntry {
-        id: SegmentId { file: file.number, index: index as u32 },
-        key: meta.key.clone(),
-        first_offset: meta.first_offset,
-        rows: meta.rows,
-        bytes: meta.bytes,
-        epochs: meta.epochs,
-        times_us: meta.times_us,
-    };
-    file.segments.iter().enumerate().map(entry).collect()
-}
-
-/// Deaths of a segment's rows as columns.
-pub fn deaths_batch(deaths: &[(u32, Epoch)]) -> Result<RecordBatch> {
-    let rows: UInt64Array = deaths.iter().map(|(row, _)| u64::from(*row)).collect();
-    let epochs: UInt64Array = deaths.iter().map(|(_, epoch)| epoch.0).collect();
-    let fields = [Field::new("row", DataType::UInt64, true), Field::new("epoch", DataType::UInt64, true)];
-    RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), vec![Arc::new(rows), Arc::new(epochs)])
-        .map_err(|e| Error::internal(format!("deaths: {e}")))
 }
