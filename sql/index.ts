@@ -11,10 +11,12 @@ import {
 } from './compile/admin.js'
 import type { CompileContext, Compiled } from './compile/context.js'
 import { setOptions } from './compile/ddl/alter.js'
+import { createIndex, reindex } from './compile/ddl/create-index.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
 import { createSource } from './compile/ddl/create-source.js'
 import { createStream, createTable } from './compile/ddl/create-table.js'
+import { createTableAs } from './compile/ddl/create-table-as.js'
 import { createView } from './compile/ddl/create-view.js'
 import { drop } from './compile/ddl/drop.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
@@ -91,6 +93,12 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return compileDelete(statement, context)
     case 'create_table':
       return createTable(statement, context)
+    case 'create_table_as':
+      return createTableAs(statement, context)
+    case 'create_index':
+      return createIndex(statement, context)
+    case 'reindex':
+      return reindex(statement, context)
     case 'create_stream':
       return createStream(statement, context)
     case 'create_source':

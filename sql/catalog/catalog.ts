@@ -13,8 +13,11 @@ export type ObjectKind = DefinitionKind['kind']
 
 /** Kinds that have rows. */
 export type RelationDefinition = Definition & {
-  readonly object: Exclude<DefinitionKind, { kind: 'sink' } | { kind: 'model' }>
+  readonly object: Exclude<DefinitionKind, { kind: 'sink' | 'model' | 'index' | 'check' | 'schema' }>
 }
+
+/** The schema of what names none. */
+export const PUBLIC = 'public'
 
 export interface Catalog {
   find(name: string): Definition | undefined
@@ -23,6 +26,8 @@ export interface Catalog {
   all(): readonly Definition[]
   /** The objects that read this one, directly. */
   dependents(id: RelationId): readonly Definition[]
+  /** The indexes and constraints of a table. */
+  partsOf(id: RelationId): readonly Definition[]
   /** The nearest name of an object that `accept` takes. */
   didYouMean(name: string, accept: (definition: Definition) => boolean): string | undefined
   /** The column types of what a plan can scan. */
@@ -31,17 +36,19 @@ export interface Catalog {
 }
 
 export function createCatalog(definitions: readonly Definition[]): Catalog {
-  const byName = new Map(definitions.map((definition) => [definition.name, definition]))
+  const named = definitions.filter(({ object }) => object.kind !== 'check' && object.kind !== 'schema')
+  const byName = new Map(named.map((definition) => [definition.name, definition]))
   const byId = new Map(definitions.map((definition) => [definition.id, definition]))
   return {
     find: (name) => byName.get(name),
     byId: (id) => byId.get(id),
     all: () => definitions,
     dependents: (id) => definitions.filter((definition) => definition.depends_on.includes(id)),
+    partsOf: (id) => definitions.filter((definition) => isPartOf(definition, id)),
     didYouMean: (name, accept) =>
       suggest(
         name,
-        definitions.filter(accept).map((definition) => definition.name),
+        named.filter(accept).map((definition) => definition.name),
       ),
     columnTypes: (id) => {
       const definition = byId.get(id)
@@ -55,6 +62,10 @@ function applied(definitions: readonly Definition[], change: CatalogChange): rea
   switch (change.change) {
     case 'create':
       return [...definitions, change.definition]
+    case 'replace':
+      return definitions.map((definition) => (definition.id === change.definition.id ? change.definition : definition))
+    case 'fill':
+      return definitions
     case 'drop':
       return definitions.filter((definition) => definition.id !== change.id)
     case 'set_options':
@@ -80,6 +91,9 @@ export function columnsOf(definition: Definition): readonly Field[] | undefined 
       return definition.object.columns
     case 'sink':
     case 'model':
+    case 'index':
+    case 'check':
+    case 'schema':
       return undefined
     default:
       return definition.object satisfies never
@@ -87,7 +101,7 @@ export function columnsOf(definition: Definition): readonly Field[] | undefined 
 }
 
 export function hasRows(definition: Definition): definition is RelationDefinition {
-  return definition.object.kind !== 'sink' && definition.object.kind !== 'model'
+  return columnsOf(definition) !== undefined
 }
 
 /** `materialized view`, as messages say it. */
@@ -99,4 +113,10 @@ export function kindName(kind: ObjectKind): string {
 export function primaryKeyOf(definition: Definition): readonly number[] | undefined {
   if (definition.object.kind !== 'table' || definition.object.primary_key.length === 0) return undefined
   return definition.object.primary_key
+}
+
+/** An index or a constraint of a table: it goes with it. */
+export function isPartOf(definition: Definition, table: RelationId): boolean {
+  const { object } = definition
+  return (object.kind === 'index' || object.kind === 'check') && object.table === table
 }

@@ -18,6 +18,7 @@ import type { AsOf, CommonTable, GroupBy, QueryBody, SelectItem, TableAlias, Tab
 import type {
   Assignment,
   ColumnDefinition,
+  Constraint,
   Format,
   OnConflict,
   Option,
@@ -53,6 +54,7 @@ export type Node =
   | TableAlias
   | Option
   | ColumnDefinition
+  | Constraint
   | Watermark
   | Format
   | Assignment

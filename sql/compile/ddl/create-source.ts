@@ -2,6 +2,7 @@
 
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, newName } from '../../bind/object-name.js'
+import { PUBLIC } from '../../catalog/catalog.js'
 import { DEAD_LETTER_FIELDS } from '../../catalog/dead-letters.js'
 import type { ColumnDef, Definition, StartupMode } from '../../contract/plan.generated.js'
 import type { CreateSource, Format } from '../../syntax/tree.js'
@@ -55,6 +56,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const source: Definition = {
     id,
     name,
+    schema: PUBLIC,
     sql,
     object: {
       kind: 'source',
@@ -68,6 +70,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const deadLetters: Definition = {
     id: lettersId,
     name: letters,
+    schema: PUBLIC,
     sql,
     object: { kind: 'stream', columns: deadLetterColumns(), watermark: null, options: {} },
     depends_on: [],

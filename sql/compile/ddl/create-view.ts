@@ -39,10 +39,19 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
 }
 
 export function viewColumns(statement: CreateView, query: BoundQuery): Field[] {
+  return namedColumns('CREATE VIEW', statement, query)
+}
+
+/** The columns of a query under the names that a statement gives them. */
+export function namedColumns(
+  what: string,
+  statement: Pick<CreateView, 'columns' | 'query' | 'name'>,
+  query: BoundQuery,
+): Field[] {
   if (statement.columns.length > query.columns.length) {
     fail(
       'SyntaxError',
-      'CREATE VIEW specifies more column names than columns',
+      `${what} specifies more column names than columns`,
       statement.columns[query.columns.length]!.span,
     )
   }

@@ -70,6 +70,10 @@ impl Ledger {
                     self.extents.retain(|(relation, _), _| relation != id);
                     self.progress.remove(id);
                 }
+                CatalogChange::Replace { definition } => {
+                    self.definitions.insert(definition.id, definition.clone());
+                }
+                CatalogChange::Fill { .. } => {}
                 CatalogChange::SetOptions { id, options } => {
                     if let Some(definition) = self.definitions.get_mut(id) {
                         definition.object.set_options(options.clone());
