@@ -19,6 +19,7 @@ import { createStream, createTable } from './compile/ddl/create-table.js'
 import { createTableAs } from './compile/ddl/create-table-as.js'
 import { createView } from './compile/ddl/create-view.js'
 import { drop } from './compile/ddl/drop.js'
+import { createSchema, dropSchema } from './compile/ddl/schema.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
@@ -60,7 +61,7 @@ export { formatUuid, parseUuid } from './types/uuid.js'
 /** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
 export function compile(statement: Statement, context: CompileContext): Compiled {
   try {
-    const compiled = compileStatement(statement, context)
+    const compiled = compileStatement(statement, onPath(context))
     const { parameters } = context
     if (!(parameters instanceof ParameterTypes) || (compiled.kind !== 'query' && compiled.kind !== 'dml'))
       return compiled
@@ -74,6 +75,18 @@ export function compile(statement: Statement, context: CompileContext): Compiled
         text: context.searchText,
       })
     throw error
+  }
+}
+
+/** The catalog as SET search_path has it looked through. */
+function onPath(context: CompileContext): CompileContext {
+  const said = context.settings?.get('search_path')
+  if (said === undefined) return context
+  const schemas = said.split(',').map((part) => part.trim().replace(/^"(.*)"$/, '$1'))
+  const path = schemas.filter((schema) => schema !== '' && schema !== '$user')
+  return {
+    ...context,
+    catalog: context.catalog.withPath(path.map((schema) => (schema === 'main' ? 'public' : schema))),
   }
 }
 
@@ -95,6 +108,10 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return createTable(statement, context)
     case 'create_table_as':
       return createTableAs(statement, context)
+    case 'create_schema':
+      return createSchema(statement, context)
+    case 'drop_schema':
+      return dropSchema(statement, context)
     case 'create_index':
       return createIndex(statement, context)
     case 'reindex':

@@ -90,8 +90,9 @@ export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
 
 function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
   const name = objectName(ref.name)
-  const alias = ref.alias?.name.name ?? name
-  const common = ref.name.parts.length === 1 ? env.tables.get(name) : undefined
+  const last = ref.name.parts.at(-1)!.name
+  const alias = ref.alias?.name.name ?? last
+  const common = ref.name.parts.length === 1 ? env.tables.get(last) : undefined
   if (common !== undefined) {
     if (ref.asOf !== undefined)
       unsupported('AS OF cannot be said of a WITH query', ref.asOf.span, 'Say it inside the WITH query.')

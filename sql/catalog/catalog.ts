@@ -20,7 +20,11 @@ export type RelationDefinition = Definition & {
 export const PUBLIC = 'public'
 
 export interface Catalog {
+  /** A name as `qualified` makes it: with a schema, or to be looked for in those of the path. */
   find(name: string): Definition | undefined
+  /** The schemas in which a bare name is looked for, in this order. */
+  readonly path: readonly string[]
+  withPath(path: readonly string[]): Catalog
   byId(id: RelationId): Definition | undefined
   /** In order of creation. */
   all(): readonly Definition[]
@@ -35,12 +39,28 @@ export interface Catalog {
   with(changes: readonly CatalogChange[]): Catalog
 }
 
-export function createCatalog(definitions: readonly Definition[]): Catalog {
+/** One text for both, in which a dot within a name cannot be taken for the one between. */
+export function qualified(schema: string | undefined, name: string): string {
+  const part = (text: string) => (text.includes('.') ? `"${text}"` : text)
+  return schema === undefined ? part(name) : `${part(schema)}.${part(name)}`
+}
+
+export function createCatalog(definitions: readonly Definition[], path: readonly string[] = [PUBLIC]): Catalog {
   const named = definitions.filter(({ object }) => object.kind !== 'check' && object.kind !== 'schema')
-  const byName = new Map(named.map((definition) => [definition.name, definition]))
+  const byName = new Map(named.map((definition) => [qualified(definition.schema, definition.name), definition]))
   const byId = new Map(definitions.map((definition) => [definition.id, definition]))
   return {
-    find: (name) => byName.get(name),
+    find: (name) => {
+      const said = byName.get(name)
+      if (said !== undefined) return said
+      for (const schema of path) {
+        const found = byName.get(`${qualified(undefined, schema)}.${name}`)
+        if (found !== undefined) return found
+      }
+      return undefined
+    },
+    path,
+    withPath: (other) => createCatalog(definitions, other),
     byId: (id) => byId.get(id),
     all: () => definitions,
     dependents: (id) => definitions.filter((definition) => definition.depends_on.includes(id)),
@@ -54,7 +74,7 @@ export function createCatalog(definitions: readonly Definition[]): Catalog {
       const definition = byId.get(id)
       return definition === undefined ? undefined : columnsOf(definition)?.map((column) => column.data_type)
     },
-    with: (changes) => createCatalog(changes.reduce(applied, definitions)),
+    with: (changes) => createCatalog(changes.reduce(applied, definitions), path),
   }
 }
 

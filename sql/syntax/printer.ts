@@ -39,6 +39,12 @@ export function printStatement(statement: Statement): string {
       const head = `CREATE ${statement.unique ? 'UNIQUE ' : ''}INDEX${statement.ifNotExists ? ' IF NOT EXISTS' : ''}${name}`
       return `${head} ON ${printName(statement.table)} (${statement.columns.map(printSortItem).join(', ')})`
     }
+    case 'create_schema':
+      return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
+    case 'drop_schema': {
+      const names = statement.names.map(printIdent).join(', ')
+      return `DROP SCHEMA ${statement.ifExists ? 'IF EXISTS ' : ''}${names}${statement.cascade ? ' CASCADE' : ''}`
+    }
     case 'reindex':
       return `REINDEX${statement.name === undefined ? '' : ` TABLE ${printName(statement.name)}`}`
     case 'create_stream':

@@ -463,8 +463,10 @@ export class Session {
   ): Promise<Begun<Outcome>> {
     const { parameters, scope = this.#scope } = options
     scope.admit(heads[index])
-    // Parameters and the transaction are a part of the plan.
-    const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
+    // Parameters and the transaction are a part of the plan, and the search path says what its names are.
+    const { settings = this.#settings } = options
+    const plain = parameters === undefined && scope.id === null && !settings.changed.has('search_path')
+    const kept = form.as === 'run' && plain ? text : undefined
     const known = kept === undefined ? undefined : this.#compiled.get(kept)
     const planned = known ?? (await this.#plan(script, index, form, scope.id, options))
     if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {

@@ -3,6 +3,7 @@
 import { bindCondition } from '../../bind/expr.js'
 import { fail } from '../../bind/fail.js'
 import { checkLength } from '../../bind/object-name.js'
+import { qualified } from '../../catalog/catalog.js'
 import type { CatalogChange, ColumnDef, Definition } from '../../contract/plan.generated.js'
 import { rewrite } from '../../logical/expr.js'
 import { foldExpr } from '../../logical/fold.js'
@@ -46,7 +47,7 @@ export function bindConstraint(
   context: CompileContext,
 ): Definition {
   const idents = column === undefined ? constraint.columns : [column]
-  const taken = (name: string) => names.has(name) || context.catalog.find(name) !== undefined
+  const taken = (name: string) => names.has(name) || context.catalog.find(qualified(table.schema, name)) !== undefined
   const suffix = constraint.type === 'unique' ? 'key' : 'check'
   const stem = [table.name, ...idents.map((ident) => ident.name)].join('_')
   const name = constraint.name?.name ?? freeName(stem, suffix, taken)
@@ -56,7 +57,7 @@ export function bindConstraint(
       const message = `constraint "${name}" for relation "${table.name}" already exists`
       fail('DuplicateObject', message, constraint.name.span)
     }
-    if (constraint.type === 'unique' && context.catalog.find(name) !== undefined)
+    if (constraint.type === 'unique' && context.catalog.find(qualified(table.schema, name)) !== undefined)
       fail('DuplicateTable', `relation "${name}" already exists`, constraint.name.span)
   }
   names.add(name)

@@ -2,7 +2,7 @@
 
 import { fail, unsupported } from '../../bind/fail.js'
 import { newName, objectName } from '../../bind/object-name.js'
-import { hasRows, kindName } from '../../catalog/catalog.js'
+import { hasRows, kindName, qualified } from '../../catalog/catalog.js'
 import type { Definition, IndexColumn } from '../../contract/plan.generated.js'
 import type { CreateIndex, Reindex, SortItem } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
@@ -28,7 +28,7 @@ export function createIndex(statement: CreateIndex, context: CompileContext): Dd
   const stem = [table.name, ...columns.map((c) => there[c.column]!.name)].join('_')
   const name =
     statement.name === undefined
-      ? freeName(stem, 'idx', (other) => context.catalog.find(other) !== undefined)
+      ? freeName(stem, 'idx', (other) => context.catalog.find(qualified(table.schema, other)) !== undefined)
       : newName(statement.name)
   const named = statement.name ?? statement.table
   const taken = whenTaken(name, { orReplace: false, ifNotExists: statement.ifNotExists, name: named }, TAG, context)

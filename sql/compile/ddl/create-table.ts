@@ -4,12 +4,13 @@ import { fail } from '../../bind/fail.js'
 import { newName } from '../../bind/object-name.js'
 import { PUBLIC } from '../../catalog/catalog.js'
 import type { DefinitionKind } from '../../contract/plan.generated.js'
-import type { Constraint, CreateStream, CreateTable } from '../../syntax/tree.js'
+import type { Constraint, CreateStream, CreateTable, Name, Span } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
 import { bindConstraints } from './constraints.js'
 import { whenTaken } from './existing.js'
 import { definedOptions, readOptions } from './relation-options.js'
+import { schemaFor } from './schema.js'
 
 export function createTable(statement: CreateTable, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -28,7 +29,7 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const made = created(name, object, statement, 'CREATE TABLE', context, notices)
   const [change] = made.changes
   const id = change?.change === 'create' ? change.definition.id : context.nextId()
-  const table = { id, name, schema: PUBLIC, columns: object.columns }
+  const table = { id, name, schema: schemaFor(statement.name, context), columns: object.columns }
   return { ...made, changes: [...made.changes, ...bindConstraints(statement, table, idsAfter(id, context), context)] }
 }
 
@@ -79,12 +80,12 @@ export function createStream(statement: CreateStream, context: CompileContext): 
 export function created(
   name: string,
   object: DefinitionKind,
-  statement: { readonly span: { start: number; end: number } },
+  statement: { readonly span: Span; readonly name?: Name },
   tag: string,
   context: CompileContext,
   notices: string[],
   dependsOn: readonly number[] = [],
-  schema: string = PUBLIC,
+  schema: string = statement.name === undefined ? PUBLIC : schemaFor(statement.name, context),
 ): DdlCompiled {
   const definition = {
     id: context.nextId(),

@@ -7,6 +7,7 @@ import type {
   Checkpoint,
   Drop,
   DropGroup,
+  DropSchema,
   Expr,
   Ident,
   IsolationLevel,
@@ -349,14 +350,18 @@ export abstract class AdminGrammar extends DdlGrammar {
     return { group, groupSpan: this.since(start) }
   })
 
-  readonly drop: ParserMethod<[], Drop | DropGroup> = this.RULE('drop', (): Drop | DropGroup => {
-    const start = this.mark()
-    this.CONSUME(DROP)
-    return this.OR<Drop | DropGroup>([
-      { ALT: () => this.SUBRULE(this.dropObjects, { ARGS: [start] }) },
-      { ALT: () => this.SUBRULE(this.dropGroup, { ARGS: [start] }) },
-    ])
-  })
+  readonly drop: ParserMethod<[], Drop | DropGroup | DropSchema> = this.RULE(
+    'drop',
+    (): Drop | DropGroup | DropSchema => {
+      const start = this.mark()
+      this.CONSUME(DROP)
+      return this.OR<Drop | DropGroup | DropSchema>([
+        { ALT: () => this.SUBRULE(this.dropSchema, { ARGS: [start] }) },
+        { ALT: () => this.SUBRULE(this.dropObjects, { ARGS: [start] }) },
+        { ALT: () => this.SUBRULE(this.dropGroup, { ARGS: [start] }) },
+      ])
+    },
+  )
 
   readonly dropGroup = this.RULE('dropGroup', (start: number): DropGroup => {
     this.CONSUME(CONSUMER)

@@ -6,6 +6,7 @@ import * as t from '../tokens.js'
 import type {
   CreateIndex,
   CreateModel,
+  CreateSchema,
   CreateSink,
   CreateSource,
   CreateStream,
@@ -13,6 +14,7 @@ import type {
   CreateTableAs,
   CreateView,
   Drop,
+  DropSchema,
   Format,
   Ident,
   Name,
@@ -25,7 +27,7 @@ import type {
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
-const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, UNIQUE, USING, WITH] = [
+const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, WITH] = [
   t.kw('btree'),
   t.kw('data'),
   t.kw('hash'),
@@ -33,6 +35,7 @@ const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, UNIQUE, USING, WITH] = [
   t.kw('no'),
   t.kw('on'),
   t.kw('reindex'),
+  t.kw('schema'),
   t.kw('unique'),
   t.kw('using'),
   t.kw('with'),
@@ -67,6 +70,7 @@ export abstract class DdlGrammar extends RelationGrammar {
     const args = { ARGS: [orReplace, start] as [boolean, number] }
     return this.OR<Statement>([
       { ALT: () => this.SUBRULE(this.createTable, args) },
+      { ALT: () => this.SUBRULE(this.createSchema, { ARGS: [start] }) },
       { ALT: () => this.SUBRULE(this.createIndex, { ARGS: [start] }) },
       { ALT: () => this.SUBRULE(this.createStream, args) },
       { ALT: () => this.SUBRULE(this.createSource, args) },
@@ -158,6 +162,38 @@ export abstract class DdlGrammar extends RelationGrammar {
       columns,
       span: this.since(start),
     }
+  })
+
+  readonly createSchema = this.RULE('createSchema', (start: number): CreateSchema => {
+    this.CONSUME(SCHEMA)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.ident)
+    return { kind: 'create_schema', ifNotExists, name, span: this.since(start) }
+  })
+
+  readonly dropSchema = this.RULE('dropSchema', (start: number): DropSchema => {
+    const names: Ident[] = []
+    this.CONSUME(SCHEMA)
+    const ifExists = this.SUBRULE(this.ifExists)
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.ident)) })
+    const cascade = this.SUBRULE(this.cascade)
+    return { kind: 'drop_schema', ifExists, names, cascade, span: this.since(start) }
+  })
+
+  readonly cascade = this.RULE('cascade', (): boolean => {
+    let said = false
+    this.OPTION(() =>
+      this.OR([
+        {
+          ALT: () => {
+            this.CONSUME(CASCADE)
+            said = true
+          },
+        },
+        { ALT: () => this.CONSUME(RESTRICT) },
+      ]),
+    )
+    return said
   })
 
   readonly reindex = this.RULE('reindex', (): Reindex => {
@@ -319,7 +355,6 @@ export abstract class DdlGrammar extends RelationGrammar {
 
   readonly dropObjects = this.RULE('dropObjects', (start: number): Drop => {
     const names: Name[] = []
-    let cascade = false
     const object = this.OR<ObjectKind>([
       {
         ALT: () => {
@@ -373,17 +408,7 @@ export abstract class DdlGrammar extends RelationGrammar {
     ])
     const ifExists = this.SUBRULE(this.ifExists)
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
-    this.OPTION(() =>
-      this.OR1([
-        {
-          ALT: () => {
-            this.CONSUME(CASCADE)
-            cascade = true
-          },
-        },
-        { ALT: () => this.CONSUME(RESTRICT) },
-      ]),
-    )
+    const cascade = this.SUBRULE(this.cascade)
     return { kind: 'drop', object, ifExists, names, cascade, span: this.since(start) }
   })
 }

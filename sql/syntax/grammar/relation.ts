@@ -23,7 +23,7 @@ const [AS, CHECK, CONSTRAINT, DEFAULT, ENCODE, FALSE, FOR, FORMAT, KEY, NOT, NUL
   t.kw('references'),
   t.kw('true'),
 ]
-const [UNIQUE, WATERMARK, WITH] = [t.kw('unique'), t.kw('watermark'), t.kw('with')]
+const [FOREIGN, UNIQUE, WATERMARK, WITH] = [t.kw('foreign'), t.kw('unique'), t.kw('watermark'), t.kw('with')]
 
 /** What stands between the parentheses after a relation's name. */
 export interface Elements {
@@ -70,8 +70,7 @@ export abstract class RelationGrammar extends DmlGrammar {
     const named = this.nextIs(CONSTRAINT)
     if (named && !this.nextMatches(t.Identifier, 2)) return false
     const at = named ? 3 : 1
-    if (this.LA(at).image.toLowerCase() === 'foreign' && this.nextIs(KEY, at + 1))
-      noForeignKeys(this.LA(at).startOffset)
+    if (this.nextIs(FOREIGN, at)) return this.nextIs(KEY, at + 1)
     return [CHECK, UNIQUE, PRIMARY, REFERENCES].some((word) => this.nextIs(word, at))
   }
 
@@ -178,7 +177,7 @@ export abstract class RelationGrammar extends DmlGrammar {
       },
       {
         ALT: () => {
-          const token = this.CONSUME(REFERENCES)
+          const token = this.OR1([{ ALT: () => this.CONSUME(REFERENCES) }, { ALT: () => this.CONSUME(FOREIGN) }])
           this.ACTION(() => noForeignKeys(token.startOffset))
           return 'check' as const
         },

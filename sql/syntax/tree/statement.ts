@@ -9,6 +9,8 @@ export type Statement =
   | CreateTable
   | CreateTableAs
   | CreateIndex
+  | CreateSchema
+  | DropSchema
   | Reindex
   | CreateStream
   | CreateSource
@@ -100,6 +102,21 @@ export interface CreateTableAs {
   readonly options: readonly Option[]
   readonly query: Query
   readonly data: boolean
+  readonly span: Span
+}
+
+export interface CreateSchema {
+  readonly kind: 'create_schema'
+  readonly ifNotExists: boolean
+  readonly name: Ident
+  readonly span: Span
+}
+
+export interface DropSchema {
+  readonly kind: 'drop_schema'
+  readonly ifExists: boolean
+  readonly names: readonly Ident[]
+  readonly cascade: boolean
   readonly span: Span
 }
 
