@@ -11,6 +11,7 @@ import {
 } from './compile/admin.js'
 import type { CompileContext, Compiled } from './compile/context.js'
 import { setOptions } from './compile/ddl/alter.js'
+import { alterTable } from './compile/ddl/alter-table.js'
 import { createIndex, reindex } from './compile/ddl/create-index.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
@@ -108,6 +109,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return createTable(statement, context)
     case 'create_table_as':
       return createTableAs(statement, context)
+    case 'alter_table':
+      return alterTable(statement, context)
     case 'create_schema':
       return createSchema(statement, context)
     case 'drop_schema':

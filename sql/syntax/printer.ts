@@ -3,6 +3,7 @@ import { printExpr, printSortItem } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteString } from './print-name.js'
 import { printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
 import type {
+  AlterAction,
   Assignment,
   ColumnDefinition,
   Constraint,
@@ -39,6 +40,8 @@ export function printStatement(statement: Statement): string {
       const head = `CREATE ${statement.unique ? 'UNIQUE ' : ''}INDEX${statement.ifNotExists ? ' IF NOT EXISTS' : ''}${name}`
       return `${head} ON ${printName(statement.table)} (${statement.columns.map(printSortItem).join(', ')})`
     }
+    case 'alter_table':
+      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${printAction(statement.action)}`
     case 'create_schema':
       return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
     case 'drop_schema': {
@@ -164,6 +167,27 @@ function printConstraint({ name, type, expr, columns }: Constraint): string {
   const list = columns.length === 0 ? '' : ` ${printIdents(columns)}`
   const condition = expr === undefined ? '' : ` (${printExpr(expr)})`
   return `${named}${type.replace('_', ' ').toUpperCase()}${condition}${list}`
+}
+
+function printAction(action: AlterAction): string {
+  switch (action.do) {
+    case 'rename':
+      return `RENAME TO ${printIdent(action.to)}`
+    case 'rename_column':
+      return `RENAME COLUMN ${printIdent(action.column)} TO ${printIdent(action.to)}`
+    case 'set_default':
+      return `ALTER COLUMN ${printIdent(action.column)} SET DEFAULT ${printExpr(action.value)}`
+    case 'drop_default':
+    case 'set_not_null':
+    case 'drop_not_null':
+      return `ALTER COLUMN ${printIdent(action.column)} ${action.do.replaceAll('_', ' ').toUpperCase()}`
+    case 'add_constraint':
+      return `ADD ${printConstraint(action.constraint)}`
+    case 'drop_constraint':
+      return `DROP CONSTRAINT ${action.ifExists ? 'IF EXISTS ' : ''}${printIdent(action.constraint)}`
+    default:
+      return action satisfies never
+  }
 }
 
 function printReturning({ returning }: { readonly returning: readonly SelectItem[] }): string {

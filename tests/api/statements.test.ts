@@ -202,3 +202,72 @@ test('schemas: names are looked for along the search path', async () => {
   await run('DROP SCHEMA s CASCADE')
   expect((await refusal('SELECT * FROM s.t')).code).toBe('42P01')
 })
+
+describe('ALTER TABLE and CREATE OR REPLACE VIEW', () => {
+  test('names, defaults and NOT NULL are those of the new definition, also after the database is opened again', async () => {
+    await run('CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER DEFAULT 1, c TEXT)', 'INSERT INTO t VALUES (1, NULL)')
+    expect((await refusal('ALTER TABLE t ALTER b SET NOT NULL')).code).toBe('23502')
+    await run(
+      'UPDATE t SET b = 5',
+      'ALTER TABLE t ALTER COLUMN b SET NOT NULL',
+      'ALTER TABLE t ALTER b SET DEFAULT 7',
+      'ALTER TABLE t RENAME COLUMN c TO d',
+      'ALTER TABLE t RENAME TO r',
+    )
+    for (const checkpoint of [false, true]) {
+      await reopen(checkpoint)
+      expect((await refusal('INSERT INTO r VALUES (2, NULL)')).code).toBe('23502')
+      expect((await refusal('SELECT c FROM r')).code).toBe('42703')
+      expect((await refusal('SELECT * FROM t')).code).toBe('42P01')
+      expect(await rows('SELECT a, b, d FROM r')).toEqual([[1, 5, null]])
+    }
+    await run(
+      "INSERT INTO r (a, d) VALUES (2, 'x')",
+      'ALTER TABLE r ALTER b DROP NOT NULL',
+      'ALTER TABLE r ALTER b DROP DEFAULT',
+    )
+    await run('INSERT INTO r (a) VALUES (3)')
+    expect(await rows('SELECT a, b, d FROM r ORDER BY a')).toEqual([
+      [1, 5, null],
+      [2, 7, 'x'],
+      [3, null, null],
+    ])
+    expect((await refusal('ALTER TABLE r ALTER a DROP NOT NULL')).code).toBe('42P16')
+  })
+
+  test('constraints are checked against the rows that are there', async () => {
+    await run('CREATE TABLE t (a INTEGER, b INTEGER)', 'INSERT INTO t VALUES (1, 1), (1, 2)')
+    expect((await refusal('ALTER TABLE t ADD UNIQUE (a)')).code).toBe('23505')
+    const check = await refusal('ALTER TABLE t ADD CONSTRAINT small CHECK (b < 2)')
+    expect(check.code).toBe('23514')
+    expect(check.message).toBe('check constraint "small" of relation "t" is violated by some row')
+    await run('ALTER TABLE t ADD CONSTRAINT one UNIQUE (b)', 'ALTER TABLE t ADD CONSTRAINT small CHECK (b < 3)')
+    await reopen(false)
+    expect((await refusal('INSERT INTO t VALUES (2, 2)')).code).toBe('23505')
+    expect((await refusal('INSERT INTO t VALUES (2, 3)')).code).toBe('23514')
+    await run(
+      'ALTER TABLE t DROP CONSTRAINT one',
+      'ALTER TABLE t DROP CONSTRAINT small',
+      'INSERT INTO t VALUES (2, 2), (2, 3)',
+    )
+    expect((await refusal('ALTER TABLE t DROP CONSTRAINT one')).code).toBe('42704')
+    await run('ALTER TABLE t DROP CONSTRAINT IF EXISTS one')
+  })
+
+  test('what depends on a name keeps it', async () => {
+    await run(
+      'CREATE TABLE t (a INTEGER)',
+      'CREATE VIEW v AS SELECT a FROM t',
+      'CREATE OR REPLACE VIEW v AS SELECT a, a + 1 AS b FROM t',
+    )
+    expect((await refusal('ALTER TABLE t RENAME TO u')).code).toBe('2BP01')
+    expect((await refusal('ALTER TABLE t RENAME a TO b')).code).toBe('2BP01')
+    expect((await refusal('CREATE OR REPLACE VIEW v AS SELECT 1 AS x')).code).toBe('42P16')
+    expect((await refusal('CREATE OR REPLACE VIEW v AS SELECT a, b FROM v')).code).toBe('42P16')
+    await run('CREATE MATERIALIZED VIEW m AS SELECT b FROM v', 'INSERT INTO t VALUES (1)')
+    expect((await refusal('CREATE OR REPLACE VIEW v AS SELECT a, a AS b FROM t')).code).toBe('2BP01')
+    await reopen(false)
+    expect(await rows('SELECT a, b FROM v')).toEqual([[1, 2]])
+    expect(await rows('SELECT b FROM m')).toEqual([[2]])
+  })
+})

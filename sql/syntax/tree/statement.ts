@@ -10,6 +10,7 @@ export type Statement =
   | CreateTableAs
   | CreateIndex
   | CreateSchema
+  | AlterTable
   | DropSchema
   | Reindex
   | CreateStream
@@ -104,6 +105,23 @@ export interface CreateTableAs {
   readonly data: boolean
   readonly span: Span
 }
+
+/** `ALTER TABLE t …`, one action. */
+export interface AlterTable {
+  readonly kind: 'alter_table'
+  readonly ifExists: boolean
+  readonly name: Name
+  readonly action: AlterAction
+  readonly span: Span
+}
+
+export type AlterAction =
+  | { readonly do: 'rename'; readonly to: Ident }
+  | { readonly do: 'rename_column'; readonly column: Ident; readonly to: Ident }
+  | { readonly do: 'set_default'; readonly column: Ident; readonly value: Expr }
+  | { readonly do: 'drop_default' | 'set_not_null' | 'drop_not_null'; readonly column: Ident }
+  | { readonly do: 'add_constraint'; readonly constraint: Constraint }
+  | { readonly do: 'drop_constraint'; readonly ifExists: boolean; readonly constraint: Ident }
 
 export interface CreateSchema {
   readonly kind: 'create_schema'
