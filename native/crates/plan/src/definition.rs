@@ -166,7 +166,6 @@ pub struct Definition {
     pub depends_on: Vec<RelationId>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a statement has few, and most of them create something")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CatalogChange {
