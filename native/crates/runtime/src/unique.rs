@@ -2,6 +2,7 @@
 //! first asked, and follow each commit after that. Writes run one after another, so what a statement was told still
 //! holds when it commits.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -143,11 +144,10 @@ impl Held {
             self.by_index.clear();
             self.resumed = log.resumed();
         }
-        if !self.by_index.contains_key(&index.id) {
-            let keys = read(log, index)?;
-            self.by_index.insert(index.id, keys);
+        match self.by_index.entry(index.id) {
+            Entry::Occupied(found) => Ok(found.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(read(log, index)?)),
         }
-        self.by_index.get_mut(&index.id).ok_or_else(|| Error::internal("an index that was just read"))
     }
 }
 
