@@ -12,12 +12,16 @@ import {
 import { type CompileContext, type Compiled, newSession } from './compile/context.js'
 import { compileCopy } from './compile/copy.js'
 import { setOptions } from './compile/ddl/alter.js'
+import { alterTable } from './compile/ddl/alter-table.js'
+import { createIndex, reindex } from './compile/ddl/create-index.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
 import { createSource } from './compile/ddl/create-source.js'
 import { createStream, createTable } from './compile/ddl/create-table.js'
+import { createTableAs } from './compile/ddl/create-table-as.js'
 import { createView } from './compile/ddl/create-view.js'
 import { drop } from './compile/ddl/drop.js'
+import { createSchema, dropSchema } from './compile/ddl/schema.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
@@ -61,7 +65,7 @@ export { formatUuid, parseUuid } from './types/uuid.js'
 export function compile(statement: Statement, context: CompileContext): Compiled {
   try {
     const session = newSession(context)
-    const compiled = compileStatement(statement, { ...context, session })
+    const compiled = compileStatement(statement, { ...onPath(context), session })
     if (compiled.kind !== 'query' && compiled.kind !== 'dml') return compiled
     const { parameters } = context
     return {
@@ -84,6 +88,18 @@ export function compile(statement: Statement, context: CompileContext): Compiled
   }
 }
 
+/** The catalog as SET search_path has it looked through. */
+function onPath(context: CompileContext): CompileContext {
+  const said = context.settings?.get('search_path')
+  if (said === undefined) return context
+  const schemas = said.split(',').map((part) => part.trim().replace(/^"(.*)"$/, '$1'))
+  const path = schemas.filter((schema) => schema !== '' && schema !== '$user')
+  return {
+    ...context,
+    catalog: context.catalog.withPath(path.map((schema) => (schema === 'main' ? 'public' : schema))),
+  }
+}
+
 function compileStatement(statement: Statement, context: CompileContext): Compiled {
   switch (statement.kind) {
     case 'query':
@@ -100,6 +116,18 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return compileDelete(statement, context)
     case 'create_table':
       return createTable(statement, context)
+    case 'create_table_as':
+      return createTableAs(statement, context)
+    case 'alter_table':
+      return alterTable(statement, context)
+    case 'create_schema':
+      return createSchema(statement, context)
+    case 'drop_schema':
+      return dropSchema(statement, context)
+    case 'create_index':
+      return createIndex(statement, context)
+    case 'reindex':
+      return reindex(statement, context)
     case 'create_stream':
       return createStream(statement, context)
     case 'create_source':

@@ -116,8 +116,9 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
     if (system !== undefined) return named(system, ref.alias?.name.name ?? ref.name.parts.at(-1)!.name, ref.alias)
   }
   const name = objectName(ref.name)
-  const alias = ref.alias?.name.name ?? name
-  const common = ref.name.parts.length === 1 ? env.tables.get(name) : undefined
+  const last = ref.name.parts.at(-1)!.name
+  const alias = ref.alias?.name.name ?? last
+  const common = ref.name.parts.length === 1 ? env.tables.get(last) : undefined
   if (common !== undefined) {
     if (ref.asOf !== undefined)
       unsupported('AS OF cannot be said of a WITH query', ref.asOf.span, 'Say it inside the WITH query.')

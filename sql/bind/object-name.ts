@@ -1,21 +1,30 @@
-/** Names of objects: there is one schema, which may be written as `main` or `public`. */
+/** Names of objects: `name`, which is looked for in the schemas of the search path, or `schema.name`. */
+import { PUBLIC, qualified } from '../catalog/catalog.js'
 import type { Name } from '../syntax/tree.js'
 import { fail } from './fail.js'
 
 const NAME_BYTES_MAX = 63
 
+/** As the catalog finds it. */
 export function objectName(name: Name): string {
-  const [first, ...rest] = name.parts
-  if (rest.length === 0) return first!.name
-  if (rest.length === 1 && (first!.name === 'main' || first!.name === 'public')) return rest[0]!.name
-  return fail('UndefinedObject', `schema "${first!.name}" does not exist`, name.span, {
-    hint: 'There is one schema, "main".',
-  })
+  const schema = schemaOf(name)
+  return qualified(schema, name.parts.at(-1)!.name)
 }
 
-/** A name that something is to be made with. */
+/** The schema that a name says; `main` is another name of `public`. */
+export function schemaOf(name: Name): string | undefined {
+  if (name.parts.length === 1) return undefined
+  const [schema] = name.parts
+  if (name.parts.length > 2) {
+    const written = name.parts.map((part) => part.name).join('.')
+    return fail('SyntaxError', `improper qualified name (too many dotted names): ${written}`, name.span)
+  }
+  return schema!.name === 'main' ? PUBLIC : schema!.name
+}
+
+/** A name that something is to be made with, without its schema. */
 export function newName(name: Name): string {
-  const made = objectName(name)
+  const made = name.parts.at(-1)!.name
   checkLength(made, name.span)
   return made
 }

@@ -27,7 +27,7 @@ function asShown(expr: tree.Expr, { env }: Stage): tree.Expr {
   return expr.kind === 'cast' && isRegistered(expr.type) && env.outer === undefined ? shownName(expr) : expr
 }
 
-interface Item {
+export interface Item {
   readonly value: Bound
   readonly name: string
   /** As written, for GROUP BY and ORDER BY; absent for what `*` gave. */
@@ -162,7 +162,7 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i)
 }
 
-function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
+export function bindItems(items: readonly tree.SelectItem[], stage: Stage): Item[] {
   return items.flatMap((item): Item[] => {
     if (item.kind === 'star') return expandStar(item, stage)
     return [
@@ -217,12 +217,12 @@ function expandStar(star: tree.Star, stage: Stage): Item[] {
   })
 }
 
-interface Where {
+export interface Where {
   readonly conditions: readonly Expr[]
   readonly joins: readonly ConditionJoin[]
 }
 
-function splitWhere(where: tree.Expr | undefined, stage: Stage): Where {
+export function splitWhere(where: tree.Expr | undefined, stage: Stage): Where {
   const [conditions, joins]: [Expr[], ConditionJoin[]] = [[], []]
   for (const part of where === undefined ? [] : parts(where)) {
     const nested = bindConditionJoin(part, stage)
@@ -233,7 +233,7 @@ function splitWhere(where: tree.Expr | undefined, stage: Stage): Where {
 }
 
 /** Subqueries below the aggregate come first, as any condition may use them. */
-function applyWhere(from: Rel, where: Where, harvest: Harvest): { rel: Rel; values: readonly Expr[] } {
+export function applyWhere(from: Rel, where: Where, harvest: Harvest): { rel: Rel; values: readonly Expr[] } {
   const attached = attachAll(from, harvest.below, resolveBelow)
   const resolved = (expr: Expr) => resolveBelow(expr, attached.values)
   const rel = filter(attached.rel, and(where.conditions.map(resolved)))

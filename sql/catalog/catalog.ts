@@ -13,16 +13,25 @@ export type ObjectKind = DefinitionKind['kind']
 
 /** Kinds that have rows. */
 export type RelationDefinition = Definition & {
-  readonly object: Exclude<DefinitionKind, { kind: 'sink' } | { kind: 'model' }>
+  readonly object: Exclude<DefinitionKind, { kind: 'sink' | 'model' | 'index' | 'check' | 'schema' }>
 }
 
+/** The schema of what names none. */
+export const PUBLIC = 'public'
+
 export interface Catalog {
+  /** A name as `qualified` makes it: with a schema, or to be looked for in those of the path. */
   find(name: string): Definition | undefined
+  /** The schemas in which a bare name is looked for, in this order. */
+  readonly path: readonly string[]
+  withPath(path: readonly string[]): Catalog
   byId(id: RelationId): Definition | undefined
   /** In order of creation. */
   all(): readonly Definition[]
   /** The objects that read this one, directly. */
   dependents(id: RelationId): readonly Definition[]
+  /** The indexes and constraints of a table. */
+  partsOf(id: RelationId): readonly Definition[]
   /** The nearest name of an object that `accept` takes. */
   didYouMean(name: string, accept: (definition: Definition) => boolean): string | undefined
   /** The column types of what a plan can scan. */
@@ -30,24 +39,42 @@ export interface Catalog {
   with(changes: readonly CatalogChange[]): Catalog
 }
 
-export function createCatalog(definitions: readonly Definition[]): Catalog {
-  const byName = new Map(definitions.map((definition) => [definition.name, definition]))
+/** One text for both, in which a dot within a name cannot be taken for the one between. */
+export function qualified(schema: string | undefined, name: string): string {
+  const part = (text: string) => (text.includes('.') ? `"${text}"` : text)
+  return schema === undefined ? part(name) : `${part(schema)}.${part(name)}`
+}
+
+export function createCatalog(definitions: readonly Definition[], path: readonly string[] = [PUBLIC]): Catalog {
+  const named = definitions.filter(({ object }) => object.kind !== 'check' && object.kind !== 'schema')
+  const byName = new Map(named.map((definition) => [qualified(definition.schema, definition.name), definition]))
   const byId = new Map(definitions.map((definition) => [definition.id, definition]))
   return {
-    find: (name) => byName.get(name),
+    find: (name) => {
+      const said = byName.get(name)
+      if (said !== undefined) return said
+      for (const schema of path) {
+        const found = byName.get(`${qualified(undefined, schema)}.${name}`)
+        if (found !== undefined) return found
+      }
+      return undefined
+    },
+    path,
+    withPath: (other) => createCatalog(definitions, other),
     byId: (id) => byId.get(id),
     all: () => definitions,
     dependents: (id) => definitions.filter((definition) => definition.depends_on.includes(id)),
+    partsOf: (id) => definitions.filter((definition) => isPartOf(definition, id)),
     didYouMean: (name, accept) =>
       suggest(
         name,
-        definitions.filter(accept).map((definition) => definition.name),
+        named.filter(accept).map((definition) => definition.name),
       ),
     columnTypes: (id) => {
       const definition = byId.get(id)
       return definition === undefined ? undefined : columnsOf(definition)?.map((column) => column.data_type)
     },
-    with: (changes) => createCatalog(changes.reduce(applied, definitions)),
+    with: (changes) => createCatalog(changes.reduce(applied, definitions), path),
   }
 }
 
@@ -55,6 +82,10 @@ function applied(definitions: readonly Definition[], change: CatalogChange): rea
   switch (change.change) {
     case 'create':
       return [...definitions, change.definition]
+    case 'replace':
+      return definitions.map((definition) => (definition.id === change.definition.id ? change.definition : definition))
+    case 'fill':
+      return definitions
     case 'drop':
       return definitions.filter((definition) => definition.id !== change.id)
     case 'set_options':
@@ -80,6 +111,9 @@ export function columnsOf(definition: Definition): readonly Field[] | undefined 
       return definition.object.columns
     case 'sink':
     case 'model':
+    case 'index':
+    case 'check':
+    case 'schema':
       return undefined
     default:
       return definition.object satisfies never
@@ -87,7 +121,7 @@ export function columnsOf(definition: Definition): readonly Field[] | undefined 
 }
 
 export function hasRows(definition: Definition): definition is RelationDefinition {
-  return definition.object.kind !== 'sink' && definition.object.kind !== 'model'
+  return columnsOf(definition) !== undefined
 }
 
 /** `materialized view`, as messages say it. */
@@ -99,4 +133,10 @@ export function kindName(kind: ObjectKind): string {
 export function primaryKeyOf(definition: Definition): readonly number[] | undefined {
   if (definition.object.kind !== 'table' || definition.object.primary_key.length === 0) return undefined
   return definition.object.primary_key
+}
+
+/** An index or a constraint of a table: it goes with it. */
+export function isPartOf(definition: Definition, table: RelationId): boolean {
+  const { object } = definition
+  return (object.kind === 'index' || object.kind === 'check') && object.table === table
 }

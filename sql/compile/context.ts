@@ -46,7 +46,9 @@ export type Compiled =
   | {
       readonly kind: 'dml'
       readonly command: Command
-      readonly tag: 'INSERT' | 'UPDATE' | 'DELETE'
+      readonly tag: 'INSERT' | 'UPDATE' | 'DELETE' | 'MERGE'
+      /** Of RETURNING. */
+      readonly fields?: Field[]
       readonly parameters?: PlannedParameters
       readonly momentary?: boolean
     }
@@ -96,6 +98,8 @@ export interface DdlCompiled {
   readonly changes: CatalogChange[]
   readonly tag: string
   readonly notices: string[]
+  /** The command's rows are counted in the tag: this one, with their number. */
+  readonly counted?: string
   /** The engine reads this file and fills the model's `onnx`. */
   readonly modelFile?: string
 }

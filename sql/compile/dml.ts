@@ -1,23 +1,27 @@
 /** INSERT, UPDATE and DELETE. */
 
-import { coerce } from '../bind/coerce.js'
+import { coerce, known } from '../bind/coerce.js'
 import type { Environment } from '../bind/environment.js'
 import { bindExpr } from '../bind/expr.js'
 import { fail } from '../bind/fail.js'
 import { objectName } from '../bind/object-name.js'
 import { bindQuery } from '../bind/query.js'
 import { retype } from '../bind/retype.js'
-import type { Stage } from '../bind/stage.js'
+import type { Scope } from '../bind/scope.js'
+import { bindItems } from '../bind/select.js'
+import { newHarvest, resolveBelow, type Stage } from '../bind/stage.js'
+import { attachAll } from '../bind/subquery.js'
 import { valuesStage } from '../bind/values.js'
 import { hasRows, kindName } from '../catalog/catalog.js'
 import type { ColumnDef, Command, Definition, Expr, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
 import { column, rewrite } from '../logical/expr.js'
 import { foldExpr } from '../logical/fold.js'
-import { project } from '../logical/rel.js'
+import { oneRow, project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type CompileContext, type Compiled, environmentOf } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { hasSubquery, modify, needsQuery } from './modify.js'
 import { bindConflict } from './on-conflict.js'
 import { planQuery } from './query-plan.js'
 import { bindAssignments, bindPredicate, defaultOf, rowScope, rowStage } from './row-expressions.js'
@@ -55,7 +59,7 @@ export function compileInsert(statement: tree.Insert, context: CompileContext): 
   const twice = statement.columns.find((_, i) => listed.indexOf(listed[i]!) !== i)
   if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" specified more than once`, twice.span)
   const source = insertSource(statement, listed, to, env)
-  const command: Command = {
+  const command: Extract<Command, { command: 'insert' }> = {
     command: 'insert',
     version: PLAN_VERSION,
     relation: to.definition.id,
@@ -63,7 +67,29 @@ export function compileInsert(statement: tree.Insert, context: CompileContext): 
     on_conflict: bindConflict(statement.onConflict, to, context),
     transaction: null,
   }
-  return { kind: 'dml', command, tag: 'INSERT' }
+  const scope = rowScope(to.columns, statement.alias?.name ?? to.definition.name, 0)
+  return returning(statement, { kind: 'dml', command, tag: 'INSERT' }, scope, env)
+}
+
+/** The statement with the rows that RETURNING asks for. */
+function returning(
+  { returning }: { readonly returning: readonly tree.SelectItem[] },
+  compiled: Extract<Compiled, { kind: 'dml' }>,
+  scope: Scope,
+  env: Environment,
+): Compiled {
+  if (returning.length === 0) return compiled
+  const items = bindItems(returning, { ...rowStage(env, scope, 'RETURNING') })
+  const values = items.map((item) => known(item.value))
+  const command: Command = {
+    command: 'returning',
+    version: PLAN_VERSION,
+    write: compiled.command,
+    exprs: values.map((value) => rewrite(value.expr, foldExpr)),
+    names: items.map((item) => item.name),
+  }
+  const fields = items.map((item, i) => ({ name: item.name, data_type: values[i]!.type, nullable: true }))
+  return { ...compiled, command, fields }
 }
 
 /** All columns of the target in order: those that the statement gives, defaults for the others. */
@@ -99,6 +125,7 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
 }
 
 function insertValues(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
+  if (hasSubquery(values.rows)) return insertValuesOfQueries(values, listed, to, env)
   const stage = valuesStage(env)
   const rows = values.rows.map((row) => {
     const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
@@ -117,6 +144,31 @@ function insertValues(values: tree.Values, listed: readonly number[], to: Target
   return { op: 'values', types: to.columns.map((c) => c.data_type), rows }
 }
 
+/** Rows in which subqueries stand: each is a query of its own. */
+function insertValuesOfQueries(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
+  const inputs = values.rows.map((row) => {
+    const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
+    const harvest = newHarvest([])
+    const stage: Stage = { ...valuesStage(env), harvest, subqueries: 'below' }
+    const cells = to.columns.map((c, at): Expr => {
+      const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
+      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      return coerce(
+        bindExpr(cell, stage),
+        c.data_type,
+        'assignment',
+        (from, type) => `column "${c.name}" is of type ${type} but expression is of type ${from}`,
+      )
+    })
+    const attached = attachAll(oneRow(), harvest.below, resolveBelow)
+    return project(
+      attached.rel,
+      cells.map((cell) => resolveBelow(cell, attached.values)),
+    )
+  })
+  return inputs.length === 1 ? inputs[0]! : { op: 'union_all', inputs }
+}
+
 function places(listed: readonly number[], given: number, to: Target, at: tree.Span): number[] {
   const wanted = listed.length > 0 ? [...listed] : to.columns.map((_, i) => i).slice(0, Math.max(given, 1))
   if (given > wanted.length) fail('SyntaxError', 'INSERT has more expressions than target columns', at)
@@ -126,6 +178,11 @@ function places(listed: readonly number[], given: number, to: Target, at: tree.S
 
 export function compileUpdate(statement: tree.Update, context: CompileContext): Compiled {
   const to = target(statement.table, 'update', context)
+  const env = environmentOf(context)
+  if (needsQuery(statement)) {
+    const { command, scope } = modify(statement, to, env)
+    return returning(statement, { kind: 'dml', command, tag: 'UPDATE' }, scope, env)
+  }
   const stage = stageOf(to, statement.alias, 'UPDATE', context)
   const command: Command = {
     command: 'update',
@@ -135,11 +192,16 @@ export function compileUpdate(statement: tree.Update, context: CompileContext): 
     predicate: bindPredicate(statement.where, stage),
     transaction: null,
   }
-  return { kind: 'dml', command, tag: 'UPDATE' }
+  return returning(statement, { kind: 'dml', command, tag: 'UPDATE' }, stage.scope, env)
 }
 
 export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
   const to = target(statement.table, 'delete from', context)
+  const env = environmentOf(context)
+  if (needsQuery(statement)) {
+    const { command, scope } = modify(statement, to, env)
+    return returning(statement, { kind: 'dml', command, tag: 'DELETE' }, scope, env)
+  }
   const stage = stageOf(to, statement.alias, 'DELETE', context)
   const command: Command = {
     command: 'delete',
@@ -148,7 +210,7 @@ export function compileDelete(statement: tree.Delete, context: CompileContext): 
     predicate: bindPredicate(statement.where, stage),
     transaction: null,
   }
-  return { kind: 'dml', command, tag: 'DELETE' }
+  return returning(statement, { kind: 'dml', command, tag: 'DELETE' }, stage.scope, env)
 }
 
 function stageOf(to: Target, alias: tree.Ident | undefined, clause: string, context: CompileContext): Stage {

@@ -76,7 +76,11 @@ export type Command = { "command": "query", version: number, root: Rel, names: A
 /**
  * Where partitions are read from for which the group has committed nothing.
  */
-from: Position, } | { "command": "consumer_commit", version: number, group: string, stream: RelationId, member: bigint, offsets: Array<PartitionOffset>, transaction: bigint | null, } | { "command": "consumer_seek", version: number, group: string, stream: RelationId, seek: Seek, } | { "command": "consumer_drop", version: number, group: string, stream: RelationId, if_exists: boolean, };
+from: Position, } | { "command": "consumer_commit", version: number, group: string, stream: RelationId, member: bigint, offsets: Array<PartitionOffset>, transaction: bigint | null, } | { "command": "consumer_seek", version: number, group: string, stream: RelationId, seek: Seek, } | { "command": "consumer_drop", version: number, group: string, stream: RelationId, if_exists: boolean, } | { "command": "modify", version: number, relation: RelationId, source: Rel, 
+/**
+ * What a second row for the same target row is: SQLSTATE 21000, or nothing.
+ */
+refuse_repeats: boolean, transaction: bigint | null, } | { "command": "returning", version: number, write: Command, exprs: Array<Expr>, names: Array<string>, };
 
 export type ColumnDef = { name: string, data_type: DataType, nullable: boolean, 
 /**
@@ -100,6 +104,8 @@ properties: { [key in string]: string }, };
 
 export type KafkaSink = { brokers: string, topic: string, properties: { [key in string]: string }, };
 
+export type IndexColumn = { column: number, descending: boolean, nulls_first: boolean, };
+
 export type DefinitionKind = { "kind": "stream", columns: Array<ColumnDef>, watermark: Watermark | null, options: { [key in string]: string }, } | { "kind": "table", columns: Array<ColumnDef>, primary_key: Array<number>, options: { [key in string]: string }, } | { "kind": "source", columns: Array<ColumnDef>, watermark: Watermark | null, kafka: KafkaSource, 
 /**
  * Sources of an earlier release have none.
@@ -112,9 +118,17 @@ onnx: Uint8Array, path: string,
 /**
  * The number of features; filled by the engine when the model is made.
  */
-inputs: number, };
+inputs: number, } | { "kind": "index", table: RelationId, columns: Array<IndexColumn>, unique: boolean, 
+/**
+ * Made by a constraint of the table, and dropped with that only.
+ */
+constraint: boolean, } | { "kind": "check", table: RelationId, predicate: Expr, } | { "kind": "schema", };
 
 export type Definition = { id: RelationId, name: string, 
+/**
+ * The name of its schema. Those of an earlier release are in `public`.
+ */
+schema: string, 
 /**
  * The statement that made it.
  */
@@ -124,7 +138,7 @@ sql: string, object: DefinitionKind,
  */
 depends_on: Array<RelationId>, };
 
-export type CatalogChange = { "change": "create", definition: Definition, } | { "change": "drop", id: RelationId, } | { "change": "set_options", id: RelationId, options: { [key in string]: string }, };
+export type CatalogChange = { "change": "create", definition: Definition, } | { "change": "drop", id: RelationId, } | { "change": "set_options", id: RelationId, options: { [key in string]: string }, } | { "change": "replace", definition: Definition, } | { "change": "fill", relation: RelationId, source: Rel, };
 
 export type FunctionKind = "scalar" | "aggregate" | "window";
 

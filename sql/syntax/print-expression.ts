@@ -181,10 +181,11 @@ function isFunctionWord(name: string): boolean {
 /** With a space before it, or nothing. */
 export function printOrderBy(list: readonly SortItem[]): string {
   if (list.length === 0) return ''
-  const items = list.map(({ expr, descending, nulls }) => {
-    return `${printExpr(expr)}${descending ? ' DESC' : ''}${nulls === undefined ? '' : ` NULLS ${nulls.toUpperCase()}`}`
-  })
-  return ` ORDER BY ${items.join(', ')}`
+  return ` ORDER BY ${list.map(printSortItem).join(', ')}`
+}
+
+export function printSortItem({ expr, descending, nulls }: SortItem): string {
+  return `${printExpr(expr)}${descending ? ' DESC' : ''}${nulls === undefined ? '' : ` NULLS ${nulls.toUpperCase()}`}`
 }
 
 export function printWindow(spec: WindowSpec): string {

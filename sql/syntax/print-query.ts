@@ -75,7 +75,7 @@ function printSelect(select: Select): string {
   const parts = ['SELECT']
   if (select.distinctOn.length > 0) parts.push(`DISTINCT ON (${printExprs(select.distinctOn)})`)
   else if (select.distinct) parts.push('DISTINCT')
-  parts.push(select.items.map(printItem).join(', '))
+  parts.push(select.items.map(printSelectItem).join(', '))
   if (select.from.length > 0) parts.push(`FROM ${select.from.map(printTableRef).join(', ')}`)
   if (select.where !== undefined) parts.push(`WHERE ${printExpr(select.where)}`)
   if (select.groupBy !== undefined) parts.push(printGroupBy(select.groupBy))
@@ -89,7 +89,7 @@ function printSelect(select: Select): string {
   return parts.join(' ')
 }
 
-function printItem(item: SelectItem): string {
+export function printSelectItem(item: SelectItem): string {
   if (item.kind === 'select_expr') {
     return `${printExpr(item.expr)}${item.alias === undefined ? '' : ` AS ${printIdent(item.alias)}`}`
   }

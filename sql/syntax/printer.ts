@@ -1,17 +1,21 @@
 /** Any statement as SQL text on one line. What it prints parses to the same tree, spans apart: a test holds it to that. */
-import { printExpr } from './print-expression.js'
+import { printExpr, printSortItem } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteName, quoteString } from './print-name.js'
-import { printQuery, printValue } from './print-query.js'
+import { printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
 import type {
+  AlterAction,
   Assignment,
   ColumnDefinition,
+  Constraint,
   CopyOption,
   Expr,
   Format,
   Insert,
   OnConflict,
   Option,
+  SelectItem,
   Statement,
+  TableRef,
   Watermark,
 } from './tree.js'
 
@@ -24,9 +28,29 @@ export function printStatement(statement: Statement): string {
     case 'query':
       return printQuery(statement)
     case 'create_table': {
-      const key = statement.primaryKey === undefined ? [] : [`PRIMARY KEY ${printIdents(statement.primaryKey)}`]
-      return `${create(statement, 'TABLE')} (${[...statement.columns.map(printColumn), ...key].join(', ')})${printWith(statement.options)}`
+      const elements = [...statement.columns.map(printColumn), ...statement.constraints.map(printConstraint)]
+      return `${create(statement, 'TABLE')} (${elements.join(', ')})${printWith(statement.options)}`
     }
+    case 'create_table_as': {
+      const columns = statement.columns.length > 0 ? ` ${printIdents(statement.columns)}` : ''
+      const head = `${create(statement, 'TABLE')}${columns}${printWith(statement.options)}`
+      return `${head} AS ${printQuery(statement.query)}${statement.data ? '' : ' WITH NO DATA'}`
+    }
+    case 'create_index': {
+      const name = statement.name === undefined ? '' : ` ${printName(statement.name)}`
+      const head = `CREATE ${statement.unique ? 'UNIQUE ' : ''}INDEX${statement.ifNotExists ? ' IF NOT EXISTS' : ''}${name}`
+      return `${head} ON ${printName(statement.table)} (${statement.columns.map(printSortItem).join(', ')})`
+    }
+    case 'alter_table':
+      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${printAction(statement.action)}`
+    case 'create_schema':
+      return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
+    case 'drop_schema': {
+      const names = statement.names.map(printIdent).join(', ')
+      return `DROP SCHEMA ${statement.ifExists ? 'IF EXISTS ' : ''}${names}${statement.cascade ? ' CASCADE' : ''}`
+    }
+    case 'reindex':
+      return `REINDEX${statement.name === undefined ? '' : ` TABLE ${printName(statement.name)}`}`
     case 'create_stream':
       return `${create(statement, 'STREAM')} ${printElements(statement)}${printWith(statement.options)}`
     case 'create_source': {
@@ -54,11 +78,11 @@ export function printStatement(statement: Statement): string {
       return printInsert(statement)
     case 'update': {
       const alias = statement.alias === undefined ? '' : ` AS ${printIdent(statement.alias)}`
-      return `UPDATE ${printName(statement.table)}${alias} SET ${printAssignments(statement.assignments)}${where(statement)}`
+      return `UPDATE ${printName(statement.table)}${alias} SET ${printAssignments(statement.assignments)}${printTables(' FROM', statement.from)}${where(statement)}${printReturning(statement)}`
     }
     case 'delete': {
       const alias = statement.alias === undefined ? '' : ` AS ${printIdent(statement.alias)}`
-      return `DELETE FROM ${printName(statement.table)}${alias}${where(statement)}`
+      return `DELETE FROM ${printName(statement.table)}${alias}${printTables(' USING', statement.using)}${where(statement)}${printReturning(statement)}`
     }
     case 'explain': {
       const list = statement.options.map(({ key, value }) => `${printKey(key)} ${quoteString(value)}`).join(', ')
@@ -146,7 +170,44 @@ function printColumn(column: ColumnDefinition): string {
   const value = column.default === undefined ? '' : ` DEFAULT ${printExpr(column.default)}`
   const notNull = column.notNull ? ' NOT NULL' : ''
   const key = column.primaryKey ? ' PRIMARY KEY' : ''
-  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${key}`
+  const constraints = column.constraints.map((c) => ` ${printConstraint(c)}`).join('')
+  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${key}${constraints}`
+}
+
+function printConstraint({ name, type, expr, columns }: Constraint): string {
+  const named = name === undefined ? '' : `CONSTRAINT ${printIdent(name)} `
+  const list = columns.length === 0 ? '' : ` ${printIdents(columns)}`
+  const condition = expr === undefined ? '' : ` (${printExpr(expr)})`
+  return `${named}${type.replace('_', ' ').toUpperCase()}${condition}${list}`
+}
+
+function printAction(action: AlterAction): string {
+  switch (action.do) {
+    case 'rename':
+      return `RENAME TO ${printIdent(action.to)}`
+    case 'rename_column':
+      return `RENAME COLUMN ${printIdent(action.column)} TO ${printIdent(action.to)}`
+    case 'set_default':
+      return `ALTER COLUMN ${printIdent(action.column)} SET DEFAULT ${printExpr(action.value)}`
+    case 'drop_default':
+    case 'set_not_null':
+    case 'drop_not_null':
+      return `ALTER COLUMN ${printIdent(action.column)} ${action.do.replaceAll('_', ' ').toUpperCase()}`
+    case 'add_constraint':
+      return `ADD ${printConstraint(action.constraint)}`
+    case 'drop_constraint':
+      return `DROP CONSTRAINT ${action.ifExists ? 'IF EXISTS ' : ''}${printIdent(action.constraint)}`
+    default:
+      return action satisfies never
+  }
+}
+
+function printReturning({ returning }: { readonly returning: readonly SelectItem[] }): string {
+  return returning.length === 0 ? '' : ` RETURNING ${returning.map(printSelectItem).join(', ')}`
+}
+
+function printTables(word: string, refs: readonly TableRef[]): string {
+  return refs.length === 0 ? '' : `${word} ${refs.map(printTableRef).join(', ')}`
 }
 
 function printElements(relation: {
@@ -193,7 +254,8 @@ function printCopyOption({ name, value }: CopyOption): string {
 function printInsert(insert: Insert): string {
   const columns = insert.columns.length === 0 ? '' : ` ${printIdents(insert.columns)}`
   const source = insert.source === undefined ? 'DEFAULT VALUES' : printQuery(insert.source)
-  return `INSERT INTO ${printName(insert.table)}${columns} ${source}${printOnConflict(insert.onConflict)}`
+  const alias = insert.alias === undefined ? '' : ` AS ${printIdent(insert.alias)}`
+  return `INSERT INTO ${printName(insert.table)}${alias}${columns} ${source}${printOnConflict(insert.onConflict)}${printReturning(insert)}`
 }
 
 function printOnConflict(clause: OnConflict | undefined): string {
@@ -204,7 +266,13 @@ function printOnConflict(clause: OnConflict | undefined): string {
 }
 
 function printAssignments(list: readonly Assignment[]): string {
-  return list.map(({ column, value }) => `${printIdent(column)} = ${printExpr(value)}`).join(', ')
+  return list
+    .flatMap(({ column, value, place }, i) => {
+      if (place === undefined) return [`${printIdent(column)} = ${printExpr(value)}`]
+      if (place.index > 0) return []
+      return [`${printIdents(list.slice(i, i + place.of).map((a) => a.column))} = ${printExpr(value)}`]
+    })
+    .join(', ')
 }
 
 function where(clause: { readonly where?: Expr }): string {

@@ -144,12 +144,12 @@ for (const type of [Star, Plus, Minus]) type.CATEGORIES = [Arithmetic]
 const reserved =
   'all and any as asc between case cast check collate create cross current_date current_time current_timestamp default desc ' +
   'distinct else end except exists false fetch for from full group having ilike in inner intersect into is join lateral ' +
-  'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references right ' +
+  'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references returning right ' +
   'select some table then to true union unique using values when where window with'
 const unreserved =
-  'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer copy ' +
-  'cube current database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following format grouping groups if ' +
-  'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality ' +
+  'abort add alter analyze at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
+  'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format grouping groups hash if ' +
+  'ignore index insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams subscribe symmetric ' +
   'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +

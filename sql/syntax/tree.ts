@@ -18,6 +18,7 @@ import type { AsOf, CommonTable, GroupBy, QueryBody, SelectItem, TableAlias, Tab
 import type {
   Assignment,
   ColumnDefinition,
+  Constraint,
   CopyOption,
   Format,
   OnConflict,
@@ -54,6 +55,7 @@ export type Node =
   | TableAlias
   | Option
   | ColumnDefinition
+  | Constraint
   | Watermark
   | Format
   | Assignment

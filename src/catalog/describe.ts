@@ -45,7 +45,7 @@ export function describe(definition: Definition, all: readonly Definition[]): Ca
 
 /** The columns of a relation; none for a sink or a model. */
 export function columnsOf({ object }: Definition): readonly (ColumnDef | Field)[] {
-  return 'columns' in object ? object.columns : []
+  return 'columns' in object && object.kind !== 'index' ? object.columns : []
 }
 
 /** The default of a column, where the relation has defaults. */
@@ -89,8 +89,13 @@ function propertiesOf(
         ['file', object.path],
         ['features', String(object.inputs)],
       ]
+    case 'index':
+      return [['table', relation(object.table)], ...(object.unique ? [['unique', 'yes'] as const] : [])]
+    case 'check':
+      return [['table', relation(object.table)]]
     case 'view':
     case 'materialized_view':
+    case 'schema':
       return []
     default:
       return object satisfies never

@@ -8,17 +8,15 @@ export class StoredCatalog {
   readonly definitions: readonly Definition[]
   /** As sql/ reads it. */
   readonly names: Catalog
-  readonly #byName: ReadonlyMap<string, Definition>
 
   constructor(definitions: readonly Definition[]) {
     this.definitions = definitions
     this.names = createCatalog(definitions)
-    this.#byName = new Map(definitions.map((definition) => [definition.name, definition]))
   }
 
   /** The relation of this name, which must be of one of these kinds to be meant. */
   relation(name: string, meant: readonly Definition['object']['kind'][]): Definition {
-    const definition = this.#byName.get(name)
+    const definition = this.names.find(name)
     if (definition !== undefined) return definition
     const near = this.names.didYouMean(name, (other) => meant.includes(other.object.kind))
     throw new MillraceError(Code.UndefinedTable, `relation "${name}" does not exist`, {

@@ -334,7 +334,7 @@ export class Session {
         const { scope = this.#scope } = options
         scope.admit(heads[0])
         const planned = await this.#plan(script, 0, RUN, scope.id, options)
-        const fields = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
+        const fields = fieldsOf(planned)
         return { exclusive: 'none', work: Promise.resolve(fields) }
       })
     } finally {
@@ -424,7 +424,7 @@ export class Session {
       // What has neither parameters nor rows is planned when it runs.
       if (!PLANNED_FIRST.has(head.kind)) return { text, head, types, fields: undefined, catalog, generic: undefined }
       const planned = await this.#plan(script, 0, { as: 'prepare', declared }, scope.id, options)
-      const rows = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
+      const rows = fieldsOf(planned)
       const fields = planned.kind === 'rows' ? textFields(planned.fields) : rows
       if (planned.kind !== 'query' && planned.kind !== 'dml')
         return { text, head, types, fields, catalog, generic: undefined }
@@ -491,8 +491,10 @@ export class Session {
   ): Promise<Begun<Outcome>> {
     const { parameters, scope = this.#scope } = options
     scope.admit(heads[index])
-    // Parameters and the transaction are a part of the plan.
-    const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
+    // Parameters and the transaction are a part of the plan, and the search path says what its names are.
+    const { settings = this.#settings } = options
+    const plain = parameters === undefined && scope.id === null && !settings.changed.has('search_path')
+    const kept = form.as === 'run' && plain ? text : undefined
     const known = kept === undefined ? undefined : this.#compiled.get(kept)
     const planned = known ?? (await this.#plan(script, index, form, scope.id, options))
     if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {
@@ -569,7 +571,7 @@ export class Session {
         const write = this.engine.execute(scope.inside(compiled.command))
         this.#writes.add(write)
         try {
-          const { rows, epoch } = await write
+          const { rows, epoch, ipc } = await write
           // What was cancelled may still be committed, but not as a part of a transaction.
           if (inside) throwIfAborted(signal)
           if (compiled.kind === 'command') {
@@ -578,7 +580,7 @@ export class Session {
             return { tag: compiled.tag, fields: [], epoch, notices }
           }
           const tag = compiled.tag === 'INSERT' ? `INSERT 0 ${rows}` : `${compiled.tag} ${rows}`
-          return { tag, fields: [], rowCount: rows, epoch, notices: [] }
+          return { tag, fields: compiled.fields ?? [], rowCount: rows, epoch, notices: [], ...(ipc && { ipc }) }
         } finally {
           this.#writes.delete(write)
         }
@@ -645,12 +647,18 @@ export class Session {
       )
     }
     const command: Command = { command: 'ddl', version: PLAN_VERSION, changes: [...changes] }
-    const { epoch } = await this.engine.execute(command)
+    const { epoch, rows } = await this.engine.execute(command)
     this.#catalog = new CatalogSnapshot(this.engine.catalog())
     this.#compiled.clear()
     this.#ready.clear()
-    return { tag, fields: [], epoch, notices }
+    const { counted } = compiled
+    return { tag: counted === undefined ? tag : `${counted} ${rows}`, fields: [], epoch, notices }
   }
+}
+
+/** The columns of the rows that it gives, if it gives some. */
+function fieldsOf(planned: Planned): readonly Field[] | undefined {
+  return planned.kind === 'query' || planned.kind === 'rows' || planned.kind === 'dml' ? planned.fields : undefined
 }
 
 function single(heads: readonly StatementHead[]): void {

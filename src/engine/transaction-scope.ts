@@ -122,7 +122,7 @@ export class TransactionScope {
     if (command.command === 'backup') throw outside(tag, 'A backup has what is committed.')
     if (command.command === 'consumer_seek') throw outside(tag, 'The move of a group is a commit of its own.')
     if (command.command === 'consumer_drop') throw outside(tag, 'The end of a group is a commit of its own.')
-    if (this.#state.readOnly && 'transaction' in command) throw readOnly(tag)
+    if (this.#state.readOnly && ('transaction' in command || command.command === 'returning')) throw readOnly(tag)
   }
 
   /** The command as a part of this transaction. */

@@ -6,6 +6,7 @@ export interface ExecuteResult {
   readonly error?: NativeError
   readonly rows: number
   readonly epoch: bigint
+  readonly ipc?: Uint8Array
 }
 
 export interface QueryResult {

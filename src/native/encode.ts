@@ -29,6 +29,8 @@ export function encodeCommand(command: Command | EncodedCommand): Uint8Array {
 
 /** The command as a part of a transaction, if it can be one. */
 export function within(command: Command, transaction: bigint | null): Command {
+  if (transaction !== null && command.command === 'returning')
+    return { ...command, write: within(command.write, transaction) }
   if (transaction === null || !('transaction' in command)) return command
   return { ...command, transaction } as Command
 }

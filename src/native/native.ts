@@ -20,6 +20,8 @@ import { canceled, closed, fromNative, MillraceError } from './errors.js'
 export interface Executed {
   readonly rows: number
   readonly epoch: bigint
+  /** The rows of RETURNING. */
+  readonly ipc?: Uint8Array | undefined
 }
 
 /** Changes of a subscription: Arrow IPC whose last column is the weight. */
@@ -61,9 +63,9 @@ export class NativeEngine {
 
   /** INSERT, UPDATE, DELETE, DDL: resolves when the commit is as durable as the database promises. */
   async execute(command: Command | EncodedCommand): Promise<Executed> {
-    const { error, rows, epoch } = await this.#open().execute(encodeCommand(command))
+    const { error, rows, epoch, ipc } = await this.#open().execute(encodeCommand(command))
     if (error) throw fromNative(error)
-    return { rows, epoch }
+    return { rows, epoch, ipc }
   }
 
   /** The rows of a query as one Arrow IPC stream. */

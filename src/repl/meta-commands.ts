@@ -31,6 +31,9 @@ const KIND_NAMES: Readonly<Record<CatalogKind, string>> = {
   materialized_view: 'materialized view',
   sink: 'sink',
   model: 'model',
+  index: 'index',
+  check: 'check constraint',
+  schema: 'schema',
 }
 
 /** Scripts that include scripts. */

@@ -47,7 +47,7 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   [
     'drop ^t',
     'syntax error at or near "t"',
-    { detail: 'Expected one of: TABLE, CONSUMER, MATERIALIZED, MODEL, SINK, SOURCE, STREAM, VIEW.' },
+    { detail: 'Expected one of: TABLE, INDEX, SCHEMA, CONSUMER, MATERIALIZED, MODEL, SINK, SOURCE, ….' },
   ],
   [
     'create table ^order (a int)',
@@ -94,13 +94,22 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
     { hint: 'Names are quoted with double quotes ("name"), not with backquotes.' },
   ],
   ["select ^E'\\u12'", 'invalid Unicode escape'],
-  ['create table t (a int ^check (a > 1))', 'CHECK constraints are not supported', { code: Code.FeatureNotSupported }],
-  ['create table t (a int, ^unique (a))', 'UNIQUE constraints are not supported', { code: Code.FeatureNotSupported }],
   [
-    'create table t (a int, primary key (a), ^primary key (a))',
-    'multiple primary keys are not allowed',
-    { code: Code.InvalidTableDefinition },
+    'create table t (a int ^references u)',
+    'FOREIGN KEY constraints are not supported',
+    { code: Code.FeatureNotSupported },
   ],
+  [
+    'create table t (a int, ^foreign key (a) references u)',
+    'FOREIGN KEY constraints are not supported',
+    { code: Code.FeatureNotSupported },
+  ],
+  [
+    'create stream s (a int ^unique)',
+    'UNIQUE constraints of a stream are not supported',
+    { code: Code.FeatureNotSupported },
+  ],
+  ['update t set (a, b) = (^1)', 'number of columns does not match number of values'],
   ['create table t (a int, ^watermark for a as a)', 'a table has no watermark', { code: Code.InvalidTableDefinition }],
   ['create stream s (^a int primary key)', 'a stream has no primary key', { code: Code.InvalidTableDefinition }],
   [

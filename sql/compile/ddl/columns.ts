@@ -42,7 +42,11 @@ export function bindColumns(columns: readonly tree.ColumnDefinition[], env: Envi
   })
 }
 
-function defaultOf(definition: tree.ColumnDefinition, type: ColumnDef['data_type'], env: Environment): Expr | null {
+export function defaultOf(
+  definition: Pick<tree.ColumnDefinition, 'name' | 'default'>,
+  type: ColumnDef['data_type'],
+  env: Environment,
+): Expr | null {
   if (definition.default === undefined) return null
   const stage = constantStage(env, 'DEFAULT')
   const { name } = definition.name

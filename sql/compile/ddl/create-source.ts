@@ -2,6 +2,7 @@
 
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, newName } from '../../bind/object-name.js'
+import { qualified } from '../../catalog/catalog.js'
 import { DEAD_LETTER_FIELDS } from '../../catalog/dead-letters.js'
 import type { ColumnDef, Definition, StartupMode } from '../../contract/plan.generated.js'
 import type { CreateSource, Format } from '../../syntax/tree.js'
@@ -11,14 +12,16 @@ import { whenTaken } from './existing.js'
 import { kafkaOptions } from './kafka.js'
 import { Options } from './options.js'
 import { definedOptions, RELATION_OPTIONS, storedOptions } from './relation-options.js'
+import { schemaFor } from './schema.js'
 
 export function createSource(statement: CreateSource, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
   const taken = whenTaken(name, statement, 'CREATE SOURCE', context)
   if (taken !== undefined) return taken
+  const schema = schemaFor(statement.name, context)
   const letters = deadLettersName(name)
   checkLength(letters, statement.name.span)
-  if (context.catalog.find(letters) !== undefined) {
+  if (context.catalog.find(qualified(schema, letters)) !== undefined) {
     fail('DuplicateTable', `relation "${letters}" already exists`, statement.name.span, {
       detail: `Source "${name}" needs that name for its dead-letter stream.`,
     })
@@ -55,6 +58,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const source: Definition = {
     id,
     name,
+    schema,
     sql,
     object: {
       kind: 'source',
@@ -68,6 +72,7 @@ export function createSource(statement: CreateSource, context: CompileContext): 
   const deadLetters: Definition = {
     id: lettersId,
     name: letters,
+    schema,
     sql,
     object: { kind: 'stream', columns: deadLetterColumns(), watermark: null, options: {} },
     depends_on: [],

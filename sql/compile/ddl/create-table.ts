@@ -2,12 +2,15 @@
 
 import { fail } from '../../bind/fail.js'
 import { newName } from '../../bind/object-name.js'
+import { PUBLIC } from '../../catalog/catalog.js'
 import type { DefinitionKind } from '../../contract/plan.generated.js'
-import type { CreateStream, CreateTable } from '../../syntax/tree.js'
+import type { Constraint, CreateStream, CreateTable, Name, Span } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
+import { bindConstraints } from './constraints.js'
 import { whenTaken } from './existing.js'
 import { definedOptions, readOptions } from './relation-options.js'
+import { schemaFor } from './schema.js'
 
 export function createTable(statement: CreateTable, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
@@ -17,26 +20,35 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
   const read = readOptions(statement.options, 'table', columns)
   const primary_key = primaryKey(statement, columns)
-  const object: DefinitionKind = {
-    kind: 'table',
+  const object = {
+    kind: 'table' as const,
     columns: columns.map((c, i) => (primary_key.includes(i) ? { ...c, nullable: false } : c)),
     primary_key,
     options: definedOptions(read),
   }
-  return created(name, object, statement, 'CREATE TABLE', context, notices)
+  const made = created(name, object, statement, 'CREATE TABLE', context, notices)
+  const [change] = made.changes
+  const id = change?.change === 'create' ? change.definition.id : context.nextId()
+  const table = { id, name, schema: schemaFor(statement.name, context), columns: object.columns }
+  return { ...made, changes: [...made.changes, ...bindConstraints(statement, table, idsAfter(id, context), context)] }
 }
 
 function primaryKey(statement: CreateTable, columns: readonly { name: string }[]): number[] {
-  const inline = statement.columns.flatMap((c, i) => (c.primaryKey ? [i] : []))
-  if (inline.length > 1 || (inline.length === 1 && statement.primaryKey !== undefined)) {
-    fail(
-      'InvalidTableDefinition',
-      `multiple primary keys for table "${statement.name.parts.at(-1)!.name}" are not allowed`,
-      statement.columns[inline.at(-1)!]!.span,
-    )
+  const inline = statement.columns.flatMap((c, i) => (c.primaryKey ? [{ key: [i], span: c.span }] : []))
+  const listed = statement.constraints
+    .filter((constraint) => constraint.type === 'primary_key')
+    .map((constraint) => ({ key: keyOf(constraint, columns), span: constraint.span }))
+  const [first, second] = [...inline, ...listed]
+  if (second !== undefined) {
+    const { name } = statement.name.parts.at(-1)!
+    fail('InvalidTableDefinition', `multiple primary keys for table "${name}" are not allowed`, second.span)
   }
-  const key = statement.primaryKey?.map((ident) => columnAt(columns, ident, 'named in key')) ?? inline
-  const twice = statement.primaryKey?.find((_, i) => key.indexOf(key[i]!) !== i)
+  return first?.key ?? []
+}
+
+function keyOf(constraint: Constraint, columns: readonly { name: string }[]): number[] {
+  const key = constraint.columns.map((ident) => columnAt(columns, ident, 'named in key'))
+  const twice = constraint.columns.find((_, i) => key.indexOf(key[i]!) !== i)
   if (twice !== undefined)
     fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
   return key
@@ -68,18 +80,29 @@ export function createStream(statement: CreateStream, context: CompileContext): 
 export function created(
   name: string,
   object: DefinitionKind,
-  statement: { readonly span: { start: number; end: number } },
+  statement: { readonly span: Span; readonly name?: Name },
   tag: string,
   context: CompileContext,
   notices: string[],
   dependsOn: readonly number[] = [],
+  schema: string = statement.name === undefined ? PUBLIC : schemaFor(statement.name, context),
 ): DdlCompiled {
   const definition = {
     id: context.nextId(),
     name,
+    schema,
     sql: textOf(context, statement.span),
     object,
     depends_on: [...dependsOn],
   }
   return { kind: 'ddl', changes: [{ change: 'create', definition }], tag, notices }
+}
+
+/** Further ids of one statement. Some id makers only look: each must differ from the one before. */
+export function idsAfter(id: number, context: CompileContext): () => number {
+  let last = id
+  return () => {
+    last = Math.max(context.nextId(), last + 1)
+    return last
+  }
 }

@@ -5,18 +5,22 @@ import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, newName } from '../../bind/object-name.js'
 import { hasParameters } from '../../bind/parameters.js'
 import { bindQuery } from '../../bind/query.js'
-import type { DefinitionKind, Field } from '../../contract/plan.generated.js'
+import { kindName, qualified } from '../../catalog/catalog.js'
+import type { Definition, DefinitionKind, Field } from '../../contract/plan.generated.js'
 import type { CreateView } from '../../syntax/tree.js'
-import { type CompileContext, type DdlCompiled, environmentOf } from '../context.js'
+import { sameType, typeName } from '../../types/data-type.js'
+import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '../context.js'
 import { planFlow } from '../flow-plan.js'
 import { created } from './create-table.js'
 import { whenTaken } from './existing.js'
 import { Options } from './options.js'
+import { schemaFor } from './schema.js'
 
 export function createView(statement: CreateView, context: CompileContext): DdlCompiled {
   const name = newName(statement.name)
   const tag = statement.materialized ? 'CREATE MATERIALIZED VIEW' : 'CREATE VIEW'
-  const taken = whenTaken(name, statement, tag, context)
+  const before = replacedView(name, statement, context)
+  const taken = before === undefined ? whenTaken(name, statement, tag, context) : undefined
   if (taken !== undefined) return taken
   new Options(statement.options, [], statement.materialized ? 'materialized view' : 'view')
   const notices: string[] = []
@@ -29,22 +33,69 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
   const object: DefinitionKind = statement.materialized
     ? { kind: 'materialized_view', columns, query: flowOf(query, statement, context, notices) }
     : { kind: 'view', columns }
-  return created(
-    name,
-    object,
-    statement,
-    tag,
-    context,
-    notices,
-    [...env.reads].sort((a, b) => a - b),
-  )
+  const reads = [...env.reads].sort((a, b) => a - b)
+  if (before !== undefined) {
+    if (before.object.kind === 'view') checkSameColumns(before.object.columns, columns, statement)
+    if (env.reads.has(before.id))
+      fail('InvalidTableDefinition', `view "${name}" cannot read itself`, statement.query.span)
+    const definition = { ...before, sql: textOf(context, statement.span), object, depends_on: reads }
+    return { kind: 'ddl', changes: [{ change: 'replace', definition }], tag, notices }
+  }
+  return created(name, object, statement, tag, context, notices, reads)
+}
+
+/** The view that OR REPLACE puts another definition in the place of. */
+function replacedView(name: string, statement: CreateView, context: CompileContext): Definition | undefined {
+  const found = context.catalog.find(qualified(schemaFor(statement.name, context), name))
+  if (!statement.orReplace || statement.materialized || found?.object.kind !== 'view') return undefined
+  const [other] = context.catalog.dependents(found.id)
+  if (other !== undefined) {
+    const what = `${kindName(other.object.kind)} ${other.name}`
+    fail(
+      'DependentObjectsStillExist',
+      `cannot replace view ${name} because other objects depend on it`,
+      statement.name.span,
+      {
+        detail: `${what} depends on view ${name}.`,
+        hint: `Drop the ${what} first, and make it again after.`,
+      },
+    )
+  }
+  return found
+}
+
+/** PostgreSQL's rule: the columns stay, and others may follow. */
+function checkSameColumns(before: readonly Field[], after: readonly Field[], statement: CreateView): void {
+  const at = statement.query.span
+  if (after.length < before.length) fail('InvalidTableDefinition', 'cannot drop columns from view', at)
+  for (const [i, { name, data_type }] of before.entries()) {
+    const now = after[i]!
+    if (now.name !== name) {
+      fail('InvalidTableDefinition', `cannot change name of view column "${name}" to "${now.name}"`, at, {
+        hint: 'Drop the view and make it again.',
+      })
+    }
+    if (!sameType(now.data_type, data_type)) {
+      const types = `from ${typeName(data_type)} to ${typeName(now.data_type)}`
+      fail('InvalidTableDefinition', `cannot change data type of view column "${name}" ${types}`, at)
+    }
+  }
 }
 
 export function viewColumns(statement: CreateView, query: BoundQuery): Field[] {
+  return namedColumns('CREATE VIEW', statement, query)
+}
+
+/** The columns of a query under the names that a statement gives them. */
+export function namedColumns(
+  what: string,
+  statement: Pick<CreateView, 'columns' | 'query' | 'name'>,
+  query: BoundQuery,
+): Field[] {
   if (statement.columns.length > query.columns.length) {
     fail(
       'SyntaxError',
-      'CREATE VIEW specifies more column names than columns',
+      `${what} specifies more column names than columns`,
       statement.columns[query.columns.length]!.span,
     )
   }

@@ -18,7 +18,18 @@ export function drop(statement: Drop, context: CompileContext): DdlCompiled {
   const own = named.flatMap((d) =>
     d.object.kind === 'source' ? (context.catalog.byId(d.object.kafka.dead_letters) ?? []) : [],
   )
-  const wanted = [...named, ...own.filter((d) => !named.includes(d))]
+  const parts = named.flatMap((d) => context.catalog.partsOf(d.id))
+  const constraint = named.find((d) => d.object.kind === 'index' && d.object.constraint)
+  if (constraint !== undefined) {
+    const table = context.catalog.byId(constraint.depends_on[0]!)?.name ?? '?'
+    fail(
+      'DependentObjectsStillExist',
+      `cannot drop index ${constraint.name} because constraint ${constraint.name} on table ${table} requires it`,
+      statement.names[0]!.span,
+      { hint: `You can drop constraint ${constraint.name} on table ${table} instead.` },
+    )
+  }
+  const wanted = [...named, ...parts.filter((d) => !named.includes(d)), ...own.filter((d) => !named.includes(d))]
   const order = withDependents(wanted, context)
   const others = order.filter((d) => !wanted.includes(d))
   if (others.length > 0 && !statement.cascade) {
@@ -53,7 +64,10 @@ function target(name: Name, statement: Drop, context: CompileContext, notices: s
       return undefined
     }
     const near = context.catalog.didYouMean(wanted, (d) => d.object.kind === statement.object)
-    const code = statement.object === 'model' || statement.object === 'sink' ? 'UndefinedObject' : 'UndefinedTable'
+    const code =
+      statement.object === 'model' || statement.object === 'sink' || statement.object === 'index'
+        ? 'UndefinedObject'
+        : 'UndefinedTable'
     fail(code, `${kind} "${wanted}" does not exist`, name.span, {
       hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
     })

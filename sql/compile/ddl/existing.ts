@@ -1,14 +1,15 @@
 /** A name that is taken: IF NOT EXISTS makes a notice of it, otherwise it is an error. */
 
 import { fail, unsupported } from '../../bind/fail.js'
-import { kindName } from '../../catalog/catalog.js'
-import type { Span } from '../../syntax/tree.js'
+import { kindName, qualified } from '../../catalog/catalog.js'
+import type { Name } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
+import { schemaFor } from './schema.js'
 
 interface Creation {
   readonly orReplace: boolean
   readonly ifNotExists: boolean
-  readonly name: { readonly span: Span }
+  readonly name: Name
 }
 
 /** Undefined when the name is free; else what the statement does instead. */
@@ -18,7 +19,7 @@ export function whenTaken(
   tag: string,
   context: CompileContext,
 ): DdlCompiled | undefined {
-  const taken = context.catalog.find(name)
+  const taken = context.catalog.find(qualified(schemaFor(statement.name, context), name))
   if (taken === undefined) return undefined
   if (statement.ifNotExists)
     return { kind: 'ddl', changes: [], tag, notices: [`relation "${name}" already exists, skipping`] }

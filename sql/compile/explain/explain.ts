@@ -76,7 +76,8 @@ function explainView(statement: CreateView, context: CompileContext, trace: bool
   return [...lines, ...(trace ? traced(plan.fired) : [])]
 }
 
-function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[] {
+function explainWrite(compiled: Compiled, context: CompileContext): string[] {
+  const { catalog } = context
   if (compiled.kind !== 'dml') return []
   const { command } = compiled
   switch (command.command) {
@@ -93,6 +94,12 @@ function explainWrite(compiled: Compiled, { catalog }: CompileContext): string[]
       const set = command.command === 'update' ? ` set ${printAssignments(command.assignments, columns, columns)}` : ''
       return [`${command.command === 'delete' ? 'delete from' : 'update'} ${to?.name ?? '?'}${set}${where}`]
     }
+    case 'modify': {
+      const to = catalog.byId(command.relation)
+      return [`modify ${to?.name ?? '?'}`, ...printRel(command.source, catalog).map((line) => `  ${line}`)]
+    }
+    case 'returning':
+      return explainWrite({ ...compiled, command: command.write }, context)
     default:
       return []
   }

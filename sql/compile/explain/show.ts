@@ -53,6 +53,12 @@ function details(definition: Definition, { catalog }: CompileContext): string {
       return `${catalog.byId(object.from)?.name ?? '?'} to kafka topic ${object.kafka.topic} at ${object.kafka.brokers}`
     case 'model':
       return `${object.inputs} features, from ${object.path}`
+    case 'index':
+      return `${object.unique ? 'unique ' : ''}on ${catalog.byId(object.table)?.name ?? '?'}`
+    case 'check':
+      return `on ${catalog.byId(object.table)?.name ?? '?'}`
+    case 'schema':
+      return ''
     default:
       return `${object.columns.length} column${object.columns.length === 1 ? '' : 's'}`
   }

@@ -2,11 +2,14 @@
 import { EOF, type ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
+  AlterAction,
+  AlterTable,
   Backup,
   CheckDatabase,
   Checkpoint,
   Drop,
   DropGroup,
+  DropSchema,
   Expr,
   Ident,
   IsolationLevel,
@@ -17,6 +20,15 @@ import type {
 } from '../tree.js'
 import { DdlGrammar } from './ddl.js'
 
+const [ADD, COLUMN, CONSTRAINT, DEFAULT, NOT, NULL, RENAME] = [
+  t.kw('add'),
+  t.kw('column'),
+  t.kw('constraint'),
+  t.kw('default'),
+  t.kw('not'),
+  t.kw('null'),
+  t.kw('rename'),
+]
 const [
   ABORT,
   ALTER,
@@ -282,9 +294,120 @@ export abstract class AdminGrammar extends DdlGrammar {
   readonly alter: ParserMethod<[], Statement> = this.RULE('alter', (): Statement => {
     const start = this.mark()
     this.CONSUME(ALTER)
-    return this.OR<Statement>([
-      { ALT: () => this.SUBRULE(this.setOptions, { ARGS: [start] }) },
-      { ALT: () => this.SUBRULE(this.seekGroup, { ARGS: [start] }) },
+    return this.OR<Statement>({
+      DEF: [
+        {
+          GATE: () => this.nextIs(TABLE) && !this.setsOptions(),
+          ALT: () => this.SUBRULE(this.alterTable, { ARGS: [start] }),
+        },
+        { ALT: () => this.SUBRULE(this.setOptions, { ARGS: [start] }) },
+        { ALT: () => this.SUBRULE(this.seekGroup, { ARGS: [start] }) },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+  })
+
+  /** `TABLE a.b SET (` is about options. */
+  private setsOptions(): boolean {
+    let at = 3
+    while (this.nextIs(t.Dot, at)) at += 2
+    return this.nextIs(SET, at) && this.nextIs(t.LeftParen, at + 1)
+  }
+
+  readonly alterTable = this.RULE('alterTable', (start: number): AlterTable => {
+    this.CONSUME(TABLE)
+    const ifExists = this.SUBRULE(this.ifExists)
+    const name = this.SUBRULE(this.name)
+    const action = this.OR<AlterAction>([
+      { ALT: () => this.SUBRULE(this.renames) },
+      { ALT: () => this.SUBRULE(this.alterColumn) },
+      {
+        ALT: () => {
+          this.CONSUME(ADD)
+          return { do: 'add_constraint' as const, constraint: this.SUBRULE(this.constraint, { ARGS: [false] }) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(DROP)
+          this.CONSUME(CONSTRAINT)
+          const missing = this.SUBRULE1(this.ifExists)
+          return { do: 'drop_constraint' as const, ifExists: missing, constraint: this.SUBRULE(this.ident) }
+        },
+      },
+    ])
+    return { kind: 'alter_table', ifExists, name, action, span: this.since(start) }
+  })
+
+  readonly renames = this.RULE('renames', (): AlterAction => {
+    this.CONSUME(RENAME)
+    return this.OR<AlterAction>({
+      DEF: [
+        {
+          GATE: () => this.nextIs(TO),
+          ALT: () => {
+            this.CONSUME(TO)
+            return { do: 'rename' as const, to: this.SUBRULE(this.ident) }
+          },
+        },
+        {
+          ALT: () => {
+            this.OPTION({ GATE: () => !this.nextIs(TO, 2), DEF: () => this.CONSUME(COLUMN) })
+            const column = this.SUBRULE1(this.ident)
+            this.CONSUME1(TO)
+            return { do: 'rename_column' as const, column, to: this.SUBRULE2(this.ident) }
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+  })
+
+  readonly alterColumn = this.RULE('alterColumn', (): AlterAction => {
+    this.CONSUME(ALTER)
+    this.OPTION({ GATE: () => this.nextMatches(t.Identifier, 2), DEF: () => this.CONSUME(COLUMN) })
+    const column = this.SUBRULE(this.ident)
+    return this.OR<AlterAction>([
+      {
+        ALT: () => {
+          this.CONSUME(SET)
+          return this.OR1<AlterAction>([
+            {
+              ALT: () => {
+                this.CONSUME(DEFAULT)
+                return { do: 'set_default' as const, column, value: this.SUBRULE(this.expression) }
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME(NOT)
+                this.CONSUME(NULL)
+                return { do: 'set_not_null' as const, column }
+              },
+            },
+          ])
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(DROP)
+          return this.OR2<AlterAction>([
+            {
+              ALT: () => {
+                this.CONSUME1(DEFAULT)
+                return { do: 'drop_default' as const, column }
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME1(NOT)
+                this.CONSUME1(NULL)
+                return { do: 'drop_not_null' as const, column }
+              },
+            },
+          ])
+        },
+      },
     ])
   })
 
@@ -349,14 +472,18 @@ export abstract class AdminGrammar extends DdlGrammar {
     return { group, groupSpan: this.since(start) }
   })
 
-  readonly drop: ParserMethod<[], Drop | DropGroup> = this.RULE('drop', (): Drop | DropGroup => {
-    const start = this.mark()
-    this.CONSUME(DROP)
-    return this.OR<Drop | DropGroup>([
-      { ALT: () => this.SUBRULE(this.dropObjects, { ARGS: [start] }) },
-      { ALT: () => this.SUBRULE(this.dropGroup, { ARGS: [start] }) },
-    ])
-  })
+  readonly drop: ParserMethod<[], Drop | DropGroup | DropSchema> = this.RULE(
+    'drop',
+    (): Drop | DropGroup | DropSchema => {
+      const start = this.mark()
+      this.CONSUME(DROP)
+      return this.OR<Drop | DropGroup | DropSchema>([
+        { ALT: () => this.SUBRULE(this.dropSchema, { ARGS: [start] }) },
+        { ALT: () => this.SUBRULE(this.dropObjects, { ARGS: [start] }) },
+        { ALT: () => this.SUBRULE(this.dropGroup, { ARGS: [start] }) },
+      ])
+    },
+  )
 
   readonly dropGroup = this.RULE('dropGroup', (start: number): DropGroup => {
     this.CONSUME(CONSUMER)

@@ -4,23 +4,42 @@ import { SqlError } from '../../diag/error.js'
 import type { ParserMethod } from '../chevrotain.js'
 import * as t from '../tokens.js'
 import type {
+  CreateIndex,
   CreateModel,
+  CreateSchema,
   CreateSink,
   CreateSource,
   CreateStream,
   CreateTable,
+  CreateTableAs,
   CreateView,
   Drop,
+  DropSchema,
   Format,
   Ident,
   Name,
   ObjectKind,
   Query,
+  Reindex,
+  SortItem,
   Span,
   Statement,
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
+const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, WITH] = [
+  t.kw('btree'),
+  t.kw('data'),
+  t.kw('hash'),
+  t.kw('index'),
+  t.kw('no'),
+  t.kw('on'),
+  t.kw('reindex'),
+  t.kw('schema'),
+  t.kw('unique'),
+  t.kw('using'),
+  t.kw('with'),
+]
 const [AS, CASCADE, CREATE, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] = [
   t.kw('as'),
   t.kw('cascade'),
@@ -51,6 +70,8 @@ export abstract class DdlGrammar extends RelationGrammar {
     const args = { ARGS: [orReplace, start] as [boolean, number] }
     return this.OR<Statement>([
       { ALT: () => this.SUBRULE(this.createTable, args) },
+      { ALT: () => this.SUBRULE(this.createSchema, { ARGS: [start] }) },
+      { ALT: () => this.SUBRULE(this.createIndex, { ARGS: [start] }) },
       { ALT: () => this.SUBRULE(this.createStream, args) },
       { ALT: () => this.SUBRULE(this.createSource, args) },
       { ALT: () => this.SUBRULE(this.createView, args) },
@@ -59,24 +80,131 @@ export abstract class DdlGrammar extends RelationGrammar {
     ])
   })
 
-  readonly createTable = this.RULE('createTable', (orReplace: boolean, start: number): CreateTable => {
+  readonly createTable = this.RULE('createTable', (orReplace: boolean, start: number): CreateTable | CreateTableAs => {
     this.CONSUME(TABLE)
     const ifNotExists = this.SUBRULE(this.ifNotExists)
     const name = this.SUBRULE(this.name)
-    const elements = this.SUBRULE(this.elements)
-    const options = this.SUBRULE(this.withOptions)
-    this.ACTION(() => refuse(elements.watermark, 'a table has no watermark', 'Only a stream or a source has one.'))
-    const { columns, primaryKey } = elements
+    const head = { orReplace, ifNotExists, name }
+    return this.OR<CreateTable | CreateTableAs>({
+      DEF: [
+        {
+          GATE: () => this.nextIs(t.LeftParen) && !this.namesOnly(),
+          ALT: () => {
+            const elements = this.SUBRULE(this.elements)
+            const options = this.SUBRULE(this.withOptions)
+            this.ACTION(() =>
+              refuse(elements.watermark, 'a table has no watermark', 'Only a stream or a source has one.'),
+            )
+            const { columns, constraints } = elements
+            return { kind: 'create_table', ...head, columns, constraints, options, span: this.since(start) }
+          },
+        },
+        {
+          ALT: () => {
+            let columns: Ident[] = []
+            let data = true
+            this.OPTION(() => {
+              columns = this.SUBRULE(this.identList)
+            })
+            const options = this.SUBRULE1(this.withOptions)
+            this.CONSUME(AS)
+            const query = this.SUBRULE(this.query)
+            this.OPTION1(() => {
+              this.CONSUME(WITH)
+              this.OPTION2(() => {
+                this.CONSUME(NO)
+                data = false
+              })
+              this.CONSUME(DATA)
+            })
+            return { kind: 'create_table_as', ...head, columns, options, query, data, span: this.since(start) }
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+  })
+
+  /** Whether the "(" ahead opens a list of bare names. */
+  private namesOnly(): boolean {
+    return this.nextIs(t.LeftParen) && (this.nextIs(t.Comma, 3) || this.nextIs(t.RightParen, 3))
+  }
+
+  /** `CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name] ON t [USING btree] (a DESC, b)` */
+  readonly createIndex = this.RULE('createIndex', (start: number): CreateIndex => {
+    let unique = false
+    let name: Name | undefined
+    const columns: SortItem[] = []
+    this.OPTION(() => {
+      this.CONSUME(UNIQUE)
+      unique = true
+    })
+    this.CONSUME(INDEX)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    this.OPTION1(() => {
+      name = this.SUBRULE(this.name)
+    })
+    this.CONSUME(ON)
+    const table = this.SUBRULE1(this.name)
+    this.OPTION2(() => {
+      this.CONSUME(USING)
+      this.OR([{ ALT: () => this.CONSUME(BTREE) }, { ALT: () => this.CONSUME(HASH) }])
+    })
+    this.CONSUME(t.LeftParen)
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => columns.push(this.SUBRULE(this.sortItem)) })
+    this.CONSUME(t.RightParen)
     return {
-      kind: 'create_table',
-      orReplace,
+      kind: 'create_index',
+      unique,
       ifNotExists,
-      name,
+      ...(name && { name }),
+      table,
       columns,
-      ...(primaryKey && { primaryKey }),
-      options,
       span: this.since(start),
     }
+  })
+
+  readonly createSchema = this.RULE('createSchema', (start: number): CreateSchema => {
+    this.CONSUME(SCHEMA)
+    const ifNotExists = this.SUBRULE(this.ifNotExists)
+    const name = this.SUBRULE(this.ident)
+    return { kind: 'create_schema', ifNotExists, name, span: this.since(start) }
+  })
+
+  readonly dropSchema = this.RULE('dropSchema', (start: number): DropSchema => {
+    const names: Ident[] = []
+    this.CONSUME(SCHEMA)
+    const ifExists = this.SUBRULE(this.ifExists)
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.ident)) })
+    const cascade = this.SUBRULE(this.cascade)
+    return { kind: 'drop_schema', ifExists, names, cascade, span: this.since(start) }
+  })
+
+  readonly cascade = this.RULE('cascade', (): boolean => {
+    let said = false
+    this.OPTION(() =>
+      this.OR([
+        {
+          ALT: () => {
+            this.CONSUME(CASCADE)
+            said = true
+          },
+        },
+        { ALT: () => this.CONSUME(RESTRICT) },
+      ]),
+    )
+    return said
+  })
+
+  readonly reindex = this.RULE('reindex', (): Reindex => {
+    const start = this.mark()
+    let name: Name | undefined
+    this.CONSUME(REINDEX)
+    this.OPTION(() => this.OR([{ ALT: () => this.CONSUME(TABLE) }, { ALT: () => this.CONSUME(INDEX) }]))
+    this.OPTION1(() => {
+      name = this.SUBRULE(this.name)
+    })
+    return { kind: 'reindex', ...(name && { name }), span: this.since(start) }
   })
 
   readonly createStream = this.RULE('createStream', (orReplace: boolean, start: number): CreateStream => {
@@ -124,7 +252,19 @@ export abstract class DdlGrammar extends RelationGrammar {
   readonly streamElements = this.RULE('streamElements', (): Elements => {
     const elements = this.SUBRULE(this.elements)
     this.ACTION(() => {
-      const keyed = elements.primaryKey?.[0] ?? elements.columns.find((column) => column.primaryKey)
+      const ofColumns = elements.columns.flatMap((column) => column.constraints)
+      const [other] = [...elements.constraints, ...ofColumns].filter((c) => c.type !== 'primary_key')
+      if (other !== undefined) {
+        throw new SqlError(
+          Code.FeatureNotSupported,
+          `${other.type.toUpperCase()} constraints of a stream are not supported`,
+          {
+            at: other.span,
+            hint: 'NOT NULL and DEFAULT are.',
+          },
+        )
+      }
+      const keyed = elements.constraints[0] ?? elements.columns.find((column) => column.primaryKey)
       refuse(
         keyed,
         'a stream has no primary key',
@@ -215,12 +355,17 @@ export abstract class DdlGrammar extends RelationGrammar {
 
   readonly dropObjects = this.RULE('dropObjects', (start: number): Drop => {
     const names: Name[] = []
-    let cascade = false
     const object = this.OR<ObjectKind>([
       {
         ALT: () => {
           this.CONSUME(TABLE)
           return 'table' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(INDEX)
+          return 'index' as const
         },
       },
       {
@@ -263,17 +408,7 @@ export abstract class DdlGrammar extends RelationGrammar {
     ])
     const ifExists = this.SUBRULE(this.ifExists)
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
-    this.OPTION(() =>
-      this.OR1([
-        {
-          ALT: () => {
-            this.CONSUME(CASCADE)
-            cascade = true
-          },
-        },
-        { ALT: () => this.CONSUME(RESTRICT) },
-      ]),
-    )
+    const cascade = this.SUBRULE(this.cascade)
     return { kind: 'drop', object, ifExists, names, cascade, span: this.since(start) }
   })
 }

@@ -3,7 +3,7 @@ import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
 import { nameOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { ColumnDefinition, Expr, Format, Ident, Option, Watermark } from '../tree.js'
+import type { ColumnDefinition, Constraint, Expr, Format, Ident, Option, Watermark } from '../tree.js'
 import { DmlGrammar } from './dml.js'
 
 const [AS, CHECK, CONSTRAINT, DEFAULT, ENCODE, FALSE, FOR, FORMAT, KEY, NOT, NULL, ON, PRIMARY, REFERENCES, TRUE] = [
@@ -23,20 +23,20 @@ const [AS, CHECK, CONSTRAINT, DEFAULT, ENCODE, FALSE, FOR, FORMAT, KEY, NOT, NUL
   t.kw('references'),
   t.kw('true'),
 ]
-const [UNIQUE, WATERMARK, WITH] = [t.kw('unique'), t.kw('watermark'), t.kw('with')]
+const [FOREIGN, UNIQUE, WATERMARK, WITH] = [t.kw('foreign'), t.kw('unique'), t.kw('watermark'), t.kw('with')]
 
 /** What stands between the parentheses after a relation's name. */
 export interface Elements {
   readonly columns: readonly ColumnDefinition[]
   readonly watermark?: Watermark
-  readonly primaryKey?: readonly Ident[]
+  readonly constraints: readonly Constraint[]
 }
 
 export abstract class RelationGrammar extends DmlGrammar {
   readonly elements = this.RULE('elements', (): Elements => {
     const columns: ColumnDefinition[] = []
     let watermark: Watermark | undefined
-    let primaryKey: Ident[] | undefined
+    const constraints: Constraint[] = []
     this.CONSUME(t.LeftParen)
     this.AT_LEAST_ONE_SEP({
       SEP: t.Comma,
@@ -53,22 +53,26 @@ export abstract class RelationGrammar extends DmlGrammar {
               },
             },
             {
-              ALT: () => {
-                const start = this.mark()
-                const again = this.SUBRULE(this.primaryKey)
-                this.ACTION(() => once(primaryKey, 'primary keys', start))
-                primaryKey = again
-              },
+              GATE: () => this.constraintAhead(),
+              ALT: () => constraints.push(this.SUBRULE(this.constraint, { ARGS: [false] })),
             },
-            { ALT: () => this.SUBRULE(this.unsupportedConstraint) },
             { ALT: () => columns.push(this.SUBRULE(this.column)) },
           ],
           IGNORE_AMBIGUITIES: true,
         }),
     })
     this.CONSUME(t.RightParen)
-    return { columns, ...(watermark && { watermark }), ...(primaryKey && { primaryKey }) }
+    return { columns, constraints, ...(watermark && { watermark }) }
   })
+
+  /** Whether a constraint begins, and not a column that is called "constraint" or "foreign". */
+  private constraintAhead(): boolean {
+    const named = this.nextIs(CONSTRAINT)
+    if (named && !this.nextMatches(t.Identifier, 2)) return false
+    const at = named ? 3 : 1
+    if (this.nextIs(FOREIGN, at)) return this.nextIs(KEY, at + 1)
+    return [CHECK, UNIQUE, PRIMARY, REFERENCES].some((word) => this.nextIs(word, at))
+  }
 
   readonly watermark = this.RULE('watermark', (): Watermark => {
     const start = this.mark()
@@ -80,29 +84,17 @@ export abstract class RelationGrammar extends DmlGrammar {
     return { kind: 'watermark', column, expr, span: this.since(start) }
   })
 
-  readonly primaryKey = this.RULE('primaryKey', (): Ident[] => {
-    this.CONSUME(PRIMARY)
-    this.CONSUME(KEY)
-    return this.SUBRULE(this.identList)
-  })
-
   readonly column = this.RULE('column', (): ColumnDefinition => {
     const start = this.mark()
     let notNull = false
     let primaryKey = false
+    const constraints: Constraint[] = []
     let value: Expr | undefined
     const name = this.SUBRULE(this.ident)
     const type = this.SUBRULE(this.typeName)
     this.MANY(() =>
       this.OR([
-        {
-          ALT: () => {
-            this.CONSUME(NOT)
-            this.CONSUME(NULL)
-            notNull = true
-          },
-        },
-        { ALT: () => this.CONSUME1(NULL) },
+        { ALT: () => this.CONSUME(NULL) },
         {
           ALT: () => {
             this.CONSUME(DEFAULT)
@@ -111,12 +103,12 @@ export abstract class RelationGrammar extends DmlGrammar {
         },
         {
           ALT: () => {
-            this.CONSUME(PRIMARY)
-            this.CONSUME(KEY)
-            primaryKey = true
+            const said = this.SUBRULE(this.constraint, { ARGS: [true] })
+            if (said.type === 'not_null') notNull = true
+            else if (said.type === 'primary_key') primaryKey = true
+            else constraints.push(said)
           },
         },
-        { ALT: () => this.SUBRULE(this.unsupportedConstraint) },
       ]),
     )
     return {
@@ -125,25 +117,73 @@ export abstract class RelationGrammar extends DmlGrammar {
       type,
       notNull,
       primaryKey,
+      constraints,
       ...(value && { default: value }),
       span: this.since(start),
     }
   })
 
-  /** Constraints that people will try: a clear refusal is better than a syntax error. */
-  readonly unsupportedConstraint = this.RULE('unsupportedConstraint', (): void => {
-    const token = this.OR([
-      { ALT: () => this.CONSUME(CHECK) },
-      { ALT: () => this.CONSUME(UNIQUE) },
-      { ALT: () => this.CONSUME(REFERENCES) },
-      { GATE: () => this.nextMatches(t.Identifier, 2), ALT: () => this.CONSUME(CONSTRAINT) },
-    ])
-    this.ACTION(() => {
-      throw new SqlError(Code.FeatureNotSupported, `${token.image.toUpperCase()} constraints are not supported`, {
-        at: token.startOffset,
-        hint: 'NOT NULL, DEFAULT and PRIMARY KEY are.',
-      })
+  /** `[CONSTRAINT name] CHECK (…)`, `UNIQUE (a, b)`; of a column without the list. */
+  readonly constraint = this.RULE('constraint', (ofColumn: boolean): Constraint => {
+    const start = this.mark()
+    let name: Ident | undefined
+    let expr: Expr | undefined
+    let columns: Ident[] = []
+    this.OPTION(() => {
+      this.CONSUME(CONSTRAINT)
+      name = this.SUBRULE(this.ident)
     })
+    const type = this.OR<Constraint['type']>([
+      {
+        ALT: () => {
+          this.CONSUME(CHECK)
+          this.CONSUME(t.LeftParen)
+          expr = this.SUBRULE(this.expression)
+          this.CONSUME(t.RightParen)
+          return 'check' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(UNIQUE)
+          this.OPTION1({
+            GATE: () => !ofColumn,
+            DEF: () => {
+              columns = this.SUBRULE(this.identList)
+            },
+          })
+          return 'unique' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(PRIMARY)
+          this.CONSUME(KEY)
+          this.OPTION2({
+            GATE: () => !ofColumn,
+            DEF: () => {
+              columns = this.SUBRULE1(this.identList)
+            },
+          })
+          return 'primary_key' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(NOT)
+          this.CONSUME(NULL)
+          return 'not_null' as const
+        },
+      },
+      {
+        ALT: () => {
+          const token = this.OR1([{ ALT: () => this.CONSUME(REFERENCES) }, { ALT: () => this.CONSUME(FOREIGN) }])
+          this.ACTION(() => noForeignKeys(token.startOffset))
+          return 'check' as const
+        },
+      },
+    ])
+    return { kind: 'constraint', type, ...(name && { name }), ...(expr && { expr }), columns, span: this.since(start) }
   })
 
   /** `WITH (key = value, dotted.key = 'value')`; nothing is an empty list. */
@@ -250,6 +290,13 @@ export abstract class RelationGrammar extends DmlGrammar {
       key = this.SUBRULE(this.identList)
     })
     return { kind: 'format', format: format.name, encode: encode.name, key, options, span: this.since(start) }
+  })
+}
+
+function noForeignKeys(at: number): never {
+  throw new SqlError(Code.FeatureNotSupported, 'FOREIGN KEY constraints are not supported', {
+    at,
+    hint: 'PRIMARY KEY, UNIQUE, CHECK, NOT NULL and DEFAULT are.',
   })
 }
 

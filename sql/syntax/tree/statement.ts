@@ -1,12 +1,18 @@
 /** Statements, and the parts of definitions. */
 
-import type { Expr } from './expression.js'
+import type { Expr, SortItem } from './expression.js'
 import type { Ident, Name, Span, TypeName } from './name.js'
-import type { Query } from './query.js'
+import type { Query, SelectItem, TableRef } from './query.js'
 
 export type Statement =
   | Query
   | CreateTable
+  | CreateTableAs
+  | CreateIndex
+  | CreateSchema
+  | AlterTable
+  | DropSchema
+  | Reindex
   | CreateStream
   | CreateSource
   | CreateView
@@ -51,7 +57,20 @@ export interface ColumnDefinition {
   readonly type: TypeName
   readonly notNull: boolean
   readonly primaryKey: boolean
+  /** CHECK and UNIQUE. */
+  readonly constraints: readonly Constraint[]
   readonly default?: Expr
+  readonly span: Span
+}
+
+/** Of a table, or of a column, which it then says nothing of. */
+export interface Constraint {
+  readonly kind: 'constraint'
+  readonly type: 'check' | 'unique' | 'primary_key' | 'not_null'
+  readonly name?: Ident
+  /** Of CHECK. */
+  readonly expr?: Expr
+  readonly columns: readonly Ident[]
   readonly span: Span
 }
 
@@ -69,9 +88,71 @@ export interface CreateTable {
   readonly ifNotExists: boolean
   readonly name: Name
   readonly columns: readonly ColumnDefinition[]
-  /** The table-level `PRIMARY KEY (…)`; an inline one is on its column. */
-  readonly primaryKey?: readonly Ident[]
+  /** Those of the table; a column's are on it. */
+  readonly constraints: readonly Constraint[]
   readonly options: readonly Option[]
+  readonly span: Span
+}
+
+/** `CREATE TABLE t [(a, b)] AS query [WITH NO DATA]`, and SELECT … INTO. */
+export interface CreateTableAs {
+  readonly kind: 'create_table_as'
+  readonly orReplace: boolean
+  readonly ifNotExists: boolean
+  readonly name: Name
+  readonly columns: readonly Ident[]
+  readonly options: readonly Option[]
+  readonly query: Query
+  readonly data: boolean
+  readonly span: Span
+}
+
+/** `ALTER TABLE t …`, one action. */
+export interface AlterTable {
+  readonly kind: 'alter_table'
+  readonly ifExists: boolean
+  readonly name: Name
+  readonly action: AlterAction
+  readonly span: Span
+}
+
+export type AlterAction =
+  | { readonly do: 'rename'; readonly to: Ident }
+  | { readonly do: 'rename_column'; readonly column: Ident; readonly to: Ident }
+  | { readonly do: 'set_default'; readonly column: Ident; readonly value: Expr }
+  | { readonly do: 'drop_default' | 'set_not_null' | 'drop_not_null'; readonly column: Ident }
+  | { readonly do: 'add_constraint'; readonly constraint: Constraint }
+  | { readonly do: 'drop_constraint'; readonly ifExists: boolean; readonly constraint: Ident }
+
+export interface CreateSchema {
+  readonly kind: 'create_schema'
+  readonly ifNotExists: boolean
+  readonly name: Ident
+  readonly span: Span
+}
+
+export interface DropSchema {
+  readonly kind: 'drop_schema'
+  readonly ifExists: boolean
+  readonly names: readonly Ident[]
+  readonly cascade: boolean
+  readonly span: Span
+}
+
+export interface CreateIndex {
+  readonly kind: 'create_index'
+  readonly unique: boolean
+  readonly ifNotExists: boolean
+  readonly name?: Name
+  readonly table: Name
+  readonly columns: readonly SortItem[]
+  readonly span: Span
+}
+
+/** `REINDEX TABLE t`, `REINDEX INDEX i`, and sqlite's `REINDEX [name]`: indexes are never out of date. */
+export interface Reindex {
+  readonly kind: 'reindex'
+  readonly name?: Name
   readonly span: Span
 }
 
@@ -146,7 +227,7 @@ export interface CreateModel {
   readonly span: Span
 }
 
-export type ObjectKind = 'table' | 'stream' | 'source' | 'view' | 'materialized_view' | 'sink' | 'model'
+export type ObjectKind = 'index' | 'table' | 'stream' | 'source' | 'view' | 'materialized_view' | 'sink' | 'model'
 
 export interface Drop {
   readonly kind: 'drop'
@@ -160,7 +241,9 @@ export interface Drop {
 export interface Assignment {
   readonly kind: 'assignment'
   readonly column: Ident
+  /** `(a, b) = (1, 2)` is an assignment for each; of `(a, b) = (SELECT …)` each has the subquery, and its place in the list. */
   readonly value: Expr
+  readonly place?: { readonly index: number; readonly of: number }
   readonly span: Span
 }
 
@@ -169,9 +252,12 @@ export interface Insert {
   readonly table: Name
   /** Empty without a list. */
   readonly columns: readonly Ident[]
+  readonly alias?: Ident
   /** Absent for `DEFAULT VALUES`. */
   readonly source?: Query
   readonly onConflict?: OnConflict
+  /** RETURNING; empty without. */
+  readonly returning: readonly SelectItem[]
   readonly span: Span
 }
 
@@ -192,7 +278,9 @@ export interface Update {
   readonly table: Name
   readonly alias?: Ident
   readonly assignments: readonly Assignment[]
+  readonly from: readonly TableRef[]
   readonly where?: Expr
+  readonly returning: readonly SelectItem[]
   readonly span: Span
 }
 
@@ -200,7 +288,9 @@ export interface Delete {
   readonly kind: 'delete'
   readonly table: Name
   readonly alias?: Ident
+  readonly using: readonly TableRef[]
   readonly where?: Expr
+  readonly returning: readonly SelectItem[]
   readonly span: Span
 }
 

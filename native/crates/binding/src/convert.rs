@@ -26,13 +26,20 @@ pub struct ExecuteResult {
     pub error: Option<NativeError>,
     pub rows: f64,
     pub epoch: BigInt,
+    /// The rows of RETURNING.
+    pub ipc: Option<Buffer>,
 }
 
 impl From<Result<Executed>> for ExecuteResult {
     fn from(result: Result<Executed>) -> Self {
         match result {
-            Ok(done) => Self { error: None, rows: done.rows as f64, epoch: BigInt::from(done.epoch.0) },
-            Err(error) => Self { error: Some(error.into()), rows: 0.0, epoch: BigInt::from(0u64) },
+            Ok(done) => Self {
+                error: None,
+                rows: done.rows as f64,
+                epoch: BigInt::from(done.epoch.0),
+                ipc: done.returned.map(Buffer::from),
+            },
+            Err(error) => Self { error: Some(error.into()), rows: 0.0, epoch: BigInt::from(0u64), ipc: None },
         }
     }
 }

@@ -75,6 +75,10 @@ impl Ledger {
                     self.progress.remove(id);
                     self.gone.remove(id);
                 }
+                CatalogChange::Replace { definition } => {
+                    self.definitions.insert(definition.id, definition.clone());
+                }
+                CatalogChange::Fill { .. } => {}
                 CatalogChange::SetOptions { id, options } => {
                     if let Some(definition) = self.definitions.get_mut(id) {
                         definition.object.set_options(options.clone());

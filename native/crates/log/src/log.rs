@@ -75,6 +75,7 @@ struct Inner {
     /// Held from the check of a commit to its place in the queue, so that epochs, tables and the queue agree.
     sequencer: Mutex<()>,
     sealed: AtomicU64,
+    resumed: AtomicU64,
     segment_bytes: AtomicU64,
     maintenance_error: Mutex<Option<Error>>,
     /// Streams that do not keep their rows for ever.
@@ -126,6 +127,7 @@ impl Log {
             durability,
             journal: journal.clone(),
             queue: queue.clone(),
+            resumed: AtomicU64::new(0),
             sealed: AtomicU64::new(sealer.sealed_epoch().0),
             segment_bytes: AtomicU64::new(sealer.bytes()),
             state: RwLock::new(state),
@@ -293,7 +295,13 @@ impl Log {
             *current = state;
         }
         inner.queue.resume();
+        inner.resumed.fetch_add(1, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// How often `resume` has put another state in the place of the one in memory: who keeps something beside it, begins anew.
+    pub fn resumed(&self) -> u64 {
+        self.inner.resumed.load(Ordering::Acquire)
     }
 
     /// The newest epoch that may be shown.

@@ -154,7 +154,8 @@ impl State {
                         self.dropping.insert(*id, (epoch, relation));
                     }
                 }
-                CatalogChange::SetOptions { .. } => {}
+                // Stored rows keep their types, and names of columns are the catalog's.
+                CatalogChange::SetOptions { .. } | CatalogChange::Replace { .. } | CatalogChange::Fill { .. } => {}
             }
         }
         Ok(())
@@ -178,7 +179,7 @@ impl State {
             match change {
                 CatalogChange::Create { definition } => made.insert(definition.id, relation_of(definition)?),
                 CatalogChange::Drop { id } => made.insert(*id, None),
-                CatalogChange::SetOptions { .. } => None,
+                CatalogChange::SetOptions { .. } | CatalogChange::Replace { .. } | CatalogChange::Fill { .. } => None,
             };
         }
         // A table refuses a change whole, so a commit of one change needs no second look at the keys.

@@ -89,8 +89,14 @@ fn columns() -> Vec<ColumnDef> {
 }
 
 fn create() -> Commit {
-    let definition =
-        |id, name: &str, object| Definition { id, name: name.into(), sql: String::new(), object, depends_on: vec![] };
+    let definition = |id, name: &str, object| Definition {
+        id,
+        name: name.into(),
+        schema: millrace_plan::PUBLIC.into(),
+        sql: String::new(),
+        object,
+        depends_on: vec![],
+    };
     let stream = DefinitionKind::Stream { columns: columns(), watermark: None, options: BTreeMap::new() };
     let table = DefinitionKind::Table { columns: columns(), primary_key: vec![0], options: BTreeMap::new() };
     let catalog = vec![

@@ -176,6 +176,25 @@ pub enum Command {
         stream: RelationId,
         if_exists: bool,
     },
+    /// UPDATE, DELETE and MERGE whose rows a query finds. `source` gives for each row what happens (an INTEGER: 1 insert,
+    /// 2 update, 3 delete; anything else nothing), all columns of the row that is there, all columns of the new row, and
+    /// further columns that only `Returning` reads. Rows that are equal in a table without a primary key share one fate.
+    Modify {
+        version: u32,
+        relation: RelationId,
+        source: Rel,
+        /// What a second row for the same target row is: SQLSTATE 21000, or nothing.
+        refuse_repeats: bool,
+        transaction: Option<u64>,
+    },
+    /// A write, and rows of what it did: `exprs` are over all columns of the row that came (of DELETE: that went), followed
+    /// by the further columns of `Modify`.
+    Returning {
+        version: u32,
+        write: Box<Command>,
+        exprs: Vec<Expr>,
+        names: Vec<String>,
+    },
 }
 
 impl Command {
@@ -200,6 +219,8 @@ impl Command {
             | Self::RollbackTo { version, .. }
             | Self::Release { version, .. }
             | Self::ConsumerSeek { version, .. }
+            | Self::Modify { version, .. }
+            | Self::Returning { version, .. }
             | Self::ConsumerDrop { version, .. } => *version,
         }
     }
@@ -212,12 +233,14 @@ impl Command {
             | Self::Update { transaction, .. }
             | Self::Delete { transaction, .. }
             | Self::Truncate { transaction, .. }
+            | Self::Modify { transaction, .. }
             | Self::ConsumerCommit { transaction, .. } => *transaction,
             Self::Commit { transaction, .. }
             | Self::Rollback { transaction, .. }
             | Self::Savepoint { transaction, .. }
             | Self::RollbackTo { transaction, .. }
             | Self::Release { transaction, .. } => Some(*transaction),
+            Self::Returning { write, .. } => write.transaction(),
             _ => None,
         }
     }

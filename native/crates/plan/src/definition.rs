@@ -108,6 +108,36 @@ pub enum DefinitionKind {
         /// The number of features; filled by the engine when the model is made.
         inputs: u32,
     },
+    /// CREATE INDEX and UNIQUE. A unique one is enforced: no two rows have equal values in its columns, of which none is NULL.
+    Index {
+        table: RelationId,
+        columns: Vec<IndexColumn>,
+        unique: bool,
+        /// Made by a constraint of the table, and dropped with that only.
+        constraint: bool,
+    },
+    /// CHECK: not false for any row of the table. Over all of its columns.
+    Check {
+        table: RelationId,
+        predicate: Expr,
+    },
+    /// CREATE SCHEMA. `public` is there without.
+    Schema {},
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct IndexColumn {
+    pub column: u32,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+/// The schema of what says nothing of one.
+pub const PUBLIC: &str = "public";
+
+fn public() -> String {
+    PUBLIC.into()
 }
 
 impl DefinitionKind {
@@ -126,6 +156,9 @@ impl DefinitionKind {
 pub struct Definition {
     pub id: RelationId,
     pub name: String,
+    /// The name of its schema. Those of an earlier release are in `public`.
+    #[serde(default = "public")]
+    pub schema: String,
     /// The statement that made it.
     pub sql: String,
     pub object: DefinitionKind,
@@ -133,7 +166,6 @@ pub struct Definition {
     pub depends_on: Vec<RelationId>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a statement has few, and most of them create something")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CatalogChange {
@@ -147,5 +179,14 @@ pub enum CatalogChange {
     SetOptions {
         id: RelationId,
         options: BTreeMap<String, String>,
+    },
+    /// Another definition for an object that is there, with the same id and kind; stored rows keep their types.
+    Replace {
+        definition: Definition,
+    },
+    /// The first rows of a table or stream that this statement makes. It is not stored: the commit has the rows.
+    Fill {
+        relation: RelationId,
+        source: Rel,
     },
 }

@@ -53,6 +53,7 @@ pub fn typescript_plan() -> String {
         StartupMode,
         KafkaSource,
         KafkaSink,
+        IndexColumn,
         DefinitionKind,
         Definition,
         CatalogChange,

@@ -23,7 +23,8 @@ pub use command::{Append, Assignment, Command, ConflictAction};
 pub use consumer::{PartitionOffset, Position, Seek};
 pub use decode::{decode_command, decode_definition, encode};
 pub use definition::{
-    CatalogChange, ColumnDef, Definition, DefinitionKind, KafkaSink, KafkaSource, StartupMode, Watermark,
+    CatalogChange, ColumnDef, Definition, DefinitionKind, IndexColumn, KafkaSink, KafkaSource, PUBLIC, StartupMode,
+    Watermark,
 };
 pub use expr::{BinaryOp, CaseBranch, Expr, Literal};
 pub use function::{FunctionKind, FunctionSignature, ParameterType, ReturnRule, Volatility};
@@ -37,7 +38,7 @@ pub use rel::{
 };
 pub use types::{DataType, Field, UUID_BYTES, arrow_field, arrow_schema};
 pub use validate::{Relations, expr_type, reads_past, validate_rel};
-pub use validate_command::{validate_command, validate_conflict, validate_position};
+pub use validate_command::{modify_types, validate_command, validate_conflict, validate_position};
 
 /// Bumped whenever a plan of the previous version would be read wrongly.
 pub const PLAN_VERSION: u32 = 1;

@@ -68,6 +68,25 @@ pub fn validate_command(command: &Command, relations: &dyn Relations) -> Result<
             validate_group(group)?;
             validate_position(&seek.to, relations)
         }
+        Command::Modify { relation, source, .. } => modify_types(*relation, source, relations).map(|_| ()),
+        Command::Returning { write, exprs, names, .. } => {
+            validate_command(write, relations)?;
+            let input = match &**write {
+                Command::Insert { relation, .. }
+                | Command::Update { relation, .. }
+                | Command::Delete { relation, .. } => columns_of(*relation, relations)?,
+                Command::Modify { relation, source, .. } => {
+                    let mut input = columns_of(*relation, relations)?;
+                    input.extend(modify_types(*relation, source, relations)?);
+                    input
+                }
+                _ => return refuse("RETURNING of what changes no rows"),
+            };
+            if exprs.len() != names.len() {
+                return refuse(format!("{} names for {} columns", names.len(), exprs.len()));
+            }
+            exprs.iter().try_for_each(|e| expr_type(e, &input, relations).map(|_| ()))
+        }
         Command::ConsumerDrop { group, stream, .. } => {
             stream_columns(*stream, relations)?;
             validate_group(group)
@@ -82,6 +101,18 @@ pub fn validate_command(command: &Command, relations: &dyn Relations) -> Result<
         | Command::Backup { .. }
         | Command::Inspect { .. } => Ok(()),
     }
+}
+
+/// The types of the columns that a modification's source has beside what happens, the old row and the new one.
+pub fn modify_types(relation: RelationId, source: &Rel, relations: &dyn Relations) -> Result<Vec<DataType>> {
+    let target = columns_of(relation, relations)?;
+    let types = validate_rel(source, relations)?;
+    let wanted = std::iter::once(&DataType::Integer).chain(&target).chain(&target);
+    let width = 1 + 2 * target.len();
+    if types.len() < width || types[..width].iter().ne(wanted) {
+        return refuse("the rows of a modification do not have the relation's types");
+    }
+    Ok(types[width..].to_vec())
 }
 
 /// What to do with a row whose key is there. An append carries one without a command around it.
@@ -139,7 +170,7 @@ pub fn validate_position(position: &Position, relations: &dyn Relations) -> Resu
 }
 
 fn validate_change(change: &CatalogChange) -> Result<()> {
-    let CatalogChange::Create { definition } = change else { return Ok(()) };
+    let (CatalogChange::Create { definition } | CatalogChange::Replace { definition }) = change else { return Ok(()) };
     let (columns, indexes): (usize, &[u32]) = match &definition.object {
         DefinitionKind::Table { columns, primary_key, .. } => (columns.len(), primary_key),
         DefinitionKind::Stream { columns, .. } | DefinitionKind::Source { columns, .. } => (columns.len(), &[]),

@@ -14,9 +14,9 @@ pub fn run(shared: &Shared, command: Command) -> Result<Executed> {
     match command {
         Command::Checkpoint { .. } => {
             shared.log.checkpoint()?;
-            Ok(Executed { rows: 0, epoch: shared.log.durable_epoch() })
+            Ok(Executed::new(0, shared.log.durable_epoch()))
         }
-        Command::Backup { path, .. } => Ok(Executed { rows: 0, epoch: shared.log.backup(Path::new(&path))? }),
+        Command::Backup { path, .. } => Ok(Executed::new(0, shared.log.backup(Path::new(&path))?)),
         _ => Err(Error::new(Code::ProtocolViolation, "the command is neither a checkpoint nor a backup")),
     }
 }

@@ -10,7 +10,7 @@ use millrace_expr::{Model, Models};
 use millrace_model::OnnxModel;
 use millrace_plan::{
     AsOf, CatalogChange, ColumnDef, DataType, Definition, DefinitionKind, Field, Rel, Relations, arrow_schema,
-    validate_rel,
+    expr_type, validate_rel,
 };
 
 /// A definition and what the engine derives from it.
@@ -24,12 +24,16 @@ pub struct Object {
 #[derive(Default, Clone)]
 pub struct Catalog {
     objects: BTreeMap<RelationId, Arc<Object>>,
+    /// The indexes and conditions of each table.
+    constraints: BTreeMap<RelationId, Vec<Arc<Object>>>,
 }
 
 /// The next catalog, and the changes with what the engine has filled in.
 pub struct Planned {
     pub catalog: Catalog,
     pub changes: Vec<CatalogChange>,
+    /// Relations that are made with rows, and the queries that give these.
+    pub fills: Vec<(RelationId, Rel)>,
 }
 
 /// A model of the model crate, as the evaluator wants it.
@@ -74,7 +78,23 @@ impl Catalog {
             let object = derive(&mut definition)?;
             catalog.objects.insert(definition.id, Arc::new(Object { definition, ..object }));
         }
+        catalog.gather();
         Ok(catalog)
+    }
+
+    fn gather(&mut self) {
+        self.constraints.clear();
+        for object in self.objects.values() {
+            if let DefinitionKind::Index { table, .. } | DefinitionKind::Check { table, .. } = object.definition.object
+            {
+                self.constraints.entry(table).or_default().push(object.clone());
+            }
+        }
+    }
+
+    /// The indexes and conditions of a table.
+    pub fn constraints(&self, table: RelationId) -> &[Arc<Object>] {
+        self.constraints.get(&table).map_or(&[], Vec::as_slice)
     }
 
     pub fn get(&self, id: RelationId) -> Option<&Arc<Object>> {
@@ -116,13 +136,22 @@ impl Catalog {
             .iter()
             .filter_map(|change| match change {
                 CatalogChange::Drop { id } => Some(*id),
-                CatalogChange::Create { .. } | CatalogChange::SetOptions { .. } => None,
+                _ => None,
             })
             .collect();
         let mut catalog = self.clone();
         let mut filled = Vec::with_capacity(changes.len());
+        let mut fills = Vec::new();
         for change in changes {
             filled.push(match change {
+                CatalogChange::Replace { definition } => {
+                    CatalogChange::Replace { definition: catalog.replace(definition)? }
+                }
+                CatalogChange::Fill { relation, source } => {
+                    catalog.check_fill(self, relation, &source)?;
+                    fills.push((relation, source));
+                    continue;
+                }
                 CatalogChange::Create { definition } => {
                     CatalogChange::Create { definition: catalog.create(definition, next_id)? }
                 }
@@ -136,7 +165,8 @@ impl Catalog {
                 }
             });
         }
-        Ok(Planned { catalog, changes: filled })
+        catalog.gather();
+        Ok(Planned { catalog, changes: filled, fills })
     }
 
     fn set_options(&mut self, id: RelationId, options: std::collections::BTreeMap<String, String>) -> Result<()> {
@@ -158,16 +188,7 @@ impl Catalog {
             )
             .with_hint("Run the statement again."));
         }
-        let is_model = matches!(definition.object, DefinitionKind::Model { .. });
-        let same_name = |other: &&Arc<Object>| {
-            other.definition.name == definition.name
-                && matches!(other.definition.object, DefinitionKind::Model { .. }) == is_model
-        };
-        if self.objects().find(same_name).is_some() {
-            let (code, kind) =
-                if is_model { (Code::DuplicateObject, "model") } else { (Code::DuplicateTable, "relation") };
-            return Err(Error::new(code, format!("{kind} \"{}\" already exists", definition.name)));
-        }
+        self.check_name(&definition)?;
         for id in &definition.depends_on {
             self.require(*id)?;
         }
@@ -175,6 +196,69 @@ impl Catalog {
         let object = derive(&mut definition)?;
         self.objects.insert(definition.id, Arc::new(Object { definition: definition.clone(), ..object }));
         Ok(definition)
+    }
+
+    /// Models, conditions and schemas have names of their own; everything else shares one space in each schema.
+    fn check_name(&self, definition: &Definition) -> Result<()> {
+        let space = |object: &DefinitionKind| match object {
+            DefinitionKind::Model { .. } => (1, RelationId(0)),
+            DefinitionKind::Schema {} => (2, RelationId(0)),
+            DefinitionKind::Check { table, .. } => (3, *table),
+            _ => (0, RelationId(0)),
+        };
+        let wanted = space(&definition.object);
+        let same = |other: &&Arc<Object>| {
+            let other = &other.definition;
+            other.id != definition.id
+                && other.name == definition.name
+                && other.schema == definition.schema
+                && space(&other.object) == wanted
+        };
+        if self.objects().find(same).is_none() {
+            return Ok(());
+        }
+        let (code, kind) = match wanted.0 {
+            1 => (Code::DuplicateObject, "model"),
+            2 => (Code::DuplicateSchema, "schema"),
+            3 => (Code::DuplicateObject, "constraint"),
+            _ => (Code::DuplicateTable, "relation"),
+        };
+        Err(Error::new(code, format!("{kind} \"{}\" already exists", definition.name)))
+    }
+
+    /// Another definition of the same object: what is stored of it must not change its types.
+    fn replace(&mut self, mut definition: Definition) -> Result<Definition> {
+        let before = self.require(definition.id)?.clone();
+        self.check_name(&definition)?;
+        self.check(&definition)?;
+        let object = derive(&mut definition)?;
+        let kind = std::mem::discriminant(&before.definition.object);
+        let key = |object: &DefinitionKind| match object {
+            DefinitionKind::Table { primary_key, .. } => primary_key.clone(),
+            _ => Vec::new(),
+        };
+        if kind != std::mem::discriminant(&definition.object)
+            || (before.stored_columns().is_some() && before.types != object.types)
+            || key(&before.definition.object) != key(&definition.object)
+            || before.is_view()
+                && !matches!((&before.definition.object, &definition.object),
+                    (DefinitionKind::MaterializedView { query: a, .. }, DefinitionKind::MaterializedView { query: b, .. }) if a == b)
+        {
+            let message = format!("the new definition of \"{}\" does not fit what is stored of it", definition.name);
+            return Err(Error::new(Code::ProtocolViolation, message));
+        }
+        self.objects.insert(definition.id, Arc::new(Object { definition: definition.clone(), ..object }));
+        Ok(definition)
+    }
+
+    /// A fill is of what the same statement makes, and reads what was there before.
+    fn check_fill(&self, before: &Self, relation: RelationId, source: &Rel) -> Result<()> {
+        let made = before.get(relation).is_none();
+        let types = self.require(relation)?.stored_columns().map(|c| c.iter().map(|c| c.data_type).collect::<Vec<_>>());
+        if !made || types != Some(validate_rel(source, before)?) {
+            return Err(Error::new(Code::ProtocolViolation, "rows that do not fit the relation that is made of them"));
+        }
+        Ok(())
     }
 
     /// What `validate` cannot see without the catalog.
@@ -206,6 +290,26 @@ impl Catalog {
                 }
                 if !definition.depends_on.contains(from) {
                     return refuse(format!("it reads relation {} without saying so", from.0));
+                }
+            }
+            DefinitionKind::Index { table, columns, .. } => {
+                let Some(there) = self.require(*table)?.stored_columns() else {
+                    return refuse("its table has no rows of its own".into());
+                };
+                if columns.is_empty() || columns.iter().any(|c| c.column as usize >= there.len()) {
+                    return refuse("a column is not there".into());
+                }
+                if !definition.depends_on.contains(table) {
+                    return refuse("it belongs to a table without saying so".into());
+                }
+            }
+            DefinitionKind::Check { table, predicate } => {
+                let Some(types) = self.columns(*table) else { return refuse("its table has no rows".into()) };
+                if expr_type(predicate, &types, self)? != DataType::Boolean {
+                    return refuse("its condition is not boolean".into());
+                }
+                if !definition.depends_on.contains(table) {
+                    return refuse("it belongs to a table without saying so".into());
                 }
             }
             DefinitionKind::Source { kafka, .. } => {

@@ -35,6 +35,10 @@ pub struct Effect {
     pub groups: Vec<GroupOffset>,
     /// What must hold of those groups when it is committed.
     pub claims: Vec<Claim>,
+    /// What RETURNING reads: the rows that came or went, with further columns of the statement's query.
+    pub shown: Option<RecordBatch>,
+    /// What it gives, as an Arrow IPC stream.
+    pub returned: Option<Vec<u8>>,
 }
 
 fn none() -> RecordBatch {
@@ -70,11 +74,13 @@ impl TableChange {
 
 impl Effect {
     pub fn changed(rows: u64, change: TableChange) -> Self {
-        Self { rows, changes: vec![change], ..Self::default() }
+        let shown = if change.new.num_columns() > 0 { change.new.clone() } else { change.old.clone() };
+        Self { rows, changes: vec![change], shown: Some(shown), ..Self::default() }
     }
 
     pub fn appended(relation: RelationId, batch: RecordBatch) -> Self {
-        Self { rows: batch.num_rows() as u64, appended: vec![(relation, batch)], ..Self::default() }
+        let (rows, shown) = (batch.num_rows() as u64, Some(batch.clone()));
+        Self { rows, appended: vec![(relation, batch)], shown, ..Self::default() }
     }
 
     /// The one commit that does it.

@@ -67,10 +67,18 @@ fn memory_bytes() -> Option<usize> {
 }
 
 /// What a write or a change of the catalog did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
     pub rows: u64,
     pub epoch: Epoch,
+    /// The rows of RETURNING, as an Arrow IPC stream.
+    pub returned: Option<Vec<u8>>,
+}
+
+impl Executed {
+    pub fn new(rows: u64, epoch: Epoch) -> Self {
+        Self { rows, epoch, returned: None }
+    }
 }
 
 pub struct Engine {

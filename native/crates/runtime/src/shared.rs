@@ -15,10 +15,12 @@ use crate::flow_thread::Request;
 use crate::groups::Groups;
 use crate::histogram::Histogram;
 use crate::mailbox::Mailbox;
+use crate::outstanding::Outstanding;
 use crate::pins::Pins;
 use crate::published::Published;
 use crate::reply::closed;
 use crate::transaction::Transactions;
+use crate::unique::Uniques;
 
 pub struct Shared {
     pub log: Log,
@@ -28,6 +30,8 @@ pub struct Shared {
     pub gate: RwLock<()>,
     /// Those of several statements that are open.
     pub transactions: Transactions,
+    pub uniques: Uniques,
+    pub outstanding: Arc<Outstanding>,
     pub groups: Arc<Groups>,
     /// Counts writes to streams whose rows have no key: their partitions take turns.
     pub writes_without_key: AtomicU64,
@@ -63,6 +67,8 @@ impl Shared {
             catalog: RwLock::new(Arc::new(catalog)),
             gate: RwLock::new(()),
             transactions: Transactions::default(),
+            uniques: Uniques::default(),
+            outstanding: Arc::default(),
             groups,
             writes_without_key: AtomicU64::new(0),
             ddl: Mutex::new(()),

@@ -9,9 +9,12 @@ use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, SchemaRef};
 use millrace_base::{Code, Error, RelationId, Result};
 use millrace_expr::Evaluator;
-use millrace_plan::{Assignment, Command, ConflictAction, DataType, DefinitionKind, Expr, Rel};
+use millrace_plan::{
+    Assignment, Command, ConflictAction, DataType, DefinitionKind, Expr, Rel, expr_type, modify_types,
+};
 
 use crate::catalog::{Catalog, Object};
+use crate::check::check_rows;
 use crate::effect::{Effect, TableChange};
 use crate::ipc;
 use crate::options;
@@ -20,6 +23,7 @@ use crate::read;
 use crate::shared::Shared;
 use crate::target_rows::TargetRows;
 use crate::transaction::Transaction;
+use crate::unique::without_conflicts;
 use crate::upsert::{Upsert, upsert};
 
 /// A statement on its way: what it may see.
@@ -46,11 +50,53 @@ impl Statement<'_> {
                 self.delete(updatable(self.catalog, *relation)?, predicate.as_ref())
             }
             Command::Truncate { relations, .. } => self.truncate(relations),
+            Command::Modify { relation, source, refuse_repeats, .. } => {
+                self.modify(updatable(self.catalog, *relation)?, source, *refuse_repeats)
+            }
+            Command::Returning { write, exprs, names, .. } => {
+                let mut effect = self.effect(write)?;
+                self.check(&effect)?;
+                let shown = effect.shown.take().ok_or_else(|| Error::internal("a write that shows no rows"))?;
+                effect.returned = Some(self.returned(write, &shown, exprs, names)?);
+                Ok(effect)
+            }
             _ => Err(Error::new(Code::ProtocolViolation, "the command does not change rows")),
         }
     }
 
-    fn rows_of(&self, target: &Object) -> Result<Box<dyn TargetRows + '_>> {
+    /// Refuses what a constraint of the tables forbids.
+    pub fn check(&self, effect: &Effect) -> Result<()> {
+        let pending = self.transaction.map(Transaction::pending);
+        for change in &effect.changes {
+            let target = self.catalog.require(change.relation)?;
+            check_rows(self.catalog, target, &change.new, self.shared.now_us())?;
+            self.shared.uniques.check(&self.shared.log, self.catalog, change, pending)?;
+        }
+        Ok(())
+    }
+
+    fn returned(&self, write: &Command, shown: &RecordBatch, exprs: &[Expr], names: &[String]) -> Result<Vec<u8>> {
+        let mut input = match write {
+            Command::Insert { relation, .. }
+            | Command::Update { relation, .. }
+            | Command::Delete { relation, .. }
+            | Command::Modify { relation, .. } => types(self.catalog.require(*relation)?),
+            _ => return Err(Error::new(Code::ProtocolViolation, "RETURNING of what changes no rows")),
+        };
+        if let Command::Modify { relation, source, .. } = write {
+            input.extend(modify_types(*relation, source, &**self.catalog)?);
+        }
+        let now_us = self.shared.now_us();
+        let types = exprs.iter().map(|e| expr_type(e, &input, &**self.catalog)).collect::<Result<Vec<_>>>()?;
+        let schema = ipc::result_schema(names, &types);
+        let values = exprs
+            .iter()
+            .map(|e| Evaluator::compile(e, &input, &**self.catalog)?.evaluate(shown, now_us))
+            .collect::<Result<Vec<_>>>()?;
+        ipc::encode(&schema, [ipc::with_columns(&schema, values, shown.num_rows())])
+    }
+
+    pub fn rows_of(&self, target: &Object) -> Result<Box<dyn TargetRows + '_>> {
         let id = target.definition.id;
         match self.transaction {
             Some(transaction) => transaction.rows_of(self.shared, id),
@@ -72,6 +118,13 @@ impl Statement<'_> {
         let keyed = match &target.definition.object {
             DefinitionKind::Table { primary_key, .. } => !primary_key.is_empty(),
             _ => return Ok(Effect::appended(id, rows)),
+        };
+        let pending = self.transaction.map(Transaction::pending);
+        let rows = match on_conflict {
+            ConflictAction::DoNothing => {
+                without_conflicts(&self.shared.uniques, &self.shared.log, self.catalog, (id, rows), pending)?
+            }
+            _ => rows,
         };
         let count = rows.num_rows() as u64;
         if !keyed {
@@ -156,7 +209,7 @@ impl Statement<'_> {
         let now_us = self.shared.now_us();
         let old = self.affected(target, predicate, now_us)?;
         if old.num_rows() == 0 {
-            return Ok(Effect::default());
+            return Ok(Effect { shown: Some(old), ..Effect::default() });
         }
         let types = types(target);
         let mut columns = old.columns().to_vec();

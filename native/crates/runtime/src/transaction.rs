@@ -18,6 +18,7 @@ use crate::published::Views;
 use crate::savepoints::Savepoints;
 use crate::shared::Shared;
 use crate::target_rows::TargetRows;
+use crate::unique::Pending;
 
 /// Transactions open at once; each holds a snapshot.
 const OPEN_MAX: usize = 1000;
@@ -72,6 +73,8 @@ pub struct Transaction {
     truncated: Vec<RelationId>,
     groups: Vec<GroupOffset>,
     claims: Vec<Claim>,
+    /// What was done to the values of unique indexes.
+    pending: Pending,
 }
 
 /// Takes the snapshot: every commit that was acknowledged before, and the views that have seen them.
@@ -92,12 +95,17 @@ pub fn begin(shared: &Shared, read_only: bool) -> Result<u64> {
         truncated: Vec::new(),
         groups: Vec::new(),
         claims: Vec::new(),
+        pending: Pending::default(),
     })
 }
 
 impl Transaction {
     pub fn snapshot(&self) -> Epoch {
         self.pin.epoch()
+    }
+
+    pub fn pending(&self) -> &Pending {
+        &self.pending
     }
 
     pub fn overlay(&self, table: RelationId) -> Option<&Overlay> {
@@ -149,7 +157,9 @@ impl Transaction {
 
     /// Puts an effect behind what was done so far.
     fn join(&mut self, shared: &Shared, effect: Effect) -> Result<()> {
+        let catalog = shared.catalog();
         for change in effect.changes {
+            self.pending.absorb(&catalog, &change)?;
             let table = shared.log.table(change.relation)?;
             let overlay = match self.tables.entry(change.relation) {
                 std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
@@ -186,6 +196,7 @@ impl Transaction {
             truncated: self.truncated.clone(),
             groups: self.groups.clone(),
             claims: self.claims.clone(),
+            ..Effect::default()
         })
     }
 
@@ -202,6 +213,7 @@ impl Transaction {
         self.truncated.clear();
         self.groups.clear();
         self.claims.clear();
+        self.pending.clear();
         kept.into_iter().try_for_each(|effect| self.join(shared, effect))
     }
 

@@ -7,6 +7,7 @@ use millrace_base::{Epoch, Result};
 use millrace_log::Commit;
 use millrace_plan::{Append, Command, validate_command, validate_conflict};
 
+use crate::catalog::Catalog;
 use crate::effect::Effect;
 use crate::engine::Executed;
 use crate::ipc;
@@ -22,7 +23,7 @@ pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
         Command::Rollback { transaction, .. } => {
             return reply.answer(|| {
                 shared.transactions.take(transaction)?;
-                Ok(Executed { rows: 0, epoch: shared.log.durable_epoch() })
+                Ok(Executed::new(0, shared.log.durable_epoch()))
             });
         }
         Command::Savepoint { transaction, .. } => {
@@ -57,7 +58,7 @@ pub fn execute(shared: &Arc<Shared>, command: Command, reply: Reply<Executed>) {
 fn within(shared: &Shared, transaction: u64, change: impl FnOnce(&mut Transaction) -> Result<()>) -> Result<Executed> {
     shared.check_alive()?;
     change(&mut shared.transactions.get(transaction)?.lock())?;
-    Ok(Executed { rows: 0, epoch: shared.log.durable_epoch() })
+    Ok(Executed::new(0, shared.log.durable_epoch()))
 }
 
 /// Appends rows that came as an Arrow IPC stream.
@@ -83,24 +84,32 @@ fn run(
     let catalog = shared.catalog();
     let planned = shared.check_writable().and_then(|()| {
         caught(|| match transaction {
-            None => plan(&Statement { shared, catalog: &catalog, transaction: None }),
+            None => {
+                let statement = Statement { shared, catalog: &catalog, transaction: None };
+                let effect = plan(&statement)?;
+                statement.check(&effect)?;
+                Ok(effect)
+            }
             Some(number) => {
                 let slot = shared.transactions.get(number)?;
                 let mut transaction = slot.lock();
-                let effect = plan(&Statement { shared, catalog: &catalog, transaction: Some(&transaction) })?;
-                let rows = effect.rows;
+                let statement = Statement { shared, catalog: &catalog, transaction: Some(&transaction) };
+                let mut effect = plan(&statement)?;
+                statement.check(&effect)?;
+                let (rows, returned) = (effect.rows, effect.returned.take());
+                effect.shown = None;
                 transaction.absorb(shared, effect)?;
-                Ok(Effect { rows, ..Effect::default() })
+                Ok(Effect { rows, returned, ..Effect::default() })
             }
         })
     });
     match planned {
         Err(error) => reply.send(Err(error)),
         Ok(mut effect) => {
-            let rows = effect.rows;
+            let told = Told { rows: effect.rows, returned: effect.returned.take() };
             let claims = std::mem::take(&mut effect.claims);
             match effect.into_commit(shared, &catalog) {
-                Ok(commit) => send(shared, commit, rows, reply, |_| shared.groups.check(&claims)),
+                Ok(commit) => send(shared, &catalog, commit, told, reply, |_| shared.groups.check(&claims)),
                 Err(error) => reply.send(Err(error)),
             }
         }
@@ -119,36 +128,60 @@ fn commit_transaction(shared: &Arc<Shared>, number: u64, reply: Reply<Executed>)
         Err(error) => reply.send(Err(error)),
         Ok((transaction, commit)) => {
             let rows = commit.rows.iter().map(|part| part.batch.num_rows() as u64).sum();
-            send(shared, commit, rows, reply, |log| transaction.lock().check(shared, log));
+            send(shared, &catalog, commit, Told { rows, returned: None }, reply, |log| {
+                transaction.lock().check(shared, log)
+            });
         }
     }
+}
+
+/// What the answer says beside the epoch.
+struct Told {
+    rows: u64,
+    returned: Option<Vec<u8>>,
 }
 
 /// Commits, and answers when that is durable; nothing to commit is answered at once.
 fn send(
     shared: &Arc<Shared>,
+    catalog: &Catalog,
     commit: Commit,
-    rows: u64,
+    told: Told,
     reply: Reply<Executed>,
     check: impl FnOnce(&millrace_log::Log) -> Result<()>,
 ) {
+    let Told { rows, returned } = told;
     let empty = commit.rows.is_empty() && commit.truncated.is_empty() && commit.groups.is_empty();
     if empty {
-        return reply.send(Ok(Executed { rows, epoch: shared.log.durable_epoch() }));
+        return reply.send(Ok(Executed { rows, epoch: shared.log.durable_epoch(), returned }));
     }
+    let deltas = match shared.uniques.deltas(catalog, &commit.rows) {
+        Ok(deltas) => deltas,
+        Err(error) => return reply.send(Err(error)),
+    };
     // The reply waits in `done`; if the commit is refused, it comes back through the slot.
     let slot = Arc::new(parking_lot::Mutex::new(Some(reply)));
     let done = {
-        let slot = slot.clone();
+        let (slot, outstanding) = (slot.clone(), shared.outstanding.clone());
         Box::new(move |outcome: Result<Epoch>| {
             if let Some(reply) = slot.lock().take() {
-                reply.send(outcome.map(|epoch| Executed { rows, epoch }));
+                reply.send(outcome.map(|epoch| Executed { rows, epoch, returned }));
             }
+            outstanding.end();
         })
     };
-    if let Err(error) = shared.log.commit_checked(commit, check, done)
-        && let Some(reply) = slot.lock().take()
-    {
-        reply.send(Err(error));
+    shared.outstanding.begin();
+    let checked = |log: &millrace_log::Log| {
+        check(log)?;
+        shared.uniques.check_commit(log, catalog, &deltas)
+    };
+    match shared.log.commit_checked(commit, checked, done) {
+        Ok(_) => shared.uniques.apply(deltas),
+        Err(error) => {
+            shared.outstanding.end();
+            if let Some(reply) = slot.lock().take() {
+                reply.send(Err(error));
+            }
+        }
     }
 }

@@ -217,6 +217,10 @@ impl Plain {
                     self.progress.remove(id);
                     self.groups.retain(|(_, stream, _), _| stream != id);
                 }
+                CatalogChange::Replace { definition } => {
+                    self.definitions.insert(definition.id, definition.clone());
+                }
+                CatalogChange::Fill { .. } => {}
                 CatalogChange::SetOptions { id, options } => {
                     if let Some(definition) = self.definitions.get_mut(id) {
                         definition.object.set_options(options.clone());
@@ -263,7 +267,7 @@ impl PlainCommit {
             .iter()
             .filter_map(|change| match change {
                 CatalogChange::Create { definition } => Some((definition.id, PlainRelation::of(definition)?)),
-                CatalogChange::Drop { .. } | CatalogChange::SetOptions { .. } => None,
+                _ => None,
             })
             .collect();
         let part = |part: &PlainRows| {

@@ -78,7 +78,14 @@ fn definition(id: RelationId, now: &Plain, dice: &mut Dice) -> Definition {
             options: BTreeMap::new(),
         },
     };
-    Definition { id, name: format!("r{}", id.0), sql: String::new(), object, depends_on: vec![] }
+    Definition {
+        id,
+        name: format!("r{}", id.0),
+        schema: millrace_plan::PUBLIC.into(),
+        sql: String::new(),
+        object,
+        depends_on: vec![],
+    }
 }
 
 pub fn any_row(relation: &PlainRelation, dice: &mut Dice) -> Row {
@@ -155,8 +162,14 @@ fn commit_alike(now: &Plain, dice: &mut Dice) -> PlainCommit {
     let Some((&id, _)) = now.relations.first_key_value() else {
         let column = ColumnDef { name: "n".into(), data_type: DataType::Bigint, nullable: true, default: None };
         let object = DefinitionKind::Stream { columns: vec![column], watermark: None, options: BTreeMap::new() };
-        let definition =
-            Definition { id: RelationId(1), name: "alike".into(), sql: String::new(), object, depends_on: vec![] };
+        let definition = Definition {
+            id: RelationId(1),
+            name: "alike".into(),
+            schema: millrace_plan::PUBLIC.into(),
+            sql: String::new(),
+            object,
+            depends_on: vec![],
+        };
         out.catalog.push(CatalogChange::Create { definition });
         return out;
     };
@@ -225,7 +238,14 @@ pub fn refused(now: &Plain, sizes: Sizes, dice: &mut Dice) -> Option<(PlainCommi
         let id = RelationId(now.id_max + 2);
         let key = ColumnDef { name: "k".into(), data_type: DataType::Bigint, nullable: true, default: None };
         let object = DefinitionKind::Table { columns: vec![key], primary_key: vec![0], options: BTreeMap::new() };
-        let definition = Definition { id, name: "twice".into(), sql: String::new(), object, depends_on: vec![] };
+        let definition = Definition {
+            id,
+            name: "twice".into(),
+            schema: millrace_plan::PUBLIC.into(),
+            sql: String::new(),
+            object,
+            depends_on: vec![],
+        };
         out.catalog.push(CatalogChange::Create { definition });
         let row = vec![Value::Int(1)];
         out.rows.push(PlainRows { relation: id, partition: 0, rows: vec![(row.clone(), 1), (row, 1)] });

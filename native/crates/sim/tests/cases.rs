@@ -49,7 +49,14 @@ fn write(log: &Log, commit: Commit) {
 
 fn create() -> Commit {
     let object = DefinitionKind::Stream { columns: vec![column()], watermark: None, options: BTreeMap::new() };
-    let definition = Definition { id: STREAM, name: "s".into(), sql: String::new(), object, depends_on: vec![] };
+    let definition = Definition {
+        id: STREAM,
+        name: "s".into(),
+        schema: millrace_plan::PUBLIC.into(),
+        sql: String::new(),
+        object,
+        depends_on: vec![],
+    };
     Commit { catalog: vec![CatalogChange::Create { definition }], ..Commit::default() }
 }
 

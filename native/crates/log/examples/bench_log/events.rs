@@ -76,7 +76,16 @@ pub fn events(batches: usize, rows: usize) -> Result<Vec<RecordBatch>, Box<dyn E
 pub fn create(id: RelationId, columns: Vec<ColumnDef>) -> CatalogChange {
     let object = DefinitionKind::Stream { columns, watermark: None, options: BTreeMap::new() };
     let name = format!("stream {}", id.0);
-    CatalogChange::Create { definition: Definition { id, name, sql: String::new(), object, depends_on: vec![] } }
+    CatalogChange::Create {
+        definition: Definition {
+            id,
+            name,
+            schema: millrace_plan::PUBLIC.into(),
+            sql: String::new(),
+            object,
+            depends_on: vec![],
+        },
+    }
 }
 
 pub fn rows(relation: RelationId, batch: RecordBatch) -> Commit {

@@ -83,7 +83,14 @@ pub fn column(name: &str, data_type: DataType) -> ColumnDef {
 }
 
 fn definition(engine: &Engine, name: &str, object: DefinitionKind, depends_on: Vec<RelationId>) -> Definition {
-    Definition { id: engine.next_relation_id(), name: name.into(), sql: format!("-- {name}"), object, depends_on }
+    Definition {
+        id: engine.next_relation_id(),
+        name: name.into(),
+        schema: millrace_plan::PUBLIC.into(),
+        sql: format!("-- {name}"),
+        object,
+        depends_on,
+    }
 }
 
 pub fn create(engine: &Engine, name: &str, object: DefinitionKind, depends_on: Vec<RelationId>) -> Result<RelationId> {
