@@ -5,5 +5,6 @@ import { decode } from './suites/decode.js'
 import { eventLoop } from './suites/event-loop.js'
 import { fraud } from './suites/fraud.js'
 import { log } from './suites/log.js'
+import { tpch } from './suites/tpch.js'
 
-export const SUITES: readonly Suite[] = [fraud, log, boundary, decode, eventLoop]
+export const SUITES: readonly Suite[] = [fraud, log, boundary, decode, eventLoop, tpch]

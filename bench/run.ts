@@ -9,12 +9,13 @@ import type { Suite } from './suite.js'
 
 const REPEAT = 3
 
-const USAGE = `usage: npm run bench -- <suite>... [--rows N] [--repeat N] [--json]
+const USAGE = `usage: npm run bench -- <suite>... [--rows N] [--repeat N] [--scale F] [--json]
 
 ${SUITES.map((suite) => `  ${suite.name.padEnd(10)} ${suite.about}`).join('\n')}
 
   --rows N    rows of each measurement (default: each suite's own)
   --repeat N  repetitions, of which the median counts (default: ${REPEAT})
+  --scale F   scale factor of tpch (default: 1)
   --json      prints JSON instead of a table
 `
 
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
     options: {
       rows: { type: 'string' },
       repeat: { type: 'string' },
+      scale: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -49,11 +51,13 @@ async function main(): Promise<void> {
   }
   const rows = positive('rows', values.rows)
   const repeat = positive('repeat', values.repeat) ?? REPEAT
+  const scale = values.scale === undefined ? undefined : Number(values.scale)
+  if (scale !== undefined && !(scale > 0)) throw new Error(`--scale takes a positive number, not "${values.scale}"`)
   const report = (line: string) => process.stderr.write(`${line}\n`)
   for (const suite of positionals.map(suiteNamed)) {
     report(`bench ${suite.name}: ${suite.about}`)
     const started = new Date()
-    const outcome = await suite.run({ rows, repeat, report })
+    const outcome = await suite.run({ rows, repeat, scale, report })
     const result = { suite: suite.name, started: started.toISOString(), machine: machine(), repeat, ...outcome }
     const folder = join(root, 'bench', 'results')
     mkdirSync(folder, { recursive: true })

@@ -4,6 +4,8 @@ export interface Context {
   /** `--rows`; each suite has its own default. */
   readonly rows: number | undefined
   readonly repeat: number
+  /** `--scale`: of suites whose data has a scale factor. */
+  readonly scale: number | undefined
   /** Progress, for people. */
   report(line: string): void
 }

@@ -3,6 +3,7 @@
 import type { Rule } from './rule.js'
 import { collapseIdentityProjects } from './rules/collapse-identity-projects.js'
 import { dropTrueFilter } from './rules/drop-true-filter.js'
+import { extractCommonFactors } from './rules/extract-common-factors.js'
 import { foldConstants } from './rules/fold-constants.js'
 import { mergeFilters } from './rules/merge-filters.js'
 import { mergeProjects } from './rules/merge-projects.js'
@@ -22,7 +23,7 @@ import { sortLimitToTopN } from './rules/sort-limit-to-top-n.js'
 
 export const PIPELINE: readonly (readonly Rule[])[] = checked([
   // Constants first: the rules below recognise literals only.
-  [foldConstants, simplifyBooleans, dropTrueFilter],
+  [foldConstants, simplifyBooleans, extractCommonFactors, dropTrueFilter],
   // Filters sink as far as they can. Projects merge meanwhile, as a filter passes a project of columns only.
   [
     mergeProjects,

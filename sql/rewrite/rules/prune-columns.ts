@@ -4,7 +4,7 @@
  *  that a join or filter compares. One column always stays: a batch without columns has no rows. */
 import type { DataType, Expr, Rel, SortKey } from '../../contract/plan.generated.js'
 import { remap, usedColumns } from '../../logical/expr.js'
-import { inputs, project, projectColumns, scan } from '../../logical/rel.js'
+import { project, projectColumns, scan } from '../../logical/rel.js'
 import type { Rule, RuleContext } from '../rule.js'
 
 export const pruneColumns: Rule = {
@@ -19,7 +19,7 @@ export const pruneColumns: Rule = {
     const result = identity
       ? pruned.rel
       : projectColumns(pruned.rel, all.size === 0 ? [] : range(width).map((i) => pruned.at[i]!))
-    return samePlan(rel, result) ? rel : result
+    return sameValue(rel, result) ? rel : result
   },
 }
 
@@ -250,41 +250,11 @@ function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i)
 }
 
-/** Pruning rebuilds the plan; whether anything is gone shows in its shape. */
-function samePlan(a: Rel, b: Rel): boolean {
+/** Pruning rebuilds the plan; whether anything is gone shows when old and new are compared value by value. */
+function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  return shape(a) === shape(b)
-}
-
-function shape(rel: Rel): string {
-  const own = JSON.stringify(rel, (name, value: unknown) =>
-    name === 'input' || name === 'inputs' || name === 'left' || name === 'right'
-      ? isRel(value)
-        ? undefined
-        : value
-      : typeof value === 'bigint'
-        ? `${value}n`
-        : value,
-  )
-  return `${own}(${inputs(rel).map(shape).join(',')})`
-}
-
-const OPERATORS = new Set([
-  'scan',
-  'values',
-  'filter',
-  'project',
-  'join',
-  'aggregate',
-  'window',
-  'sort',
-  'limit',
-  'union_all',
-  'time_window',
-  'generate_series',
-])
-
-function isRel(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0 && value.every(isRel)
-  return typeof value === 'object' && value !== null && 'op' in value && OPERATORS.has(String(value.op))
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const names = Object.keys(a)
+  if (names.length !== Object.keys(b).length || Array.isArray(a) !== Array.isArray(b)) return false
+  return names.every((name) => sameValue(a[name as keyof typeof a], b[name as keyof typeof b]))
 }
