@@ -13,6 +13,8 @@ import {
   isInteger,
   isNumber,
   isTime,
+  NUMERIC_PRECISION_MAX,
+  numericWith,
   TEXT,
 } from '../types/data-type.js'
 import { integerLiteral } from '../types/literal.js'
@@ -138,6 +140,8 @@ export function bindComparison(
   shown: string,
 ): Bound {
   const [a, b] = comparable(left, right) ?? noOperator(shown, left, right, at)
+  if (operator === 'equal' && !shareScale(left, right))
+    return bound(and([compare('less_equal', a, b), compare('greater_equal', a, b)]), BOOLEAN, span)
   return bound(compare(operator, a, b), BOOLEAN, span)
 }
 
@@ -148,14 +152,34 @@ export function comparable(left: Bound, right: Bound): readonly [Expr, Expr] | u
   if (right.unknown) return [left.expr, coerce(right, literalTarget(right, left.type))]
   const type = comparisonType(left.type, right.type)
   if (type === undefined) return undefined
-  return [castForComparison(left, right, type), castForComparison(right, left, type)]
+  if (type.type === 'numeric') return numericSides(left, right)
+  return [castTo(left.expr, left.type, type), castTo(right.expr, right.type, type)]
 }
 
-/** NUMERICs compare at any scale; only what is not NUMERIC is cast to it. */
-function castForComparison(side: Bound, other: Bound, type: DataType): Expr {
-  if (type.type === 'numeric')
-    return other.type.type === 'numeric' && side.type.type === 'numeric' ? side.expr : asNumeric(side).expr
-  return castTo(side.expr, side.type, type)
+/** NUMERICs compare at any scale, so a constant beside a column leaves it as it is; but hashes and keys of a join are of one type. */
+function numericSides(left: Bound, right: Bound): readonly [Expr, Expr] {
+  const [a, b] = [asNumeric(left), asNumeric(right)]
+  const common = isConstant(a.expr) || isConstant(b.expr) ? undefined : commonNumeric(a.type, b.type)
+  if (common === undefined) return [a.expr, b.expr]
+  return [castTo(a.expr, a.type, common), castTo(b.expr, b.type, common)]
+}
+
+/** False for NUMERICs that no one type holds: their equality must not become a join's key. */
+function shareScale(left: Bound, right: Bound): boolean {
+  const [a, b] = [asNumeric(left), asNumeric(right)]
+  if (a.type.type !== 'numeric' || b.type.type !== 'numeric' || isConstant(a.expr) || isConstant(b.expr)) return true
+  return commonNumeric(a.type, b.type) !== undefined
+}
+
+function commonNumeric(a: DataType, b: DataType): DataType | undefined {
+  if (a.type !== 'numeric' || b.type !== 'numeric') return undefined
+  const integers = Math.max(a.precision - a.scale, b.precision - b.scale)
+  const scale = Math.max(a.scale, b.scale)
+  return integers + scale <= NUMERIC_PRECISION_MAX ? numericWith(integers, scale) : undefined
+}
+
+function isConstant(expr: Expr): boolean {
+  return expr.op === 'literal' || (expr.op === 'cast' && isConstant(expr.input))
 }
 
 /** A string compared with NUMERIC keeps all its digits: `amount > '1.255'` must not round. */
