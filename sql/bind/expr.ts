@@ -32,6 +32,7 @@ import {
 } from './nested.js'
 import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
 import { asOuter, refersOut } from './outer.js'
+import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { addAggregate, place, type Stage } from './stage.js'
@@ -198,9 +199,11 @@ function bindTypedLiteral(expr: tree.TypedLiteral): Bound {
 }
 
 function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
-  const literal = stage.env.parameters[index - 1]
+  const { parameters } = stage.env
+  if (parameters instanceof ParameterTypes) return { ...parameters.node(index), span }
+  const literal = parameters[index - 1]
   if (literal === undefined) {
-    const given = stage.env.parameters.length
+    const given = parameters.length
     fail('UndefinedParameter', `there is no parameter $${index}`, span, {
       detail: `The statement got ${given} parameter${given === 1 ? '' : 's'}.`,
     })
@@ -225,7 +228,8 @@ function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Sta
 
 function bindIsTest(expr: tree.IsTest, stage: Stage): Bound {
   const operand = bindExpr(expr.operand, stage)
-  if (expr.test === 'null') return bound(isNull(known(operand).expr, expr.negated), BOOLEAN, expr.span)
+  // What else is said of a parameter gives it its type.
+  if (expr.test === 'null') return bound(isNull(operand.expr, expr.negated), BOOLEAN, expr.span)
   const value = boolean(operand, `IS ${expr.test.toUpperCase()}`)
   if (expr.test === 'unknown') return bound(isNull(value, expr.negated), BOOLEAN, expr.span)
   const wanted = constant(expr.test === 'true' ? TRUE : FALSE)

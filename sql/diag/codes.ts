@@ -44,6 +44,7 @@ export const Code = {
   UndefinedFunction: '42883',
   UndefinedObject: '42704',
   UndefinedParameter: '42P02',
+  AmbiguousParameter: '42P08',
   AmbiguousColumn: '42702',
   AmbiguousFunction: '42725',
   DuplicateTable: '42P07',
