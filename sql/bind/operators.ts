@@ -140,33 +140,41 @@ export function bindComparison(
   span: Span,
   shown: string,
 ): Bound {
-  const [a, b] = comparable(left, right) ?? noOperator(shown, left, right, at)
-  if (operator === 'equal' && !shareScale(left, right))
-    return bound(and([compare('less_equal', a, b), compare('greater_equal', a, b)]), BOOLEAN, span)
+  if (operator === 'equal') return bound(equality(left, right, at), BOOLEAN, span)
+  const alike = operator === 'is_not_distinct_from'
+  const [a, b] = comparable(left, right, alike) ?? noOperator(shown, left, right, at)
   return bound(compare(operator, a, b), BOOLEAN, span)
 }
 
-/** Both sides in the type in which they compare. */
-export function comparable(left: Bound, right: Bound): readonly [Expr, Expr] | undefined {
+/** `left = right`, in a form that a join can take as it is. */
+export function equality(left: Bound, right: Bound, at: Span): Expr {
+  const [a, b] = comparable(left, right, true) ?? noOperator('=', left, right, at)
+  return hashable(left, right)
+    ? compare('equal', a, b)
+    : and([compare('less_equal', a, b), compare('greater_equal', a, b)])
+}
+
+/** Both sides in the type in which they compare. NUMERICs compare at any scale, so that a column stays as it is; `alike` asks for
+ *  one type all the same, as hashes and the keys of a join do. */
+export function comparable(left: Bound, right: Bound, alike = false): readonly [Expr, Expr] | undefined {
   if (left.unknown && right.unknown) return [coerce(left, TEXT), coerce(right, TEXT)]
   if (left.unknown) return [coerce(left, literalTarget(left, right.type)), right.expr]
   if (right.unknown) return [left.expr, coerce(right, literalTarget(right, left.type))]
   const type = comparisonType(left.type, right.type)
   if (type === undefined) return undefined
-  if (type.type === 'numeric') return numericSides(left, right)
+  if (type.type === 'numeric') return numericSides(left, right, alike)
   return [castTo(left.expr, left.type, type), castTo(right.expr, right.type, type)]
 }
 
-/** NUMERICs compare at any scale, so a constant beside a column leaves it as it is; but hashes and keys of a join are of one type. */
-function numericSides(left: Bound, right: Bound): readonly [Expr, Expr] {
+function numericSides(left: Bound, right: Bound, alike: boolean): readonly [Expr, Expr] {
   const [a, b] = [asNumeric(left), asNumeric(right)]
-  const common = isConstant(a.expr) || isConstant(b.expr) ? undefined : commonNumeric(a.type, b.type)
+  const common = !alike || isConstant(a.expr) || isConstant(b.expr) ? undefined : commonNumeric(a.type, b.type)
   if (common === undefined) return [a.expr, b.expr]
   return [castTo(a.expr, a.type, common), castTo(b.expr, b.type, common)]
 }
 
 /** False for NUMERICs that no one type holds: their equality must not become a join's key. */
-function shareScale(left: Bound, right: Bound): boolean {
+export function hashable(left: Bound, right: Bound): boolean {
   const [a, b] = [asNumeric(left), asNumeric(right)]
   if (a.type.type !== 'numeric' || b.type.type !== 'numeric' || isConstant(a.expr) || isConstant(b.expr)) return true
   return commonNumeric(a.type, b.type) !== undefined

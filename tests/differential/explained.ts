@@ -19,4 +19,9 @@ export const EXPLANATIONS: readonly Explanation[] = [
       ours.rows !== undefined &&
       /non-inner LATERAL|Not implemented|not supported|Unsupported/i.test(theirs.error ?? ''),
   },
+  {
+    why: 'PostgreSQL takes a bare string for no type in the functions that take any, such as FIRST_VALUE',
+    covers: (sql, ours, theirs) =>
+      ours.rows !== undefined && theirs.error === '42804' && /(FIRST_VALUE|LAST_VALUE|LAG|LEAD)\(/.test(sql),
+  },
 ]

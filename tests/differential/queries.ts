@@ -174,9 +174,9 @@ export class QueryMaker {
     const choices = this.#choices
     const from = this.#from(depth)
     const groupable = from.columns.filter(({ kind }) => kind !== 'double')
-    const keys = Array.from({ length: choices.below(3) }, () => choices.one(groupable)).filter(
-      (key, i, all) => all.findIndex((other) => other.name === key.name) === i,
-    )
+    const keys = Array.from({ length: groupable.length === 0 ? 0 : choices.below(3) }, () =>
+      choices.one(groupable),
+    ).filter((key, i, all) => all.findIndex((other) => other.name === key.name) === i)
     const item = (kind: Kind): string => {
       const of = keys.filter((key) => key.kind === kind)
       if (of.length > 0 && !choices.once(2)) return choices.one(of).name
@@ -252,7 +252,8 @@ export class QueryMaker {
 
   #windowCall(kind: Kind, from: Source): string {
     const choices = this.#choices
-    const groupable = from.columns.filter((column) => column.kind !== 'double')
+    const discrete = from.columns.filter((column) => column.kind !== 'double')
+    const groupable = discrete.length === 0 ? from.columns : discrete
     const partition = choices.once(2) ? `PARTITION BY ${choices.one(groupable).name} ` : ''
     const direction = () => choices.one([' NULLS LAST', ' DESC NULLS FIRST', ' NULLS FIRST', ' DESC NULLS LAST'])
     const some = `ORDER BY ${choices.one(groupable).name}${direction()}`
