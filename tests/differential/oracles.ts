@@ -57,7 +57,19 @@ export async function postgres(): Promise<Judge | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'differential-'))
   if ('uid' in as) chownSync(folder, as.uid, as.gid)
   const data = join(folder, 'data')
-  const options = ['-D', data, '-A', 'trust', '-U', 'judge', '-E', 'UTF8', '--lc-collate=C', '--lc-ctype=C.UTF-8', '--no-sync']
+  const options = [
+    '-D',
+    data,
+    '-A',
+    'trust',
+    '-U',
+    'judge',
+    '-E',
+    'UTF8',
+    '--lc-collate=C',
+    '--lc-ctype=C.UTF-8',
+    '--no-sync',
+  ]
   const made = spawnSync(join(bin, 'initdb'), options, { ...as, cwd: folder })
   if (made.status !== 0) {
     rmSync(folder, { recursive: true, force: true })
