@@ -46,6 +46,8 @@ const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE,
 ]
 const [ALL, ANY, SOME] = [t.kw('all'), t.kw('any'), t.kw('some')]
 const [ASYMMETRIC, SYMMETRIC, UNKNOWN, ZONE] = [t.kw('asymmetric'), t.kw('symmetric'), t.kw('unknown'), t.kw('zone')]
+const COLLATE = t.kw('collate')
+const BYTEWISE: ReadonlySet<string> = new Set(['C', 'POSIX', 'default', 'ucs_basic', 'C.UTF-8', 'C.utf8'])
 const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE])
 
 export abstract class ExpressionGrammar extends TypesGrammar {
@@ -350,6 +352,13 @@ export abstract class ExpressionGrammar extends TypesGrammar {
         { ALT: () => this.SUBRULE(this.subscript, { ARGS: [operand, operandStart] }) },
         {
           ALT: () => {
+            this.CONSUME(COLLATE)
+            this.SUBRULE(this.collation)
+            return operand
+          },
+        },
+        {
+          ALT: () => {
             this.CONSUME(t.Dot)
             const name = this.CONSUME(t.Identifier)
             return { kind: 'field', operand, name: this.ACTION(() => toIdent(name)), span: this.since(operandStart) }
@@ -374,6 +383,19 @@ export abstract class ExpressionGrammar extends TypesGrammar {
       result = { kind: 'at_time_zone', operand: result, zone, span: this.since(start) }
     })
     return result
+  })
+
+  /** Texts are compared by their bytes and in no other way, so that naming this one says nothing. */
+  readonly collation = this.RULE('collation', (): void => {
+    const name = this.SUBRULE(this.name)
+    this.ACTION(() => {
+      const { name: last } = name.parts.at(-1)!
+      if (BYTEWISE.has(last)) return
+      throw new SqlError(Code.UndefinedObject, `collation "${last}" for encoding "UTF8" does not exist`, {
+        at: name.span,
+        hint: 'Texts are compared by their bytes: COLLATE "C".',
+      })
+    })
   })
 
   /** `[1]`, `[1:2]`, `[:2]`, `[1:]`, `[:]`. */

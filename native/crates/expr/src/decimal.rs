@@ -168,6 +168,16 @@ pub(crate) fn cast(value: &Value, precision: u8, scale: u8) -> Result<Value> {
     })
 }
 
+/// A NUMERIC that was declared without a scale: the zeros after its last digit are none of the value.
+pub(crate) fn write_short(value: i128, scale: i8, out: &mut String) {
+    let start = out.len();
+    write(value, scale, out);
+    if out[start..].contains('.') {
+        let shown = out.trim_end_matches('0').trim_end_matches('.').len();
+        out.truncate(shown);
+    }
+}
+
 /// As PostgreSQL prints it: exactly `scale` digits after the point.
 pub(crate) fn write(value: i128, scale: i8, out: &mut String) {
     use std::fmt::Write;
