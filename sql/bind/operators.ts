@@ -1,6 +1,6 @@
 /** Operators with their operand types: which operator of PostgreSQL is meant, and the casts that it needs. */
 import type { BinaryOp, Expr } from '../contract/plan.generated.js'
-import { and, binary, compare, not } from '../logical/expr.js'
+import { and, binary, compare, isNull, not, TRUE_EXPR } from '../logical/expr.js'
 import { negateLiteral } from '../logical/fold.js'
 import type { BinaryOperator, Span } from '../syntax/tree.js'
 import { arithmeticType, comparisonType, numericResult, timeArithmetic } from '../types/coercion.js'
@@ -140,19 +140,37 @@ export function bindComparison(
   span: Span,
   shown: string,
 ): Bound {
-  if (operator === 'equal') return bound(equality(left, right, at), BOOLEAN, span)
-  const alike = operator === 'is_not_distinct_from'
-  const [a, b] = comparable(left, right, alike) ?? noOperator(shown, left, right, at)
-  return bound(compare(operator, a, b), BOOLEAN, span)
+  return bound(comparison(operator, left, right, at, shown), BOOLEAN, span)
 }
 
 /** `left = right`, in a form that a join can take as it is. */
 export function equality(left: Bound, right: Bound, at: Span): Expr {
-  const [a, b] = comparable(left, right, true) ?? noOperator('=', left, right, at)
-  return hashable(left, right)
-    ? compare('equal', a, b)
-    : and([compare('less_equal', a, b), compare('greater_equal', a, b)])
+  return comparison('equal', left, right, at, '=')
 }
+
+/** Equality of NUMERICs that no one type holds is written by their order, so that no rule makes it a join's key; so are its
+ *  negations, which rules turn into it. */
+function comparison(operator: BinaryOp, left: Bound, right: Bound, at: Span, shown: string): Expr {
+  const [a, b] = comparable(left, right, EQUALITIES.has(operator)) ?? noOperator(shown, left, right, at)
+  if (!EQUALITIES.has(operator) || hashable(left, right)) return compare(operator, a, b)
+  const same = and([compare('less_equal', a, b), compare('greater_equal', a, b)])
+  switch (operator) {
+    case 'equal':
+      return same
+    case 'not_equal':
+      return compare('or', compare('less', a, b), compare('greater', a, b))
+    default: {
+      const alike = compare(
+        'or',
+        compare('is_not_distinct_from', same, TRUE_EXPR),
+        and([isNull(a, false), isNull(b, false)]),
+      )
+      return operator === 'is_not_distinct_from' ? alike : not(alike)
+    }
+  }
+}
+
+const EQUALITIES: ReadonlySet<BinaryOp> = new Set(['equal', 'not_equal', 'is_distinct_from', 'is_not_distinct_from'])
 
 /** Both sides in the type in which they compare. NUMERICs compare at any scale, so that a column stays as it is; `alike` asks for
  *  one type all the same, as hashes and the keys of a join do. */
