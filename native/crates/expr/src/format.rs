@@ -11,7 +11,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::{DataType as Arrow, Field, TimeUnit};
 use millrace_base::{Error, Result};
-use millrace_plan::{DataType, RowField, RowFields, TypeRef, UUID_BYTES, is_plain_numeric};
+use millrace_plan::{DataType, RowField, RowFields, TypeRef, UUID_BYTES};
 
 use crate::calendar::{date_of, split};
 use crate::decimal;
@@ -97,10 +97,10 @@ pub(crate) fn to_text(value: &Value) -> Result<Value> {
         Arrow::Int64 => each!(Int64Type, number),
         Arrow::Float32 => each!(Float32Type, write_real),
         Arrow::Float64 => each!(Float64Type, write_double),
-        Arrow::Decimal128(precision, scale) if is_plain_numeric(*precision, *scale as u8) => {
-            each!(Decimal128Type, |v, out: &mut String| decimal::write_short(v, *scale, out))
-        }
-        Arrow::Decimal128(_, scale) => each!(Decimal128Type, |v, out: &mut String| decimal::write(v, *scale, out)),
+        Arrow::Decimal128(precision, scale) => each!(Decimal128Type, |v, out: &mut String| {
+            let (shown, scale) = decimal::shown(v, *precision, *scale);
+            decimal::write(shown, scale, out);
+        }),
         Arrow::Binary => {
             let bytes = value.bytes()?;
             build_text(args, |i, out| {

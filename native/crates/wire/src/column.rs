@@ -12,9 +12,10 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, TimeUnit};
 use millrace_base::{Code, Error, Result};
-use millrace_expr::text_of;
+use millrace_expr::{shown_numeric, text_of};
 
 use crate::Format;
+use crate::array::Arrays;
 use crate::numeric::write_numeric;
 
 /// Days from 1970-01-01 to 2000-01-01, from which PostgreSQL counts.
@@ -33,7 +34,7 @@ pub enum Column {
     Bigint(Int64Array),
     Real(Float32Array),
     Double(Float64Array),
-    Numeric(Decimal128Array, i8),
+    Numeric(Decimal128Array, u8, i8),
     Bytea(BinaryArray),
     Date(Date32Array),
     Time(Time64MicrosecondArray),
@@ -42,6 +43,7 @@ pub enum Column {
     Uuid(FixedSizeBinaryArray),
     /// JSON text, after the version of its binary form.
     Jsonb(StringArray),
+    Array(Box<Arrays>),
 }
 
 const JSONB_VERSION: u8 = 1;
@@ -66,7 +68,9 @@ impl Column {
             DataType::Int64 => Self::Bigint(array.as_primitive::<Int64Type>().clone()),
             DataType::Float32 => Self::Real(array.as_primitive::<Float32Type>().clone()),
             DataType::Float64 => Self::Double(array.as_primitive::<Float64Type>().clone()),
-            DataType::Decimal128(_, scale) => Self::Numeric(array.as_primitive::<Decimal128Type>().clone(), *scale),
+            DataType::Decimal128(precision, scale) => {
+                Self::Numeric(array.as_primitive::<Decimal128Type>().clone(), *precision, *scale)
+            }
             DataType::Binary => Self::Bytea(array.as_binary::<i32>().clone()),
             DataType::Date32 => Self::Date(array.as_primitive::<Date32Type>().clone()),
             DataType::Time64(TimeUnit::Microsecond) => {
@@ -76,6 +80,7 @@ impl Column {
                 Self::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone())
             }
             DataType::Interval(_) => Self::Interval(array.as_primitive::<IntervalMonthDayNanoType>().clone()),
+            DataType::List(_) => Self::Array(Box::new(Arrays::new(array.as_list())?)),
             other => {
                 let message = format!("no binary output function available for type {other}");
                 return Err(Error::new(Code::UndefinedFunction, message));
@@ -83,7 +88,7 @@ impl Column {
         })
     }
 
-    fn array(&self) -> &dyn Array {
+    pub fn array(&self) -> &dyn Array {
         match self {
             Self::Text(a) => a,
             Self::BooleanText(a) | Self::Boolean(a) => a,
@@ -92,7 +97,8 @@ impl Column {
             Self::Bigint(a) => a,
             Self::Real(a) => a,
             Self::Double(a) => a,
-            Self::Numeric(a, _) => a,
+            Self::Numeric(a, _, _) => a,
+            Self::Array(a) => a.lists(),
             Self::Bytea(a) => a,
             Self::Date(a) => a,
             Self::Time(a) => a,
@@ -117,7 +123,11 @@ impl Column {
             Self::Bigint(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Real(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Double(a) => sized(&a.value(row).to_be_bytes(), out),
-            Self::Numeric(a, scale) => write_numeric(a.value(row), *scale, out),
+            Self::Numeric(a, precision, scale) => {
+                let (shown, scale) = shown_numeric(a.value(row), *precision, *scale);
+                write_numeric(shown, scale, out);
+            }
+            Self::Array(a) => a.write(row, out),
             Self::Bytea(a) => sized(a.value(row), out),
             // Wrapping: what lies outside PostgreSQL's range would be an error there, and wrong here either way.
             Self::Date(a) => sized(&a.value(row).wrapping_sub(EPOCH_DAYS).to_be_bytes(), out),
