@@ -85,7 +85,8 @@ const SIZES: Readonly<Record<DataType['type'], number>> = {
 const MODIFIER_OFFSET = 4
 
 export function wireTypeOf(type: DataType): WireType {
-  const modifier = type.type === 'numeric' && !isPlainNumeric(type) ? ((type.precision << 16) | type.scale) + MODIFIER_OFFSET : -1
+  const modifier =
+    type.type === 'numeric' && !isPlainNumeric(type) ? ((type.precision << 16) | type.scale) + MODIFIER_OFFSET : -1
   return { oid: oidOf(type), size: SIZES[type.type], modifier }
 }
 
