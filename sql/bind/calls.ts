@@ -12,12 +12,12 @@ import {
   isInteger,
   numeric,
   numericOfInteger,
+  PLAIN_NUMERIC,
   sameType,
   TEXT,
 } from '../types/data-type.js'
 import { type Bound, bound, coerce, unify } from './coerce.js'
 import { fail } from './fail.js'
-import { PLAIN_NUMERIC } from './type-name.js'
 
 const byName = new Map<string, FunctionSignature[]>()
 for (const signature of FUNCTIONS) {

@@ -35,6 +35,7 @@ import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperat
 import { asOuter, refersOut } from './outer.js'
 import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
+import { bindRows } from './row-comparison.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { addAggregate, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
@@ -69,7 +70,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
       return expr.operator === '-' ? bindNegation(operand, span) : operand
     }
     case 'binary':
-      if (expr.left.kind === 'row' && expr.right.kind === 'row') return bindRows(expr, expr.left, expr.right, stage)
+      if (expr.left.kind === 'row' && expr.right.kind === 'row')
+        return bindRows(expr, expr.left, expr.right, (item) => bindExpr(item, stage))
       return bindBinary(expr.operator, bindExpr(expr.left, stage), bindExpr(expr.right, stage), expr.operatorSpan, span)
     case 'is_test':
       return bindIsTest(expr, stage)
@@ -220,18 +222,6 @@ function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
   return bound(constant(literal), literalType(literal), span)
 }
 
-function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Stage): Bound {
-  if (expr.operator !== '=' && expr.operator !== '<>')
-    unsupported('row values can be compared only by = and <>', expr.operatorSpan)
-  if (left.items.length !== right.items.length)
-    fail('SyntaxError', 'unequal number of entries in row expressions', expr.operatorSpan)
-  const pairs = left.items.map(
-    (item, i) =>
-      bindBinary('=', bindExpr(item, stage), bindExpr(right.items[i]!, stage), expr.operatorSpan, expr.span).expr,
-  )
-  return bound(expr.operator === '=' ? and(pairs) : not(and(pairs)), BOOLEAN, expr.span)
-}
-
 function bindIsTest(expr: tree.IsTest, stage: Stage): Bound {
   const operand = bindExpr(expr.operand, stage)
   // What else is said of a parameter gives it its type.
@@ -267,7 +257,7 @@ function bindInList(expr: tree.InList, stage: Stage): Bound {
               { kind: 'binary', operator: '=', left: row, right: item, operatorSpan: item.span, span: item.span },
               row,
               item,
-              stage,
+              (each) => bindExpr(each, stage),
             ).expr
           : unsupported('IN of a row value needs row values', item.span),
       )
@@ -320,7 +310,7 @@ function bindCast(expr: tree.Cast, stage: Stage): Bound {
   return isPadded(expr.type) ? bindCall('rtrim', [cut], expr.span) : cut
 }
 
-const COLLATIONS: ReadonlySet<string> = new Set(['default', 'C', 'POSIX', 'ucs_basic'])
+const COLLATIONS: ReadonlySet<string> = new Set(['default', 'C', 'C.UTF-8', 'C.utf8', 'POSIX', 'ucs_basic'])
 
 /** Texts are compared by their bytes, which is what these collations do. */
 function bindCollate({ operand, collation, span }: tree.Collate, stage: Stage): Bound {

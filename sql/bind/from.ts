@@ -2,7 +2,7 @@
 
 import { columnsOf, hasRows, kindName } from '../catalog/catalog.js'
 import type { Expr, Rel } from '../contract/plan.generated.js'
-import { and, column, equal, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
+import { and, column, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
 import { filter, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
@@ -18,7 +18,7 @@ import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { objectName } from './object-name.js'
-import { comparable, noOperator } from './operators.js'
+import { equality } from './operators.js'
 import { isCorrelated } from './outer.js'
 import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
@@ -264,8 +264,7 @@ function bindUsing(
     const r = only(right.scope, name, 'right', span)
     const there = shift(r.expr, width)
     const [a, b] = [bound(l.expr, l.type, span), bound(there, r.type, span)]
-    const sides = comparable(a, b) ?? noOperator('=', a, b, span)
-    conditions.push(equal(sides[0], sides[1]))
+    conditions.push(equality(a, b, span))
     merged.push(mergedColumn(kind, name, l, r, there, span))
   }
   const names = new Set(using.map((u) => u.name))

@@ -1,7 +1,7 @@
 /** Subqueries in expressions. As conditions of WHERE, EXISTS and IN become semi and anti joins; anywhere else a subquery is a value,
  *  which is joined to the rows of the clause that it stands in. */
 import type { Expr, Rel } from '../contract/plan.generated.js'
-import { and, column, equal, not } from '../logical/expr.js'
+import { and, column, not } from '../logical/expr.js'
 import { project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { BOOLEAN } from '../types/data-type.js'
@@ -18,7 +18,7 @@ import {
 import { type BoundQuery, relTypes } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
-import { bindBinary, comparable, noOperator } from './operators.js'
+import { bindBinary, comparable, equality, hashable, noOperator } from './operators.js'
 import { outerColumn } from './outer.js'
 import { bindQuery } from './query.js'
 import { type Attachment, type Finish, place, type Stage } from './stage.js'
@@ -59,8 +59,7 @@ export function bindConditionJoin(expr: tree.Expr, stage: Stage, negated = false
     const conditions = operands.map((operand, i) => {
       const there = subqueryColumn(inner, i, expr.query.span)
       const placed = { ...there, expr: column(width + i) }
-      const sides = comparable({ ...operand, expr: finish(operand.expr) }, placed)
-      return sides === undefined ? noOperator('=', operand, there, expr.operand.span) : equal(sides[0], sides[1])
+      return equality({ ...operand, expr: finish(operand.expr) }, placed, expr.operand.span)
     })
     return dependentJoin('semi', left, dependent(inner, finish), and(conditions), env)
   }
@@ -133,8 +132,8 @@ function bindAny(
   checkWidth(inner, operands.length, at)
   const [first] = operands
   const values = operands.map((_, i) => subqueryColumn(inner, i, at.query.span))
-  if (operator === '=' && operands.length === 1) {
-    const sides = comparable(first!, values[0]!) ?? noOperator('=', first!, values[0]!, written.span)
+  if (operator === '=' && operands.length === 1 && hashable(first!, values[0]!)) {
+    const sides = comparable(first!, values[0]!, true) ?? noOperator('=', first!, values[0]!, written.span)
     const column0 = { ...inner, rel: project(inner.rel, [sides[1]]) }
     return attach(
       (left, finish) => attachMembership(left, finish(sides[0]), dependent(column0, finish), env),

@@ -15,6 +15,7 @@ import {
   JSONB,
   NUMERIC_PRECISION_MAX,
   numeric,
+  PLAIN_NUMERIC,
   REAL,
   SMALLINT,
   TEXT,
@@ -70,9 +71,6 @@ const LATER = new Set(['timetz', 'time with time zone'])
 
 /** As columns of a relation. */
 const FIELDS_MAX = 1600
-
-/** NUMERIC without (p, s): room for 22 digits before the point and for the 16 after it that PostgreSQL shows of a quotient. */
-export const PLAIN_NUMERIC: DataType = numeric(NUMERIC_PRECISION_MAX, 16)
 
 export function bindType(written: TypeName): DataType {
   let type = bindElement(written)

@@ -7,8 +7,10 @@ import {
   isInteger,
   isNested,
   isNumber,
+  NUMERIC_PRECISION_MAX,
   numericOfInteger,
   numericWith,
+  PLAIN_NUMERIC,
   sameType,
   TIMESTAMP,
   TIMESTAMPTZ,
@@ -158,10 +160,14 @@ export function numericResult(
     case 'add':
     case 'subtract':
       return numericWith(integers + 1, scale)
-    case 'multiply':
-      return numericWith(left.precision - left.scale + right.precision - right.scale, left.scale + right.scale)
+    case 'multiply': {
+      // Exact where it fits; where it does not, digits after the point make room for those before it.
+      const whole = left.precision - left.scale + right.precision - right.scale
+      const room = Math.max(scale, NUMERIC_PRECISION_MAX - whole)
+      return numericWith(whole, Math.min(left.scale + right.scale, room))
+    }
     case 'divide':
-      return { type: 'numeric', precision: 38, scale: Math.max(16, scale) }
+      return { type: 'numeric', precision: 38, scale: scale <= PLAIN_NUMERIC.scale ? 16 : scale }
     case 'modulo':
       return numericWith(integers, scale)
     default:

@@ -52,6 +52,14 @@ export function numeric(precision: number, scale: number): DataType {
   return { type: 'numeric', precision, scale }
 }
 
+/** NUMERIC without (p, s): 21 digits before the point and 17 after it. No other type is made so by what people write, and its
+ *  values print without the zeros after their last digit. `is_plain_numeric` of `native/crates/plan` is the same. */
+export const PLAIN_NUMERIC = { type: 'numeric', precision: 38, scale: 17 } as const
+
+export function isPlainNumeric(type: { readonly precision: number; readonly scale: number }): boolean {
+  return type.precision === PLAIN_NUMERIC.precision && type.scale === PLAIN_NUMERIC.scale
+}
+
 /** NUMERIC with room for `integers` digits before the point and `scale` after it, within what Decimal128 holds. */
 export function numericWith(integers: number, scale: number): DataType {
   const kept = Math.min(scale, NUMERIC_PRECISION_MAX)

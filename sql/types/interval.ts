@@ -33,6 +33,8 @@ export const ZERO_INTERVAL: IntervalParts = { months: 0, days: 0, microseconds: 
 const TOKEN =
   /\s*([+-]?)(?:(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?|(\d+-\d+)(?![\d:])|(\d*\.?\d+|\d+\.)\s*([a-zA-Z]*))/y
 
+const AHEAD_OF_TIME = /^\s*[+-]?\d+:/
+
 /** Reads `1 day 02:03:04.5`, `10 minutes`, `1 year 2 mons ago`, ISO `P1DT2H`; `unit` is that of a bare number (seconds). */
 export function parseInterval(text: string, unit = 'second'): IntervalParts | undefined {
   const parts = readInterval(text, unit)
@@ -72,8 +74,10 @@ function readInterval(text: string, unit: string): IntervalParts | undefined {
       const [years, months] = yearMonth.split('-')
       step = { ...ZERO_INTERVAL, months: Number(years) * 12 + Number(months) }
     } else {
+      // As in `1 02:03`: what stands before a time is days.
+      const bare = AHEAD_OF_TIME.test(body.slice(TOKEN.lastIndex)) ? 'day' : unit
       const known = UNITS.get(
-        (name === '' ? unit : name)
+        (name === '' ? bare : name)
           .toLowerCase()
           .replace(/^(.+?)s$/, (whole) => (UNITS.has(whole) ? whole : whole.slice(0, -1))),
       )

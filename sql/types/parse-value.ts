@@ -47,9 +47,8 @@ export function parseValue(text: string, type: DataType): ParsedValue {
     case 'numeric':
       return parseNumeric(text, type, invalid)
     case 'bytea': {
-      if (!/^\\x([0-9a-fA-F]{2})*$/.test(text)) return invalid
-      const bytes = text.slice(2).match(/../g) ?? []
-      return { literal: { type: 'bytea', value: Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)) } }
+      const value = parseBytes(text)
+      return value === undefined ? invalid : { literal: { type: 'bytea', value } }
     }
     case 'date': {
       const value = parseDate(text)
@@ -107,6 +106,29 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** `\\x` and hexadecimal digits; or the bytes of the text, where `\\ooo` is one in octal digits and two backslashes are one. */
+function parseBytes(text: string): Uint8Array | undefined {
+  if (text.startsWith('\\x')) {
+    if (!/^(\s*[0-9a-fA-F]{2})*\s*$/.test(text.slice(2))) return undefined
+    return Uint8Array.from(text.slice(2).match(/[0-9a-fA-F]{2}/g) ?? [], (byte) => Number.parseInt(byte, 16))
+  }
+  const bytes: number[] = []
+  for (const part of text.match(/\\[0-3][0-7]{2}|\\\\|[^\\]+|\\/g) ?? []) {
+    if (part === '\\') return undefined
+    if (part === '\\\\') bytes.push(0x5c)
+    else if (part.startsWith('\\')) bytes.push(Number.parseInt(part.slice(1), 8))
+    else bytes.push(...utf8(part))
+  }
+  return Uint8Array.from(bytes)
+}
+
+function utf8(text: string): number[] {
+  const encoded = encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))
+  return [...encoded.matchAll(/%([0-9A-F]{2})|./g)].map(([plain, hex]) =>
+    hex === undefined ? plain.charCodeAt(0) : Number.parseInt(hex, 16),
+  )
 }
 
 /** PostgreSQL takes unique prefixes of its boolean words. */

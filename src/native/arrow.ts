@@ -2,7 +2,7 @@
  *  Values are read from Arrow's buffers, not by arrow-js's getters: those give NUMERIC and TIMESTAMPTZ as numbers that
  *  lose digits. */
 import { type Data, type RecordBatch, RecordBatchReader } from 'apache-arrow'
-import { type DataType, formatDate, formatTime, formatTimestamp, formatUuid } from '../../sql/index.js'
+import { type DataType, formatDate, formatTime, formatTimestamp, formatUuid, isPlainNumeric } from '../../sql/index.js'
 import { Decimal } from '../values/decimal.js'
 import type { Value } from '../values/format.js'
 import { Instant } from '../values/instant.js'
@@ -68,7 +68,9 @@ function presentReader(column: Data, type: DataType): ValueReader {
     case 'numeric': {
       const { scale } = type
       const halves = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength >> 3)
-      return (index) => new Decimal((BigInt.asIntN(64, halves[index * 2 + 1]!) << 64n) | halves[index * 2]!, scale)
+      const exact = (index: number) =>
+        new Decimal((BigInt.asIntN(64, halves[index * 2 + 1]!) << 64n) | halves[index * 2]!, scale)
+      return isPlainNumeric(type) ? (index) => exact(index).trimmed() : exact
     }
     case 'text': {
       const offsets = column.valueOffsets as Int32Array

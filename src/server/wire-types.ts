@@ -1,5 +1,5 @@
 /** PostgreSQL's numbers of our types (`pg_type.oid`), their sizes and modifiers. */
-import { Code, type DataType } from '../../sql/index.js'
+import { Code, type DataType, isPlainNumeric } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
 
 export interface WireType {
@@ -85,7 +85,8 @@ const SIZES: Readonly<Record<DataType['type'], number>> = {
 const MODIFIER_OFFSET = 4
 
 export function wireTypeOf(type: DataType): WireType {
-  const modifier = type.type === 'numeric' ? ((type.precision << 16) | type.scale) + MODIFIER_OFFSET : -1
+  const modifier =
+    type.type === 'numeric' && !isPlainNumeric(type) ? ((type.precision << 16) | type.scale) + MODIFIER_OFFSET : -1
   return { oid: oidOf(type), size: SIZES[type.type], modifier }
 }
 

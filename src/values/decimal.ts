@@ -27,6 +27,12 @@ export class Decimal {
     return new Decimal(unscaled, scale)
   }
 
+  /** Without the zeros after the last digit. */
+  trimmed(): Decimal {
+    const short = formatDecimal(this).replace(/(\.\d*?)0+$/, '$1')
+    return Decimal.from(short.replace(/\.$/, ''))
+  }
+
   /** Equal in value: 1.5 equals 1.50. */
   equals(other: Decimal): boolean {
     const scale = Math.max(this.scale, other.scale)

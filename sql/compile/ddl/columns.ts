@@ -8,12 +8,12 @@ import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength } from '../../bind/object-name.js'
 import { EMPTY_SCOPE } from '../../bind/scope.js'
 import type { Stage } from '../../bind/stage.js'
-import { bindType, lengthOf, PLAIN_NUMERIC } from '../../bind/type-name.js'
+import { bindType, lengthOf } from '../../bind/type-name.js'
 import type { ColumnDef, Expr, Watermark } from '../../contract/plan.generated.js'
 import { suggest } from '../../diag/suggest.js'
 import { column } from '../../logical/expr.js'
 import type * as tree from '../../syntax/tree.js'
-import { INTERVAL, typeName } from '../../types/data-type.js'
+import { INTERVAL, PLAIN_NUMERIC, typeName } from '../../types/data-type.js'
 
 /** PostgreSQL's limit. */
 const COLUMNS_MAX = 1600

@@ -7,7 +7,7 @@ use arrow_array::{Array, Decimal128Array};
 use arrow_buffer::i256;
 use arrow_schema::DataType as Arrow;
 use millrace_base::{Error, Result};
-use millrace_plan::{BinaryOp, DataType};
+use millrace_plan::{BinaryOp, DataType, is_plain_numeric};
 
 use crate::fault;
 use crate::value::{Value, build, finish, shape, strict_nulls};
@@ -211,6 +211,18 @@ pub(crate) fn cast(value: &Value, precision: u8, scale: u8) -> Result<Value> {
     build::<Decimal128Type>(std::slice::from_ref(value), DataType::Numeric { precision, scale }, |i| {
         rescale(column.at(i), from, precision, scale)
     })
+}
+
+/// What is shown of a NUMERIC and at which scale: of one that was declared without a scale, not the zeros after its last digit.
+pub fn shown(value: i128, precision: u8, scale: i8) -> (i128, i8) {
+    let (mut value, mut scale) = (value, scale);
+    if is_plain_numeric(precision, scale as u8) {
+        while scale > 0 && value % 10 == 0 {
+            value /= 10;
+            scale -= 1;
+        }
+    }
+    (value, scale)
 }
 
 /// As PostgreSQL prints it: exactly `scale` digits after the point.

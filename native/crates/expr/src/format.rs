@@ -97,7 +97,10 @@ pub(crate) fn to_text(value: &Value) -> Result<Value> {
         Arrow::Int64 => each!(Int64Type, number),
         Arrow::Float32 => each!(Float32Type, write_real),
         Arrow::Float64 => each!(Float64Type, write_double),
-        Arrow::Decimal128(_, scale) => each!(Decimal128Type, |v, out: &mut String| decimal::write(v, *scale, out)),
+        Arrow::Decimal128(precision, scale) => each!(Decimal128Type, |v, out: &mut String| {
+            let (shown, scale) = decimal::shown(v, *precision, *scale);
+            decimal::write(shown, scale, out);
+        }),
         Arrow::Binary => {
             let bytes = value.bytes()?;
             build_text(args, |i, out| {

@@ -23,6 +23,7 @@ mod shared;
 mod tests;
 mod value;
 
+pub use decimal::shown as shown_numeric;
 pub use evaluator::{Evaluator, Projection};
 pub use format::text_of;
 pub use model::{Model, Models, NoModels};

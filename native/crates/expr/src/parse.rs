@@ -237,7 +237,7 @@ pub(crate) fn interval(text: &str) -> Read<(i64, i64, i64)> {
             any = true;
             continue;
         }
-        // The number and its unit may stand together or apart; a bare number counts seconds.
+        // The number and its unit may stand together or apart; a bare number counts days before a time, else seconds.
         let split = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
         let (number, mut unit) = word.split_at(split);
         let number: f64 = number.parse().map_err(|_| Unreadable::Syntax)?;
@@ -248,7 +248,7 @@ pub(crate) fn interval(text: &str) -> Read<(i64, i64, i64)> {
                 unit = candidate;
                 next = after.trim_start();
             } else {
-                unit = "seconds";
+                unit = if candidate.contains(':') { "days" } else { "seconds" };
             }
         }
         total.add(number, unit)?;

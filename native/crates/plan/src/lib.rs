@@ -36,7 +36,7 @@ pub use rel::{
     AggregateCall, AggregateFunction, AsOf, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
     WindowFunction,
 };
-pub use types::{DataType, Field, UUID_BYTES, arrow_field, arrow_schema};
+pub use types::{DataType, Field, UUID_BYTES, arrow_field, arrow_schema, is_plain_numeric};
 pub use validate::{Relations, expr_type, reads_past, validate_rel};
 pub use validate_command::{modify_types, validate_command, validate_conflict, validate_position};
 

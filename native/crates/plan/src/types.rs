@@ -8,6 +8,12 @@ use crate::nested::{RowField, RowFields, TypeRef};
 
 pub const UUID_BYTES: i32 = 16;
 
+/// Whether this NUMERIC was declared without (p, s): its values print without the zeros after their last digit.
+/// `isPlainNumeric` of `sql/types` is the same.
+pub fn is_plain_numeric(precision: u8, scale: u8) -> bool {
+    (precision, scale) == (38, 17)
+}
+
 /// A SQL type. `numeric` holds at most 38 digits; times are in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]

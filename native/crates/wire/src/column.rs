@@ -12,7 +12,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, TimeUnit};
 use millrace_base::{Code, Error, Result};
-use millrace_expr::text_of;
+use millrace_expr::{shown_numeric, text_of};
 
 use crate::Format;
 use crate::numeric::write_numeric;
@@ -33,7 +33,7 @@ pub enum Column {
     Bigint(Int64Array),
     Real(Float32Array),
     Double(Float64Array),
-    Numeric(Decimal128Array, i8),
+    Numeric(Decimal128Array, u8, i8),
     Bytea(BinaryArray),
     Date(Date32Array),
     Time(Time64MicrosecondArray),
@@ -70,7 +70,9 @@ impl Column {
             DataType::Int64 => Self::Bigint(array.as_primitive::<Int64Type>().clone()),
             DataType::Float32 => Self::Real(array.as_primitive::<Float32Type>().clone()),
             DataType::Float64 => Self::Double(array.as_primitive::<Float64Type>().clone()),
-            DataType::Decimal128(_, scale) => Self::Numeric(array.as_primitive::<Decimal128Type>().clone(), *scale),
+            DataType::Decimal128(precision, scale) => {
+                Self::Numeric(array.as_primitive::<Decimal128Type>().clone(), *precision, *scale)
+            }
             DataType::Binary => Self::Bytea(array.as_binary::<i32>().clone()),
             DataType::Date32 => Self::Date(array.as_primitive::<Date32Type>().clone()),
             DataType::Time64(TimeUnit::Microsecond) => {
@@ -101,7 +103,7 @@ impl Column {
         })
     }
 
-    fn array(&self) -> &dyn Array {
+    pub fn array(&self) -> &dyn Array {
         match self {
             Self::Text(a) => a,
             Self::BooleanText(a) | Self::Boolean(a) => a,
@@ -110,7 +112,7 @@ impl Column {
             Self::Bigint(a) => a,
             Self::Real(a) => a,
             Self::Double(a) => a,
-            Self::Numeric(a, _) => a,
+            Self::Numeric(a, _, _) => a,
             Self::Bytea(a) => a,
             Self::Date(a) => a,
             Self::Time(a) => a,
@@ -137,7 +139,10 @@ impl Column {
             Self::Bigint(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Real(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Double(a) => sized(&a.value(row).to_be_bytes(), out),
-            Self::Numeric(a, scale) => write_numeric(a.value(row), *scale, out),
+            Self::Numeric(a, precision, scale) => {
+                let (shown, scale) = shown_numeric(a.value(row), *precision, *scale);
+                write_numeric(shown, scale, out);
+            }
             Self::Bytea(a) => sized(a.value(row), out),
             // Wrapping: what lies outside PostgreSQL's range would be an error there, and wrong here either way.
             Self::Date(a) => sized(&a.value(row).wrapping_sub(EPOCH_DAYS).to_be_bytes(), out),
@@ -187,14 +192,15 @@ fn write_list(list: &ListArray, element: &Column, oid: u32, row: usize, out: &mu
         lengths.clear();
     }
     out.extend_from_slice(&(lengths.len() as i32).to_be_bytes());
-    out.extend_from_slice(&1i32.to_be_bytes());
+    let flag = out.len();
+    out.extend_from_slice(&0i32.to_be_bytes());
     out.extend_from_slice(&oid.to_be_bytes());
     for length in &lengths {
         out.extend_from_slice(&(*length as i32).to_be_bytes());
         out.extend_from_slice(&1i32.to_be_bytes());
     }
-    if !lengths.is_empty() {
-        write_elements(list, element, Some(row), &lengths, out);
+    if !lengths.is_empty() && write_elements(list, element, Some(row), &lengths, out) {
+        out[flag..flag + 4].copy_from_slice(&1i32.to_be_bytes());
     }
 }
 
@@ -213,18 +219,33 @@ fn measure(list: &ListArray, element: &Column, row: usize, depth: usize, lengths
     }
 }
 
-fn write_elements(list: &ListArray, element: &Column, row: Option<usize>, lengths: &[usize], out: &mut Vec<u8>) {
+/// Whether there was a NULL.
+fn write_elements(
+    list: &ListArray,
+    element: &Column,
+    row: Option<usize>,
+    lengths: &[usize],
+    out: &mut Vec<u8>,
+) -> bool {
     let range = row.filter(|&row| list.is_valid(row)).map_or(0..0, |row| range_of(list, row));
+    let mut nulls = false;
     for at in 0..lengths[0] {
         let place = range.clone().nth(at);
         match (element, place) {
             (Column::List(inner, below, _), place) if lengths.len() > 1 => {
-                write_elements(inner, below, place, &lengths[1..], out);
+                nulls |= write_elements(inner, below, place, &lengths[1..], out);
             }
-            (_, Some(place)) => element.write(place, out),
-            (_, None) => out.extend_from_slice(&NULL.to_be_bytes()),
+            (_, Some(place)) => {
+                nulls |= element.array().is_null(place);
+                element.write(place, out);
+            }
+            (_, None) => {
+                nulls = true;
+                out.extend_from_slice(&NULL.to_be_bytes());
+            }
         }
     }
+    nulls
 }
 
 fn range_of(list: &ListArray, row: usize) -> std::ops::Range<usize> {

@@ -7,6 +7,7 @@ mod tests;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
+use arrow_schema::Field;
 use millrace_base::{Code, Error, Result};
 
 use column::Column;
@@ -40,6 +41,10 @@ pub struct DataRows {
 const EXTENSION_KEY: &str = "ARROW:extension:name";
 const JSON_EXTENSION: &str = "arrow.json";
 
+fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION_KEY).is_some_and(|name| name == JSON_EXTENSION)
+}
+
 /// The most that a message's length can say.
 const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 
@@ -63,12 +68,11 @@ pub fn batch_rows(batch: &RecordBatch, formats: &[Format]) -> Result<DataRows> {
 fn encode(batch: &RecordBatch, formats: &[Format], out: &mut DataRows) -> Result<()> {
     let count = batch.num_columns();
     let schema = batch.schema();
-    let is_json = |at: usize| schema.field(at).metadata().get(EXTENSION_KEY).is_some_and(|name| name == JSON_EXTENSION);
     let columns: Vec<Column> = batch
         .columns()
         .iter()
         .enumerate()
-        .map(|(at, array)| Column::new(array, format_of(formats, at, count)?, is_json(at)))
+        .map(|(at, array)| Column::new(array, format_of(formats, at, count)?, is_json(schema.field(at))))
         .collect::<Result<_>>()?;
     let fields = u16::try_from(count)
         .map_err(|_| Error::new(Code::ProtocolViolation, format!("a row of {count} columns cannot be sent")))?;

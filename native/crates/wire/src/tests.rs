@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::{Int64Builder, ListBuilder};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray,
@@ -135,8 +136,8 @@ fn what_cannot_be_is_refused() {
     assert_eq!(fields(&mixed), vec![vec![Some(b"1".to_vec()), Some(2i64.to_be_bytes().to_vec())]]);
 }
 
-/// The bytes of `array_send` for `'{{1,2},{3,NULL}}'::int4[]`, `'{}'` and NULL, as a PostgreSQL server sends them but for the flag, which
-/// it sets only where there is a NULL, and which clients do not read.
+/// The bytes of `array_send` for `'{1,NULL}'::int4[]`, `'{}'` and NULL, as a PostgreSQL server sends them. PostgreSQL has no arrays of
+/// arrays of different lengths.
 #[test]
 fn arrays_in_binary_are_rectangular() {
     use arrow_array::ListArray;
@@ -147,7 +148,7 @@ fn arrays_in_binary_are_rectangular() {
     let be = |numbers: &[i32]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
     let found: Vec<_> = fields(&rows).into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(found[0], Some(be(&[1, 1, 23, 2, 1, 4, 1, -1])));
-    assert_eq!(found[1], Some(be(&[0, 1, 23])));
+    assert_eq!(found[1], Some(be(&[0, 0, 23])));
     assert_eq!(found[2], None);
     let inner = ints(vec![Some(vec![Some(1), Some(2)]), Some(vec![Some(3)])]);
     let field = Arc::new(arrow_schema::Field::new("item", inner.data_type().clone(), true));
@@ -155,4 +156,47 @@ fn arrays_in_binary_are_rectangular() {
     let nested: ArrayRef = Arc::new(ListArray::new(field, offsets, Arc::new(inner), None));
     let rows = data_rows(&ipc(vec![nested]), &[Format::Binary]).unwrap();
     assert_eq!(fields(&rows)[0][0], Some(be(&[2, 1, 23, 2, 1, 2, 1, 4, 1, 4, 2, 4, 3, -1])));
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// What PostgreSQL 15's `array_send` gives.
+#[test]
+fn arrays_in_binary() {
+    let mut flat = ListBuilder::new(Int64Builder::new());
+    flat.append_value([Some(1), None, Some(3)]);
+    flat.append_value([]);
+    flat.append_null();
+    let rows = data_rows(&ipc(vec![Arc::new(flat.finish())]), &[Format::Binary]).unwrap();
+    let with_null = "0000000100000001000000140000000300000001000000080000000000000001ffffffff000000080000000000000003";
+    let expected = vec![vec![Some(hex(with_null))], vec![Some(hex("000000000000000000000014"))], vec![None]];
+    assert_eq!(fields(&rows), expected);
+
+    let mut square = ListBuilder::new(ListBuilder::new(Int64Builder::new()));
+    square.values().append_value([Some(1), Some(2)]);
+    square.values().append_value([Some(3), Some(4)]);
+    square.append(true);
+    let rows = data_rows(&ipc(vec![Arc::new(square.finish())]), &[Format::Binary]).unwrap();
+    let square = concat!(
+        "000000020000000000000014000000020000000100000002000000010000000800000000000000010000000800000000",
+        "00000002000000080000000000000003000000080000000000000004",
+    );
+    assert_eq!(fields(&rows), vec![vec![Some(hex(square))]]);
+}
+
+/// A NUMERIC without a scale of its own has that of its digits.
+#[test]
+fn plain_numeric() {
+    let unit = 10i128.pow(17);
+    let values = vec![unit + unit / 2, 2_000_500 * unit, 0];
+    let array = Decimal128Array::from(values).with_precision_and_scale(38, 17).unwrap();
+    let stream = ipc(vec![Arc::new(array)]);
+    let one = |bytes: &[u8]| vec![Some(bytes.to_vec())];
+    let text = data_rows(&stream, &[Format::Text]).unwrap();
+    assert_eq!(fields(&text), vec![one(b"1.5"), one(b"2000500"), one(b"0")]);
+    let binary = data_rows(&stream, &[Format::Binary]).unwrap();
+    let sent = ["000200000000000100011388", "000200010000000000c801f4", "0000000000000000"];
+    assert_eq!(fields(&binary), sent.map(|value| one(&hex(value))).to_vec());
 }
