@@ -77,7 +77,8 @@ export function makeCase(source: (() => number) | CaseChoices): Case {
     const query = makeQuery(choices, relations)
     const name = `v${at + 1}`
     views.push({ ...query, name, after })
-    if (moment !== 1 && query.oneAnswer) relations.push({ name, kind: 'view', columns: query.columns })
+    if (moment !== 1 && query.oneAnswer)
+      relations.push({ name, kind: 'view', columns: query.columns, weight: query.weight })
   }
   return {
     choices: {

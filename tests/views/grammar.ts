@@ -8,6 +8,8 @@ export interface Query {
   readonly columns: readonly Column[]
   /** Whether another database must give the same rows. */
   readonly oneAnswer: boolean
+  /** How many relations it reads, those of the views that it reads counted. */
+  readonly weight: number
 }
 
 /** A column that an expression can name. */
@@ -21,6 +23,9 @@ interface Source {
   readonly refs: readonly Ref[]
 }
 
+/** Joins without a key multiply: past this many relations there are no more joins and no views in a query. */
+const JOINED_MAX = 3
+
 const TYPES = ['int', 'text', 'num', 'time', 'bool'] as const
 
 export function makeQuery(choices: Choices, relations: readonly Relation[]): Query {
@@ -32,6 +37,7 @@ class Grammar {
   readonly #relations: readonly Relation[]
   #names = 0
   #oneAnswer = true
+  #weight = 0
 
   constructor(choices: Choices, relations: readonly Relation[]) {
     this.#choices = choices
@@ -40,7 +46,7 @@ class Grammar {
 
   whole(): Query {
     const { sql, columns } = this.#query(2)
-    return { sql, columns, oneAnswer: this.#oneAnswer }
+    return { sql, columns, oneAnswer: this.#oneAnswer, weight: this.#weight }
   }
 
   #name(prefix: string): string {
@@ -233,7 +239,7 @@ class Grammar {
   }
 
   #from(depth: number): Source {
-    const form = depth <= 0 ? 0 : this.#choices.below(8)
+    const form = depth <= 0 || this.#weight >= JOINED_MAX ? 0 : this.#choices.below(8)
     if (form < 3) return this.#relation()
     if (form === 7) return this.#derived(depth)
     const left = this.#choices.once(4) && depth > 1 ? this.#from(depth - 1) : this.#relation()
@@ -250,7 +256,9 @@ class Grammar {
   }
 
   #relation(): Source {
-    const relation = this.#choices.of(this.#relations)
+    const room = Math.max(1, JOINED_MAX - this.#weight)
+    const relation = this.#choices.of(this.#relations.filter((relation) => relation.weight <= room))
+    this.#weight += relation.weight
     const alias = this.#name(relation.name)
     const refs = relation.columns.map((column) => ({ sql: `${alias}.${column.name}`, type: column.type }))
     return { sql: `${relation.name} ${alias}`, refs }

@@ -5,7 +5,7 @@ import { type Case, type CaseChoices, makeCase, runCase, scriptOf, type Tally } 
 import { randomOf } from './choices.js'
 import { shrink } from './shrink.js'
 
-const CASES = Number(process.env.VIEW_CASES ?? 2400)
+const CASES = Number(process.env.VIEW_CASES ?? 1200)
 const SEED = Number(process.env.VIEW_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** Runs of a case that fails. */
 const SHRINK_ATTEMPTS = 600

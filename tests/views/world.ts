@@ -13,6 +13,8 @@ export interface Relation {
   /** Keyed tables have the primary key `id`; streams take insertions only; of the others any row may come twice. */
   readonly kind: 'plain' | 'keyed' | 'stream' | 'view'
   readonly columns: readonly Column[]
+  /** How many relations it reads: 1 for what is stored. */
+  readonly weight: number
 }
 
 const SQL_TYPES: Record<Type, readonly string[]> = {
@@ -42,7 +44,7 @@ export function makeWorld(choices: Choices): World {
     }
     const list = columns.map((column, at) => `${column.name} ${types[at]}`).join(', ')
     definitions.push(`CREATE ${kind === 'stream' ? 'STREAM' : 'TABLE'} ${name} (${list})`)
-    relations.push({ name, kind, columns })
+    relations.push({ name, kind, columns, weight: 1 })
   }
   return { relations, definitions }
 }
