@@ -48,31 +48,6 @@ function refusedOperator(rel: Rel, what: string): Refusal | undefined {
         }
       }
       return undefined
-    case 'sort':
-    case 'limit':
-      return {
-        message: `LIMIT and OFFSET are not supported in ${what} yet`,
-        hint: 'Put them into the query that reads it.',
-      }
-    case 'join':
-      if (rel.kind === 'full')
-        return {
-          message: `FULL JOIN is not supported in ${what} yet`,
-          hint: 'Write it as a LEFT JOIN, and UNION ALL the unmatched rows of the other side.',
-        }
-      if (rel.kind === 'semi')
-        return {
-          message: `EXISTS and IN with a subquery are not supported in ${what} yet`,
-          hint: 'Write it as a JOIN with SELECT DISTINCT of the subquery.',
-        }
-      if (rel.kind === 'anti')
-        return {
-          message: `NOT EXISTS and NOT IN with a subquery are not supported in ${what} yet`,
-          hint: 'Write it as a LEFT JOIN with IS NULL.',
-        }
-      return undefined
-    case 'generate_series':
-      return { message: `generate_series is not supported in ${what} yet` }
     default:
       return undefined
   }

@@ -22,6 +22,11 @@ export function stateOf(rel: Rel, catalog: Catalog): string | undefined {
     }
     case 'window':
       return `state: every row in order${rel.partition.length === 0 ? ', in one partition' : ', per partition'} (${namesOf(rel.input, catalog).join(', ')})`
+    case 'sort':
+    case 'limit': {
+      if (rel.limit === null && rel.offset === 0n) return undefined
+      return `state: every row in order (${namesOf(rel.input, catalog).join(', ')}), or the first ${rel.limit === null ? 'ones' : rel.limit + rel.offset} where the rows only come`
+    }
     default:
       return undefined
   }

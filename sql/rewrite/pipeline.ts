@@ -1,6 +1,7 @@
 /** The list of rewrites, in the order in which they run. Each group runs until nothing changes. */
 
 import type { Rule } from './rule.js'
+import { alignJoinKeys } from './rules/align-join-keys.js'
 import { collapseIdentityProjects } from './rules/collapse-identity-projects.js'
 import { dropTrueFilter } from './rules/drop-true-filter.js'
 import { extractCommonFactors } from './rules/extract-common-factors.js'
@@ -41,6 +42,8 @@ export const PIPELINE: readonly (readonly Rule[])[] = checked([
   ],
   // Pruning last: it sees where every column is used once filters stand where they stay.
   [mergeWindows, pruneColumns, mergeProjects, projectIntoScan, collapseIdentityProjects, sortLimitToTopN],
+  // After all that make keys of conditions.
+  [alignJoinKeys],
 ])
 
 function checked(groups: readonly (readonly Rule[])[]): readonly (readonly Rule[])[] {

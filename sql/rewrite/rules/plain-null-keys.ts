@@ -1,5 +1,5 @@
-/** A join key for which NULLs are equal is an ordinary one where one side is never NULL. Why: a view's join keeps no rows with NULL
- *  keys, so it is a hash join only by ordinary keys. What a subquery is computed for is mostly such a key: it was equated with
+/** A join key for which NULLs are equal is an ordinary one where one side is never NULL. Why: a join by
+ *  ordinary keys need not keep rows with NULL keys. What a subquery is computed for is mostly such a key: it was equated with
  *  something in the subquery's WHERE. */
 import type { Rel } from '../../contract/plan.generated.js'
 import { neverNull } from '../../logical/never-null.js'

@@ -5,7 +5,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::DataType as Arrow;
 use millrace_base::{Code, Error, RelationId, Result};
 use millrace_expr::Models;
-use millrace_expr::lower::{lower_aggregate, lower_window};
+use millrace_expr::lower::{lower_aggregate, lower_window, sort_fields};
 use millrace_kernels::{BytesKey, IntKey};
 use millrace_plan::{self as plan, DataType, Expr, JoinKind, Rel, Relations, validate_rel};
 
@@ -17,6 +17,7 @@ use crate::join::{Join, Side};
 use crate::node::Node;
 use crate::project::Project;
 use crate::time_window::TimeWindow;
+use crate::top_n::{Order, TopN};
 use crate::union_all::UnionAll;
 use crate::values::Constant;
 use crate::window::{Setup, Window};
@@ -98,20 +99,14 @@ impl Compiler<'_> {
                 (Node::operator(operator, vec![input.node]), input.append_only)
             }
             Rel::Join { kind, left, right, keys, residual } => {
-                if keys.iter().any(|k| k.nulls_equal) {
-                    // The planner refuses such views; a row with a NULL key is not in a side's state.
-                    return Err(Error::new(
-                        Code::FeatureNotSupported,
-                        "a view cannot join on keys whose NULLs are equal yet",
-                    ));
-                }
+                let nulls_equal: Vec<bool> = keys.iter().map(|k| k.nulls_equal).collect();
                 let (left, right) = (self.compile(left)?, self.compile(right)?);
                 let both: Vec<DataType> = left.types.iter().chain(&right.types).copied().collect();
                 let residual = residual.as_ref().map(|r| compile_predicate(r, &both, self.env)).transpose()?;
                 let append_only = left.append_only && right.append_only && *kind == JoinKind::Inner;
                 let side = |input: &Compiled, keys: Vec<&Expr>| {
                     let keys = keys.into_iter().map(|k| Computed::compile(k, &input.types, self.env));
-                    Side::new(keys.collect::<Result<_>>()?, input.arrow_types(), input.append_only)
+                    Side::new(keys.collect::<Result<_>>()?, nulls_equal.clone(), input.arrow_types(), input.append_only)
                 };
                 let sides = [
                     side(&left, keys.iter().map(|k| &k.left).collect())?,
@@ -138,9 +133,14 @@ impl Compiler<'_> {
                 // A view has no order of its own.
                 return self.compile(input);
             }
-            Rel::Sort { .. } | Rel::Limit { .. } => {
-                return Err(unsupported("LIMIT").with_hint("Give the limit where the view is read."));
-            }
+            Rel::Sort { input, keys, limit, offset } => (self.top_n(input, keys, *limit, *offset, schema)?, false),
+            Rel::Limit { input, limit, offset } => match &**input {
+                // The rows are those that its order puts first.
+                Rel::Sort { input, keys, limit: None, offset: 0 } => {
+                    (self.top_n(input, keys, *limit, *offset, schema)?, false)
+                }
+                input => (self.top_n(input, &[], *limit, *offset, schema)?, false),
+            },
         };
         Ok(Compiled { node, types, append_only })
     }
@@ -183,6 +183,21 @@ impl Compiler<'_> {
             node = Node::operator(Project { exprs, schema: schema_of(&arrow_types(&schema)) }, vec![node]);
         }
         Ok((node, append_only))
+    }
+
+    fn top_n(
+        &self,
+        input: &Rel,
+        keys: &[plan::SortKey],
+        limit: Option<u64>,
+        offset: u64,
+        schema: arrow_schema::SchemaRef,
+    ) -> Result<Node> {
+        let input = self.compile(input)?;
+        let exprs = keys.iter().map(|k| Computed::compile(&k.expr, &input.types, self.env)).collect::<Result<_>>()?;
+        let order = Order { keys: exprs, fields: sort_fields(keys) };
+        let operator = TopN::new(order, limit, offset, input.append_only, &input.arrow_types(), schema);
+        Ok(Node::operator(operator, vec![input.node]))
     }
 
     /// The window operator's parts, and whether its order key is one integer.

@@ -15,6 +15,7 @@ mod project;
 #[cfg(test)]
 mod tests;
 mod time_window;
+mod top_n;
 mod union_all;
 mod values;
 mod view_store;

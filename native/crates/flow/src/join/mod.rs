@@ -2,12 +2,12 @@
 //! the change of the left side meets the new right state, so that no match is seen twice and a new left row sees the
 //! rights that came with it. Outer, semi and anti joins count each row's matches (weighted, after the residual
 //! condition): a row's padded (or single) form comes and goes as its count leaves and reaches zero.
-//! State: both sides' rows, indexed by key. Rows with a NULL key match nothing and are not kept.
+//! State: both sides' rows, indexed by key. Rows with a NULL key match nothing and are not kept,
+//! unless the join says of that key that NULLs are equal.
 
 mod side;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, new_null_array};
-use arrow_buffer::NullBuffer;
+use arrow_array::{ArrayRef, BooleanArray, new_null_array};
 use arrow_schema::{DataType, SchemaRef};
 use millrace_base::{Error, Result};
 use millrace_expr::Evaluator;
@@ -74,7 +74,7 @@ impl Join {
     fn advance(&mut self, own: usize, input: ChangeBatch, now_us: i64, out: &mut Vec<ChangeBatch>) -> Result<()> {
         let other = 1 - own;
         let keys = Computed::evaluate_all(&self.sides[own].keys, &input.rows, now_us)?;
-        let nulls = null_keys(&keys);
+        let nulls = self.sides[own].unmatchable(&keys);
         let found = self.sides[other].index.probe(&keys, input.len())?;
         // A padded join without a residual is one pass: unmatched rows are pairs with a missing row.
         let padded = self.pairs && self.singles[own] == Single::WhenUnmatched && self.residual.is_none();
@@ -208,10 +208,6 @@ impl Operator for Join {
         }
         ChangeBatch::concat(out)
     }
-}
-
-fn null_keys(keys: &[ArrayRef]) -> Option<NullBuffer> {
-    keys.iter().fold(None, |union, key| NullBuffer::union(union.as_ref(), key.nulls())).filter(|n| n.null_count() > 0)
 }
 
 /// Every probing row at least once, unmatched ones with `NO_ROW`.

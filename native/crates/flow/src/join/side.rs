@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
-use millrace_kernels::{BatchStore, Chunks, JoinIndex, NO_ROW, RawColumn, RowFinder};
+use millrace_kernels::{BatchStore, Chunks, JoinIndex, NO_ROW, RawColumn, RowFinder, unmatchable};
 
 use crate::change::{ChangeBatch, take_columns};
 use crate::computed::Computed;
@@ -19,6 +19,8 @@ pub(crate) struct Side {
     pub keys: Vec<Computed>,
     pub types: Vec<DataType>,
     pub index: JoinIndex,
+    /// By key: whether a NULL matches a NULL.
+    nulls_equal: Vec<bool>,
     append_only: bool,
     rows: BatchStore,
     /// By slot; slots beyond the end count once.
@@ -31,11 +33,16 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    pub fn new(keys: Vec<Computed>, types: Vec<DataType>, append_only: bool) -> Result<Self> {
-        let index = JoinIndex::new(&Computed::arrow_types(&keys))?;
+    pub fn new(keys: Vec<Computed>, nulls_equal: Vec<bool>, types: Vec<DataType>, append_only: bool) -> Result<Self> {
+        let index = JoinIndex::with_nulls(&Computed::arrow_types(&keys), nulls_equal.clone())?;
         let rows = BatchStore::new(&types);
         let (counts, matches) = (Vec::new(), Chunks::new());
-        Ok(Self { keys, types, index, append_only, rows, counts, matches, finder: None, steps: 0 })
+        Ok(Self { keys, types, index, nulls_equal, append_only, rows, counts, matches, finder: None, steps: 0 })
+    }
+
+    /// The rows that match nothing, as a key is NULL.
+    pub fn unmatchable(&self, keys: &[ArrayRef]) -> Option<NullBuffer> {
+        unmatchable(keys, &self.nulls_equal)
     }
 
     #[inline]
