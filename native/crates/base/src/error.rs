@@ -123,7 +123,6 @@ codes! {
     DuplicateTable = "42P07",
     DuplicateObject = "42710",
     DuplicateSchema = "42P06",
-    InvalidSchemaName = "3F000",
     DuplicateColumn = "42701",
     DuplicateAlias = "42712",
     DuplicateCursor = "42P03",
