@@ -16,11 +16,14 @@ use crate::workers::parallel;
 /// Takes a batch; `Break` when no more of this task is wanted.
 pub(crate) type Emit<'e> = dyn FnMut(Batch) -> Result<ControlFlow<()>> + 'e;
 
+/// What makes a task's batches.
+pub(crate) type Run<'a> = dyn FnOnce(&mut Emit<'_>) -> Result<ControlFlow<()>> + 'a;
+
 /// A part of a source's rows.
 pub(crate) struct Task<'a> {
     /// Its place among the source's tasks.
     pub number: u64,
-    pub run: Box<dyn FnOnce(&mut Emit<'_>) -> Result<ControlFlow<()>> + 'a>,
+    pub run: Box<Run<'a>>,
 }
 
 pub(crate) trait Source: Send + Sync {

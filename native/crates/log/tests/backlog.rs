@@ -97,7 +97,14 @@ fn made(storage: &Arc<Gated>) -> Log {
     };
     let log = Log::open(None, options, Box::new(|_| {})).unwrap();
     let object = DefinitionKind::Stream { columns: vec![column()], watermark: None, options: BTreeMap::new() };
-    let definition = Definition { id: STREAM, name: "s".into(), sql: String::new(), object, depends_on: vec![] };
+    let definition = Definition {
+        id: STREAM,
+        schema: millrace_plan::PUBLIC.into(),
+        name: "s".into(),
+        sql: String::new(),
+        object,
+        depends_on: vec![],
+    };
     let catalog = vec![CatalogChange::Create { definition }];
     log.commit(Commit { catalog, ..Commit::default() }).unwrap().wait().unwrap();
     log

@@ -188,7 +188,7 @@ fn framed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 fn write_list(list: &ListArray, element: &Column, oid: u32, row: usize, out: &mut Vec<u8>) {
     let mut lengths = Vec::new();
     measure(list, element, row, 0, &mut lengths);
-    if lengths.iter().any(|length| *length == 0) {
+    if lengths.contains(&0) {
         lengths.clear();
     }
     out.extend_from_slice(&(lengths.len() as i32).to_be_bytes());
