@@ -165,7 +165,18 @@ function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
     if (there !== undefined) return bound(asOuter(there.expr, there.type, outer), there.type, ref.span)
     around.push(outer.scope)
   }
-  return noSuchColumn([stage.scope, ...around], ref)
+  return bindWholeRow(stage.scope, ref) ?? noSuchColumn([stage.scope, ...around], ref)
+}
+
+/** The name of a table alone is its row. */
+function bindWholeRow(scope: Scope, ref: tree.ColumnRef): Bound | undefined {
+  const [only] = ref.parts
+  if (ref.parts.length > 1 || !scope.tables.includes(only!.name)) return undefined
+  const columns = scope.columns.filter((c) => c.table === only!.name)
+  if (columns.length === 0) return undefined
+  const args = columns.map((c) => mark(c.expr, ref))
+  const type: DataType = { type: 'row', fields: columns.map((c) => ({ name: c.name, data_type: c.type })) }
+  return bound({ op: 'call', function: 'row_construct', args, data_type: type }, type, ref.span)
 }
 
 const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
@@ -343,7 +354,9 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   }
   const name = call.name.parts[0]!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
-  if (isAggregate(name)) return bindAggregateCall(call, name, stage)
+  if (isAggregate(call, name)) return bindAggregateCall(call, name, stage)
+  if (call.withinGroup !== undefined)
+    fail('WrongObjectType', `WITHIN GROUP specified, but ${name} is not an aggregate function`, call.span)
   if (isWindowFunction(name)) fail('WrongObjectType', `window function ${name} requires an OVER clause`, call.span)
   if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
   if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
@@ -387,21 +400,16 @@ function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
       hint: stage.clause === 'WHERE' ? 'Use HAVING.' : undefined,
     })
   }
-  const inner: Stage = {
-    ...stage,
-    aggregates: false,
-    windows: false,
-    inside: 'aggregate',
-    subqueries: 'below',
-    clause: `an argument of ${name}`,
-  }
-  const bindable = bindAggregate(call, name, inner)
-  if (bindable.arg !== null && refersOut(bindable.arg) && usedColumns(bindable.arg).size === 0) {
-    unsupported(
-      'an aggregate of only columns of the query around is not supported',
-      call.span,
-      'It would be computed over the rows of the query around; compute it there, in a subquery of FROM.',
-    )
-  }
-  return bound(addAggregate(harvest, bindable), bindable.data_type, call.span)
+  const beside: Stage = { ...stage, aggregates: false, windows: false, clause: `a direct argument of ${name}` }
+  const inside: Stage = { ...beside, inside: 'aggregate', subqueries: 'below', clause: `an argument of ${name}` }
+  return bindAggregate(call, name, { inside, beside }, (aggregate) => {
+    if (aggregate.arg !== null && refersOut(aggregate.arg) && usedColumns(aggregate.arg).size === 0) {
+      unsupported(
+        'an aggregate of only columns of the query around is not supported',
+        call.span,
+        'It would be computed over the rows of the query around; compute it there, in a subquery of FROM.',
+      )
+    }
+    return addAggregate(harvest, aggregate)
+  })
 }

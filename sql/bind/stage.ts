@@ -83,7 +83,8 @@ export function addAggregate(harvest: Harvest, call: AggregateCall): Expr {
 
 function aggregateKey(call: AggregateCall): string {
   const of = (expr: Expr | null) => (expr === null ? '' : exprKey(expr))
-  return `${call.function}:${call.distinct}:${of(call.arg)}:${of(call.filter)}`
+  const order = (call.order ?? []).map((key) => `${key.descending}${key.nulls_first}`).join()
+  return `${call.function}:${call.distinct}:${order}:${of(call.arg)}:${of(call.filter)}`
 }
 
 /** An expression under the aggregate, once the values of its subqueries are known. */

@@ -214,4 +214,13 @@ export const FUNCTIONS: readonly FunctionSignature[] = [
   {"name":"row_field","kind":"scalar","parameters":[{"parameter":"any"},{"parameter":"exact","data_type":{"type":"integer"}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
   {"name":"map_construct","kind":"scalar","parameters":[{"parameter":"any"},{"parameter":"any"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
   {"name":"map_value","kind":"scalar","parameters":[{"parameter":"any"},{"parameter":"any"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"joined_texts","kind":"scalar","parameters":[{"parameter":"array"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"joined_bytes","kind":"scalar","parameters":[{"parameter":"array"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"object_of_pairs","kind":"scalar","parameters":[{"parameter":"array"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"percentile_cont_of","kind":"scalar","parameters":[{"parameter":"array"},{"parameter":"exact","data_type":{"type":"double"}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"percentile_cont_of","kind":"scalar","parameters":[{"parameter":"array"},{"parameter":"exact","data_type":{"type":"array","element":{"type":"double"}}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"percentile_disc_of","kind":"scalar","parameters":[{"parameter":"array"},{"parameter":"exact","data_type":{"type":"double"}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"percentile_disc_of","kind":"scalar","parameters":[{"parameter":"array"},{"parameter":"exact","data_type":{"type":"array","element":{"type":"double"}}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"most_frequent","kind":"scalar","parameters":[{"parameter":"array"}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
+  {"name":"statistic_of","kind":"scalar","parameters":[{"parameter":"array"},{"parameter":"exact","data_type":{"type":"text"}}],"variadic":null,"result":{"returns":"bound"},"volatility":"immutable"},
 ]

@@ -26,15 +26,21 @@ export type JoinKey = { left: Expr, right: Expr,
  */
 nulls_equal: boolean, };
 
+export type KeyOrder = { descending: boolean, nulls_first: boolean, };
+
 export type SortKey = { expr: Expr, descending: boolean, nulls_first: boolean, };
 
-export type AggregateFunction = "count_star" | "count" | "sum" | "min" | "max" | "avg" | "bool_and" | "bool_or";
+export type AggregateFunction = "count_star" | "count" | "sum" | "min" | "max" | "avg" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" | "var_pop" | "var_samp" | "stddev_pop" | "stddev_samp" | "moments" | "collect";
 
 export type AggregateCall = { function: AggregateFunction, arg: Expr | null, distinct: boolean, 
 /**
  * FILTER (WHERE …): only rows for which this is true.
  */
-filter: Expr | null, data_type: DataType, };
+filter: Expr | null, data_type: DataType, 
+/**
+ * How a collection sorts by each of its keys.
+ */
+order?: Array<KeyOrder>, };
 
 export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, };
 

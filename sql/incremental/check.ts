@@ -71,6 +71,13 @@ function refusedOperator(rel: Rel, what: string): Refusal | undefined {
           hint: 'Write it as a LEFT JOIN with IS NULL.',
         }
       return undefined
+    case 'aggregate':
+      if (rel.aggregates.some((call) => call.function === 'collect' && (call.order ?? []).length === 0))
+        return {
+          message: `an aggregate whose result depends on the order of its rows needs an ORDER BY in ${what}`,
+          hint: 'Write one within the call: array_agg(x ORDER BY y).',
+        }
+      return undefined
     case 'generate_series':
       return { message: `generate_series is not supported in ${what} yet` }
     default:

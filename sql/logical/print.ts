@@ -258,7 +258,12 @@ export function printExpr(expr: Expr, names: readonly string[]): string {
 function printAggregate(call: AggregateCall, names: readonly string[]): string {
   const arg = call.arg === null ? '*' : printExpr(call.arg, names)
   const name = call.function === 'count_star' ? 'count' : call.function
-  return `${name}(${call.distinct ? 'distinct ' : ''}${arg})${call.filter === null ? '' : ` filter (${printExpr(call.filter, names)})`}`
+  const keys = (call.order ?? []).map(
+    (key) =>
+      `${key.descending ? ' desc' : ''}${key.nulls_first === key.descending ? '' : ` nulls ${key.nulls_first ? 'first' : 'last'}`}`,
+  )
+  const order = keys.some((key) => key !== '') ? ` by${keys.map((key) => key || ' asc').join(',')}` : ''
+  return `${name}(${call.distinct ? 'distinct ' : ''}${arg}${order})${call.filter === null ? '' : ` filter (${printExpr(call.filter, names)})`}`
 }
 
 function printWindowCall(call: WindowCall, names: readonly string[], ordered: boolean): string {

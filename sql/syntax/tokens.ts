@@ -188,6 +188,8 @@ export const TryCastHead = head('try_cast')
 export const FilterHead = head('filter')
 export const ArrayHead = head('array')
 export const AtHead = head('at')
+/** `WITHIN GROUP (`. */
+export const WithinHead = head('within')
 /** The first word of `DATE '2024-01-01'`, `INTERVAL '1 day'`, `my_type 'text'`. */
 export const TypedLiteralHead = token({ name: 'TypedLiteralHead', label: 'a value', categories: [Label] })
 
@@ -241,6 +243,7 @@ export const vocabulary: TokenType[] = [
   ...callHeads.values(),
   ArrayHead,
   AtHead,
+  WithinHead,
   TypedLiteralHead,
 ]
 

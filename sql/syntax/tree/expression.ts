@@ -245,6 +245,8 @@ export interface Call {
   readonly star: boolean
   readonly distinct: boolean
   readonly orderBy: readonly SortItem[]
+  /** `WITHIN GROUP (ORDER BY …)`. */
+  readonly withinGroup?: readonly SortItem[]
   readonly filter?: Expr
   readonly nulls?: 'ignore' | 'respect'
   readonly over?: WindowSpec | WindowName

@@ -44,6 +44,7 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::array_search::table(),
         functions::array_text::table(),
         functions::row::table(),
+        functions::collected::table(),
     ]
     .into_iter()
     .flatten()

@@ -6,18 +6,23 @@
 
 mod accumulator;
 mod batch_store;
+mod bits;
 mod chunks;
+mod collect;
 mod consolidate;
 mod cpu;
 mod distinct;
 pub mod encodings;
 mod exact;
 mod extreme;
+mod group_state;
 mod group_table;
 mod hash;
 mod interval;
+mod interval_sum;
 mod join_index;
 pub mod jsonb;
+mod moments;
 mod nested;
 #[cfg(test)]
 mod nested_tests;
@@ -26,6 +31,7 @@ mod raw;
 mod row_finder;
 mod row_store;
 pub mod scan;
+mod square_sums;
 mod sums;
 #[cfg(test)]
 mod table_tests;

@@ -4,6 +4,7 @@
 pub(crate) mod array;
 pub(crate) mod array_search;
 pub(crate) mod array_text;
+pub(crate) mod collected;
 pub(crate) mod conditional;
 pub(crate) mod digest;
 pub(crate) mod jsonb_build;

@@ -174,7 +174,9 @@ fn null_in_gives_null_out() {
     ];
     let mut calls = 0;
     for signature in registry::signatures() {
-        if spared.contains(&signature.name.as_str()) || signature.parameters.is_empty() {
+        // What only the binder calls takes arguments that only it makes.
+        let bound = signature.result == millrace_plan::ReturnRule::Bound;
+        if bound || spared.contains(&signature.name.as_str()) || signature.parameters.is_empty() {
             continue;
         }
         let args: Vec<Expr> = signature
