@@ -1,5 +1,6 @@
 /** The planner's way in: text to statements (`parseScript`), a statement to what the engine is asked (`compile`). */
 
+import { ParameterTypes } from './bind/parameters.js'
 import {
   compileBackup,
   compileCheckpoint,
@@ -19,6 +20,7 @@ import { drop } from './compile/ddl/drop.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
+import { compileExecute, compilePrepare } from './compile/prepare.js'
 import { compileQuery, compileSubscribe, compileVerify } from './compile/select-statement.js'
 import { compileTransaction } from './compile/transaction.js'
 import { Code } from './diag/codes.js'
@@ -26,9 +28,16 @@ import { SqlError } from './diag/error.js'
 import type { Statement } from './syntax/tree.js'
 
 // All that `src` may use of the planner: the contract's types, errors, and the text of values.
+export { fillIn, ParameterTypes, valueAs } from './bind/parameters.js'
 export type { Catalog } from './catalog/catalog.js'
 export { createCatalog } from './catalog/catalog.js'
-export type { CompileContext, Compiled, DdlCompiled, TransactionCompiled } from './compile/context.js'
+export type {
+  CompileContext,
+  Compiled,
+  DdlCompiled,
+  PlannedParameters,
+  TransactionCompiled,
+} from './compile/context.js'
 export { printOption } from './compile/ddl/relation-options.js'
 export { SETTINGS } from './compile/settings.js'
 export type * from './contract/plan.generated.js'
@@ -38,7 +47,7 @@ export { SqlError } from './diag/error.js'
 export { isComplete, type ParsedScript, type ParsedStatement, parseScript } from './syntax/script.js'
 export { split } from './syntax/split.js'
 export type { Statement } from './syntax/tree.js'
-export { isNested, typeName } from './types/data-type.js'
+export { isNested, sameType, typeName } from './types/data-type.js'
 export { floorDivide, formatDate, formatTime, formatTimestamp } from './types/date-time.js'
 export { formatDecimal, parseDecimal, precisionOf, rescale } from './types/decimal.js'
 export { formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
@@ -49,7 +58,11 @@ export { formatUuid, parseUuid } from './types/uuid.js'
 /** Plans one statement against the catalog of the context. Throws `SqlError` with position and caret. */
 export function compile(statement: Statement, context: CompileContext): Compiled {
   try {
-    return compileStatement(statement, context)
+    const compiled = compileStatement(statement, context)
+    const { parameters } = context
+    if (!(parameters instanceof ParameterTypes) || (compiled.kind !== 'query' && compiled.kind !== 'dml'))
+      return compiled
+    return { ...compiled, parameters: { types: parameters.decided(), needed: parameters.needed } }
   } catch (error) {
     if (error instanceof SqlError) throw error.locate(context.searchText)
     // A plan deeper than the stack is the statement's doing, not a fault of ours.
@@ -104,6 +117,10 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
         name: statement.name?.name,
         tag: statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE',
       }
+    case 'prepare':
+      return compilePrepare(statement, context)
+    case 'execute':
+      return compileExecute(statement, context)
     case 'discard':
       return { kind: 'discard', all: statement.what === 'all', tag: `DISCARD ${statement.what.toUpperCase()}` }
     case 'transaction':

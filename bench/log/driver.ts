@@ -9,7 +9,9 @@ export type Figure = Omit<Measurement, 'values'> & { readonly value: number }
 export function runDriver(command: string, folder: string, amount: number, repeat: number): Figure[] {
   const args = ['run', '--quiet', '--release', '--manifest-path', join(root, 'native', 'Cargo.toml')]
   args.push('-p', 'millrace-log', '--example', 'bench_log', '--', command, folder, String(amount), String(repeat))
-  const output = execFileSync('cargo', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  // The allocator's options in the addon (native/crates/binding/src/allocator.rs).
+  const env = { ...process.env, MIMALLOC_ALLOW_THP: '0', MIMALLOC_PURGE_DELAY: '10000' }
+  const output = execFileSync('cargo', args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'inherit'] })
   return output
     .split('\n')
     .filter((line) => line.startsWith('{'))

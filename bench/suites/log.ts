@@ -14,6 +14,7 @@ import { median, type Suite } from '../suite.js'
 /** What each part counts; `--rows` is for the scans. */
 const AMOUNT = {
   events: 1_000_000,
+  readers: 2_000_000,
   records: 2_000_000,
   kafka: 500_000,
   node: 500_000,
@@ -43,9 +44,10 @@ export const log: Suite = {
     const driver = (command: string, amount: number, times = repeat) =>
       part(command, () => runDriver(command, join(folder, command), amount, times))
     try {
-      for (const name of ['append', 'single', 'records']) mkdirSync(join(folder, name))
+      for (const name of ['append', 'single', 'writers', 'records']) mkdirSync(join(folder, name))
       await driver('append', AMOUNT.events, Math.max(5, repeat))
       await driver('single', AMOUNT.commits, Math.max(5, repeat))
+      await driver('writers', 64, Math.max(5, repeat))
       await part('records', async () => {
         try {
           return await records(folder, repeat, report)
@@ -64,7 +66,7 @@ export const log: Suite = {
       await driver('recover', AMOUNT.megabytes)
       await driver('sealing', AMOUNT.sealing)
       await driver('streams', AMOUNT.streams)
-      await driver('readers', AMOUNT.events)
+      await driver('readers', AMOUNT.readers, Math.max(5, repeat))
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -77,7 +79,7 @@ export const log: Suite = {
         `scans: ${rows} rows on one thread with the file cached; id counts up, medium has 20 bits, large 53; count, min and max are answered from statistics, without reading a value, and a filter skips blocks by them; so only sum and the filters of medium and large say how fast values are read (DuckDB reads them for min and max)`,
         'producer-perf-test makes its records and talks to its broker on the same machine; ours come one by one into batches of 8192, a commit each, 8 on their way',
         'open, recovery and scans find their files in the page cache',
-        'readers that keep up take eight times what the writer appends, on the same cores; readers at their own pace take together as much as the writer alone appends',
+        'eight consumer groups are read by as many threads as there are cores, which let commits go first, as in the engine; readers that keep up take eight times what the writer appends, on the same cores; readers at their own pace take together as much as the writer alone appends',
       ],
     }
   },

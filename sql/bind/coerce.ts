@@ -18,6 +18,7 @@ import { digitsOf } from '../types/decimal.js'
 import { integerValue, nullOf } from '../types/literal.js'
 import { parseValue } from '../types/parse-value.js'
 import { fail } from './fail.js'
+import { decideParameter, isParameter } from './parameters.js'
 
 export interface Bound {
   readonly expr: Expr
@@ -64,6 +65,7 @@ export function castTo(expr: Expr, from: DataType, to: DataType): Expr {
 }
 
 function adapt(value: Bound, to: DataType): Expr {
+  if (isParameter(value.expr)) return decideParameter(value.expr, to, value.span)
   const literal = unknownLiteral(value)
   if (literal === undefined) return castTo(value.expr, value.type, to)
   if (literal.type === 'null') return constant(nullOf(to))
@@ -114,7 +116,8 @@ function roomForConstants(values: readonly Bound[], type: DataType): DataType {
 
 /** A bare string or NULL that nothing else decides is text. */
 export function known(value: Bound): Bound {
-  return value.unknown ? { ...value, unknown: false } : value
+  if (!value.unknown) return value
+  return { ...value, expr: isParameter(value.expr) ? adapt(value, TEXT) : value.expr, unknown: false }
 }
 
 /** Arithmetic wants NUMERIC on both sides: an integer beside one becomes one, a constant one with only its own digits. */

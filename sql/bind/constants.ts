@@ -5,9 +5,10 @@ import { foldExpr } from '../logical/fold.js'
 import type { Span } from '../syntax/tree.js'
 import { fixedMicroseconds } from '../types/interval.js'
 import { fail, unsupported } from './fail.js'
+import { isParameter, standIn } from './parameters.js'
 
 export function evaluateConstant(expr: Expr, what: string, at: Span): Literal {
-  const folded = rewrite(expr, foldExpr)
+  const folded = rewrite(expr, (inner) => (isParameter(inner) ? standIn(inner) : foldExpr(inner)))
   if (folded.op === 'literal') return folded.literal
   return unsupported(`${what} must be a constant`, at)
 }

@@ -1,10 +1,11 @@
 /** What is known while a statement is bound: the catalog, CTEs, parameters, and what the statement turns out to read. */
 
 import type { Catalog } from '../catalog/catalog.js'
-import type { AsOf, Literal, Rel } from '../contract/plan.generated.js'
+import type { AsOf, Rel } from '../contract/plan.generated.js'
 import { typesOf } from '../logical/schema.js'
 import type { DataType } from '../types/data-type.js'
 import type { OuterScope } from './outer.js'
+import type { Parameters } from './parameters.js'
 
 /** A column of a query's result. `unknown` is a bare string or NULL, whose type the context may still decide. */
 export interface OutputColumn {
@@ -20,7 +21,7 @@ export interface BoundQuery {
 
 export interface Environment {
   readonly catalog: Catalog
-  readonly parameters: readonly Literal[]
+  readonly parameters: Parameters
   readonly tables: ReadonlyMap<string, BoundQuery>
   /** Filled while binding: the ids of all that is read, models and views included. */
   readonly reads: Set<number>
@@ -37,7 +38,7 @@ export interface Environment {
   readonly asOf: AsOf | null
 }
 
-export function newEnvironment(catalog: Catalog, parameters: readonly Literal[], notices: string[]): Environment {
+export function newEnvironment(catalog: Catalog, parameters: Parameters, notices: string[]): Environment {
   return {
     catalog,
     parameters,

@@ -13,12 +13,13 @@ import {
   TEXT,
   TIMESTAMPTZ,
 } from '../types/data-type.js'
-import { parseInterval } from '../types/interval.js'
+import { intervalOverflows, parseInterval } from '../types/interval.js'
 import { FALSE, literalType, numberLiteral, TRUE } from '../types/literal.js'
 import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
 import { fail, unsupported } from './fail.js'
+import { withEscape } from './like-escape.js'
 import {
   bindArray,
   bindField,
@@ -31,11 +32,12 @@ import {
 } from './nested.js'
 import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
 import { asOuter, refersOut } from './outer.js'
+import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { addAggregate, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
-import { bindType, lengthOf } from './type-name.js'
+import { bindType, isPadded, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
 
 export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
@@ -82,10 +84,11 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'quantified':
       return bindQuantified(expr, stage)
     case 'like': {
-      if (expr.escape !== undefined && !(expr.escape.kind === 'string' && expr.escape.value === '\\')) {
-        unsupported('LIKE with another ESCAPE character than \\ is not supported yet', expr.escape.span)
-      }
-      const [input, pattern] = [bindExpr(expr.operand, stage), bindExpr(expr.pattern, stage)]
+      const written = bindExpr(expr.pattern, stage)
+      const [input, pattern] = [
+        bindExpr(expr.operand, stage),
+        expr.escape === undefined ? written : withEscape(written, bindExpr(expr.escape, stage)),
+      ]
       const operator = `${expr.negated ? '!' : ''}~~${expr.caseInsensitive ? '*' : ''}`
       if ([input, pattern].some((side) => !side.unknown && side.type.type !== 'text'))
         noOperator(operator, input, pattern, span)
@@ -196,17 +199,22 @@ function bindTypedLiteral(expr: tree.TypedLiteral): Bound {
   const type = bindType(expr.type)
   if (type.type === 'interval') {
     const parts = parseInterval(expr.value, expr.unit)
-    if (parts === undefined)
+    if (parts === undefined) {
+      if (intervalOverflows(expr.value, expr.unit))
+        fail('IntervalFieldOverflow', `interval field value out of range: "${expr.value}"`, expr.span)
       fail('InvalidDatetimeFormat', `invalid input syntax for type interval: "${expr.value}"`, expr.span)
+    }
     return bound(constant({ type: 'interval', ...parts }), INTERVAL, expr.span)
   }
   return bound(coerce(unknownText(expr.value, expr.span), type), type, expr.span)
 }
 
 function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
-  const literal = stage.env.parameters[index - 1]
+  const { parameters } = stage.env
+  if (parameters instanceof ParameterTypes) return { ...parameters.node(index), span }
+  const literal = parameters[index - 1]
   if (literal === undefined) {
-    const given = stage.env.parameters.length
+    const given = parameters.length
     fail('UndefinedParameter', `there is no parameter $${index}`, span, {
       detail: `The statement got ${given} parameter${given === 1 ? '' : 's'}.`,
     })
@@ -231,7 +239,8 @@ function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Sta
 
 function bindIsTest(expr: tree.IsTest, stage: Stage): Bound {
   const operand = bindExpr(expr.operand, stage)
-  if (expr.test === 'null') return bound(isNull(known(operand).expr, expr.negated), BOOLEAN, expr.span)
+  // What else is said of a parameter gives it its type.
+  if (expr.test === 'null') return bound(isNull(operand.expr, expr.negated), BOOLEAN, expr.span)
   const value = boolean(operand, `IS ${expr.test.toUpperCase()}`)
   if (expr.test === 'unknown') return bound(isNull(value, expr.negated), BOOLEAN, expr.span)
   const wanted = constant(expr.test === 'true' ? TRUE : FALSE)
@@ -250,6 +259,10 @@ function bindBetween(expr: tree.Between, stage: Stage): Bound {
 }
 
 function bindInList(expr: tree.InList, stage: Stage): Bound {
+  if (expr.items.length === 0) {
+    bindExpr(expr.operand, stage)
+    return bound(constant(expr.negated ? TRUE : FALSE), BOOLEAN, expr.span)
+  }
   if (expr.operand.kind === 'row') {
     const row = expr.operand
     const any = expr.items
@@ -301,9 +314,11 @@ function bindCast(expr: tree.Cast, stage: Stage): Bound {
   const type = castTarget(written, expr.type, operand)
   const value = bound(coerce(operand, type, 'explicit'), type, expr.span)
   const length = lengthOf(expr.type)
-  return length === undefined
-    ? value
-    : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+  const cut =
+    length === undefined
+      ? value
+      : bindCall('left', [value, bound(constant({ type: 'integer', value: length }), INTEGER, expr.span)], expr.span)
+  return isPadded(expr.type) ? bindCall('rtrim', [cut], expr.span) : cut
 }
 
 /** `ARRAY[…]::type[]`, and the arrays within. */

@@ -19,6 +19,7 @@ import { integerLiteral } from '../types/literal.js'
 import { bindCall } from './calls.js'
 import { asNumeric, type Bound, boolean, bound, castTo, coerce, known } from './coerce.js'
 import { fail } from './fail.js'
+import { isParameter, roomy } from './parameters.js'
 
 const COMPARISONS: Partial<Record<BinaryOperator, BinaryOp>> = {
   '=': 'equal',
@@ -160,6 +161,7 @@ function castForComparison(side: Bound, other: Bound, type: DataType): Expr {
 
 /** A string compared with NUMERIC keeps all its digits: `amount > '1.255'` must not round. */
 function literalTarget(literal: Bound, type: DataType): DataType {
+  if (isParameter(literal.expr)) return roomy(type)
   if (type.type !== 'numeric' || literal.expr.op !== 'literal' || literal.expr.literal.type !== 'text') return type
   const digits = /^\s*[+-]?(\d*)\.?(\d*)\s*$/.exec(literal.expr.literal.value)
   if (digits === null) return type

@@ -146,7 +146,9 @@ function bindAny(
     unsupported('row values can be compared with a subquery only by =, <>, IN and NOT IN', written.span)
   const pairs = operands.map((operand, i) => {
     const there =
-      operand.expr.op === 'literal' ? operand : { ...operand, expr: outerColumn(inner.id, OPERAND + i, operand.type) }
+      operand.expr.op === 'literal' || operand.expr.op === 'parameter'
+        ? operand
+        : { ...operand, expr: outerColumn(inner.id, OPERAND + i, operand.type) }
     return bindBinary(
       '=' === operator || operands.length > 1 ? '=' : operator,
       there,

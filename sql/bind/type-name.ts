@@ -38,6 +38,10 @@ const TYPES = new Map<string, DataType>([
   ['text', TEXT],
   ['varchar', TEXT],
   ['character varying', TEXT],
+  // Without the blanks that fill it up, which PostgreSQL's comparisons, lengths and casts to text do not see either.
+  ['char', TEXT],
+  ['bpchar', TEXT],
+  ['name', TEXT],
   ['string', TEXT],
   ['bytea', BYTEA],
   ['date', DATE],
@@ -54,7 +58,7 @@ const TYPES = new Map<string, DataType>([
   ['json', JSONB],
 ])
 
-const LATER = new Set(['char', 'character', 'bpchar', 'timetz', 'time with time zone'])
+const LATER = new Set(['timetz', 'time with time zone'])
 
 /** As columns of a relation. */
 const FIELDS_MAX = 1600
@@ -126,7 +130,23 @@ function checkedNumeric(written: TypeName, precision: number, scale: number): Da
   return numeric(precision, scale)
 }
 
-/** The n of varchar(n), which is the only length that a cast must cut to. */
+/** The n of varchar(n) and char(n), to which a cast must cut; CHAR alone is one character. */
 export function lengthOf(written: TypeName): number | undefined {
-  return written.name === 'varchar' || written.name === 'character varying' ? written.arguments[0] : undefined
+  switch (written.name) {
+    case 'varchar':
+    case 'character varying':
+    case 'bpchar':
+      return written.arguments[0]
+    case 'char':
+      return written.arguments[0] ?? 1
+    case 'name':
+      return 63
+    default:
+      return undefined
+  }
+}
+
+/** Whether the blanks at the end of a value are none of it. */
+export function isPadded(written: TypeName): boolean {
+  return written.name === 'char' || written.name === 'bpchar'
 }

@@ -1,8 +1,9 @@
 /** What `compile` is given and what it gives. */
 
 import { type Environment, newEnvironment } from '../bind/environment.js'
+import type { Parameters } from '../bind/parameters.js'
 import type { Catalog } from '../catalog/catalog.js'
-import type { CatalogChange, Command, Field, Literal } from '../contract/plan.generated.js'
+import type { CatalogChange, Command, DataType, Expr, Field } from '../contract/plan.generated.js'
 import type { Span, Transaction } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
 
@@ -10,18 +11,39 @@ export interface CompileContext {
   readonly catalog: Catalog
   /** The id for the next object that is created. */
   nextId(): number
-  readonly parameters?: readonly Literal[]
+  readonly parameters?: Parameters
   /** The text that the statement's spans count in. */
   readonly searchText: string
   /** What the user has set, by name. */
   readonly settings?: ReadonlyMap<string, string> | undefined
 }
 
+/** Of a statement that was planned before its values were known. */
+export interface PlannedParameters {
+  readonly types: readonly DataType[]
+  /** Whether planning had to know a value, so that the plan tells types only. */
+  readonly needed: boolean
+}
+
 export type Compiled =
   /** `tag` is SELECT if not given. */
-  | { readonly kind: 'query'; readonly command: Command; readonly fields: Field[]; readonly tag?: string }
+  | {
+      readonly kind: 'query'
+      readonly command: Command
+      readonly fields: Field[]
+      readonly tag?: string
+      readonly parameters?: PlannedParameters
+      /** Whether it has what was so at the time of planning: it must not be kept. */
+      readonly momentary?: boolean
+    }
   | { readonly kind: 'subscribe'; readonly command: Command; readonly fields: Field[] }
-  | { readonly kind: 'dml'; readonly command: Command; readonly tag: 'INSERT' | 'UPDATE' | 'DELETE' }
+  | {
+      readonly kind: 'dml'
+      readonly command: Command
+      readonly tag: 'INSERT' | 'UPDATE' | 'DELETE'
+      readonly parameters?: PlannedParameters
+      readonly momentary?: boolean
+    }
   | DdlCompiled
   | { readonly kind: 'rows'; readonly fields: Field[]; readonly rows: (string | null)[][]; readonly tag: string }
   /** What gives no rows and counts none. */
@@ -30,6 +52,9 @@ export type Compiled =
   | { readonly kind: 'set'; readonly name: string; readonly value: string | null }
   /** Forgets a prepared statement; all without a name. */
   | { readonly kind: 'deallocate'; readonly name: string | undefined; readonly tag: string }
+  /** Keeps the plan of a statement; `types` are those of its parameters that were declared. */
+  | { readonly kind: 'prepare'; readonly name: string; readonly text: string; readonly types: readonly DataType[] }
+  | { readonly kind: 'execute'; readonly name: string; readonly values: readonly Expr[] }
   | { readonly kind: 'discard'; readonly all: boolean; readonly tag: string }
 
 /** BEGIN, COMMIT, ROLLBACK and savepoints are the session's: it knows the transaction's number. */

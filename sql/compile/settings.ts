@@ -4,14 +4,55 @@ export interface Setting {
   readonly value: string
   /** Whether SET changes it. Others take their own value only: taking another and doing nothing would be a lie. */
   readonly free: boolean
+  /** Other spellings of what it always is. */
+  readonly same?: readonly string[]
 }
 
 const fixed = (value: string): Setting => ({ value, free: false })
 const free = (value: string): Setting => ({ value, free: true })
+const oneOf = (value: string, ...same: string[]): Setting => ({ value, free: false, same })
+
+/** How PostgreSQL's planner is steered: answers do not depend on it, so setting it is no lie. */
+const STEERING: readonly (readonly [string, string])[] = [
+  ...(
+    'async_append bitmapscan gathermerge hashagg hashjoin incremental_sort indexonlyscan indexscan material memoize mergejoin ' +
+    'nestloop parallel_append parallel_hash partition_pruning presorted_aggregate seqscan sort tidscan'
+  )
+    .split(' ')
+    .map((name) => [`enable_${name}`, 'on'] as const),
+  ['enable_partitionwise_aggregate', 'off'],
+  ['enable_partitionwise_join', 'off'],
+  ['constraint_exclusion', 'partition'],
+  ['cpu_index_tuple_cost', '0.005'],
+  ['cpu_operator_cost', '0.0025'],
+  ['cpu_tuple_cost', '0.01'],
+  ['cursor_tuple_fraction', '0.1'],
+  ['default_statistics_target', '100'],
+  ['effective_cache_size', '4GB'],
+  ['from_collapse_limit', '8'],
+  ['geqo', 'on'],
+  ['hash_mem_multiplier', '2'],
+  ['jit', 'off'],
+  ['join_collapse_limit', '8'],
+  ['maintenance_work_mem', '64MB'],
+  ['max_parallel_workers', '8'],
+  ['max_parallel_workers_per_gather', '2'],
+  ['min_parallel_index_scan_size', '512kB'],
+  ['min_parallel_table_scan_size', '8MB'],
+  ['parallel_leader_participation', 'on'],
+  ['parallel_setup_cost', '1000'],
+  ['parallel_tuple_cost', '0.1'],
+  ['plan_cache_mode', 'auto'],
+  ['random_page_cost', '4'],
+  ['recursive_worktable_factor', '10'],
+  ['seq_page_cost', '1'],
+  ['work_mem', '4MB'],
+]
 
 export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
-  ['timezone', fixed('UTC')],
-  ['datestyle', fixed('ISO, YMD')],
+  ['timezone', oneOf('UTC', 'GMT', 'Etc/UTC', 'Z', '+00', '0', 'local')],
+  // Dates are printed in one way and read only where day and month cannot be confused.
+  ['datestyle', oneOf('ISO, YMD', 'ISO', 'ISO, MDY', 'ISO, DMY', 'YMD', 'MDY', 'DMY')],
   ['intervalstyle', fixed('postgres')],
   ['server_encoding', fixed('UTF8')],
   ['client_encoding', fixed('UTF8')],
@@ -35,4 +76,5 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   // All names are in one schema.
   ['search_path', free('"$user", public')],
   ['statement_timeout', free('0')],
+  ...STEERING.map(([name, value]) => [name, free(value)] as const),
 ])

@@ -76,6 +76,7 @@ export function children(expr: Expr): readonly Expr[] {
   switch (expr.op) {
     case 'column':
     case 'literal':
+    case 'parameter':
       return []
     case 'binary':
       return [expr.left, expr.right]
@@ -110,6 +111,7 @@ export function mapChildren(expr: Expr, f: (child: Expr) => Expr): Expr {
   switch (expr.op) {
     case 'column':
     case 'literal':
+    case 'parameter':
       return expr
     case 'binary':
       return { ...expr, left: at(0), right: at(1) }
@@ -170,7 +172,7 @@ export function shift(expr: Expr, by: number): Expr {
 /** Too costly, or too likely to differ, to be evaluated twice where once was written. */
 export function isCheap(expr: Expr): boolean {
   if (expr.op === 'cast') return isCheap(expr.input)
-  return expr.op === 'column' || expr.op === 'literal'
+  return expr.op === 'column' || expr.op === 'literal' || expr.op === 'parameter'
 }
 
 const keys = new WeakMap<Expr, string>()
@@ -211,6 +213,8 @@ function makeKey(expr: Expr): string {
       return `call:${expr.function}(${inner})`
     case 'predict':
       return `predict:${expr.model}(${inner})`
+    case 'parameter':
+      return `$${expr.index}:${typeKey(expr.data_type)}`
     default:
       return expr satisfies never
   }
@@ -241,6 +245,7 @@ export function typeOf(expr: Expr, input: readonly DataType[]): DataType {
     case 'binary':
     case 'case':
     case 'call':
+    case 'parameter':
       return expr.data_type
     case 'cast':
       return expr.to

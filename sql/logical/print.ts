@@ -248,6 +248,8 @@ export function printExpr(expr: Expr, names: readonly string[]): string {
       return `${operand(expr.input)} ${expr.negated ? 'not ' : ''}${expr.case_insensitive ? 'ilike' : 'like'} ${operand(expr.pattern)}`
     case 'call':
       return `${expr.function}(${expr.args.map(show).join(', ')})`
+    case 'parameter':
+      return `$${expr.index}`
     case 'predict':
       return `predict(#${expr.model}${expr.args.map((arg) => `, ${show(arg)}`).join('')})`
     default:

@@ -102,6 +102,14 @@ export function printStatement(statement: Statement): string {
       return 'CHECKPOINT'
     case 'check_database':
       return 'CHECK DATABASE'
+    case 'prepare': {
+      const types = statement.types.length === 0 ? '' : ` (${statement.types.map(printType).join(', ')})`
+      return `PREPARE ${printIdent(statement.name)}${types} AS ${printStatement(statement.statement)}`
+    }
+    case 'execute': {
+      const args = statement.args.length === 0 ? '' : ` (${statement.args.map((arg) => printExpr(arg)).join(', ')})`
+      return `EXECUTE ${printIdent(statement.name)}${args}`
+    }
     case 'deallocate':
       return `DEALLOCATE ${statement.name === undefined ? 'ALL' : printIdent(statement.name)}`
     case 'discard':

@@ -148,7 +148,7 @@ const reserved =
   'select some table then to true union unique using values when where window with'
 const unreserved =
   'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
-  'cube current database deallocate delete describe discard do drop encode epoch escape exclude explain first following format grouping groups if ' +
+  'cube current database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following format grouping groups if ' +
   'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stream streams subscribe symmetric ' +

@@ -35,6 +35,22 @@ const TOKEN =
 
 /** Reads `1 day 02:03:04.5`, `10 minutes`, `1 year 2 mons ago`, ISO `P1DT2H`; `unit` is that of a bare number (seconds). */
 export function parseInterval(text: string, unit = 'second'): IntervalParts | undefined {
+  const parts = readInterval(text, unit)
+  return parts !== undefined && fits(parts) ? parts : undefined
+}
+
+/** Whether the text is an interval, but one that is too long to be kept. */
+export function intervalOverflows(text: string, unit = 'second'): boolean {
+  const parts = readInterval(text, unit)
+  return parts !== undefined && !fits(parts)
+}
+
+function fits({ months, days, microseconds }: IntervalParts): boolean {
+  const small = (value: number) => value <= 0x7fff_ffff && value >= -0x8000_0000
+  return small(months) && small(days) && BigInt.asIntN(64, microseconds) === microseconds
+}
+
+function readInterval(text: string, unit: string): IntervalParts | undefined {
   const trimmed = text.trim().replace(/^@\s*/, '')
   if (/^p/i.test(trimmed)) return parseIso(trimmed)
   const ago = /\s+ago$/i.test(trimmed)
@@ -67,9 +83,7 @@ export function parseInterval(text: string, unit = 'second'): IntervalParts | un
     total = add(total, scale(step, factor))
     while (body[TOKEN.lastIndex] === ' ' || body[TOKEN.lastIndex] === ',') TOKEN.lastIndex++
   }
-  const result = ago ? scale(total, -1) : total
-  const fits = Math.abs(result.months) <= 0x7fffffff && Math.abs(result.days) <= 0x7fffffff
-  return fits ? result : undefined
+  return ago ? scale(total, -1) : total
 }
 
 /** PostgreSQL's output style `postgres`: `1 year 2 mons 3 days 04:05:06.7`. */

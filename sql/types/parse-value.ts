@@ -5,7 +5,7 @@ import type { CodeName } from '../diag/codes.js'
 import { typeName } from './data-type.js'
 import { parseDate, parseTime, parseTimestamp, type TimeProblem } from './date-time.js'
 import { formatDecimal, parseDecimal, precisionOf, rescale } from './decimal.js'
-import { parseInterval } from './interval.js'
+import { intervalOverflows, parseInterval } from './interval.js'
 import { integerLiteral } from './literal.js'
 import { parseUuid } from './uuid.js'
 
@@ -41,7 +41,8 @@ export function parseValue(text: string, type: DataType): ParsedValue {
       if (value === undefined) return invalid
       const kept = type.type === 'real' ? Math.fround(value) : value
       const overflow = !Number.isFinite(kept) && !/inf/i.test(text) && !Number.isNaN(kept)
-      return overflow ? outOfRange(text, type) : { literal: { type: type.type, value: kept } }
+      const underflow = kept === 0 && /[1-9]/.test(text.replace(/e.*/i, ''))
+      return overflow || underflow ? outOfRange(text, type) : { literal: { type: type.type, value: kept } }
     }
     case 'numeric':
       return parseNumeric(text, type, invalid)
@@ -65,9 +66,10 @@ export function parseValue(text: string, type: DataType): ParsedValue {
     }
     case 'interval': {
       const parts = parseInterval(text)
-      return parts === undefined
-        ? badTime(text, type, { problem: 'syntax' })
-        : { literal: { type: 'interval', ...parts } }
+      if (parts !== undefined) return { literal: { type: 'interval', ...parts } }
+      return intervalOverflows(text)
+        ? { code: 'IntervalFieldOverflow', message: `interval field value out of range: "${text}"` }
+        : badTime(text, type, { problem: 'syntax' })
     }
     case 'uuid': {
       const value = parseUuid(text)
@@ -127,7 +129,8 @@ function parseFloatText(text: string): number | undefined {
 }
 
 function outOfRange(text: string, type: DataType): ValueProblem {
-  const message = `value "${text.trim()}" is out of range for type ${typeName(type)}`
+  const shown = type.type === 'real' || type.type === 'double' ? `"${text.trim()}"` : `value "${text.trim()}"`
+  const message = `${shown} is out of range for type ${typeName(type)}`
   return { code: 'NumericValueOutOfRange', message }
 }
 

@@ -2,12 +2,15 @@
 import {
   Code,
   type Command,
+  type DataType,
   type Definition,
+  type Expr,
   type Field,
   type Literal,
   PLAN_VERSION,
   parseScript,
   type Statement,
+  typeName,
 } from '../../sql/index.js'
 import type { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
@@ -19,8 +22,13 @@ import { LocalScript } from './planning/local-script.js'
 import type { Planned, Script, StatementHead } from './planning/script.js'
 import { PlanningThread } from './planning/thread.js'
 import './planning/warm-up.js'
-import { highestParameter } from './parameters-of.js'
-import { NO_NAMES, type PreparedNames } from './prepared-names.js'
+import {
+  asLiterals,
+  type PreparedPlan,
+  type PreparedStatements,
+  sameFields,
+  withValues,
+} from './prepared-statements.js'
 import { Settings } from './settings.js'
 import { StatementCache } from './statement-cache.js'
 import { textRows } from './text-rows.js'
@@ -30,6 +38,41 @@ import { type Begun, Turnstile } from './turnstile.js'
 
 /** Longer texts are parsed and planned on a thread of their own: this many characters take about a millisecond here. */
 const LOCAL_TEXT_MAX = 1000
+
+const TEXT: DataType = { type: 'text' }
+/** Statements that may have parameters or give rows. */
+const PLANNED_FIRST: ReadonlySet<Statement['kind']> = new Set([
+  'query',
+  'insert',
+  'update',
+  'delete',
+  'show',
+  'describe',
+  'explain',
+  'verify',
+  'check_database',
+  'execute',
+] satisfies Statement['kind'][])
+
+/** What changes rows, and so has others to commit with. */
+const WRITES: ReadonlySet<Statement['kind']> = new Set([
+  'insert',
+  'update',
+  'delete',
+  'truncate',
+  'execute',
+] satisfies Statement['kind'][])
+/** What a transaction can hold as well. */
+const HARMLESS: ReadonlySet<Statement['kind']> = new Set([
+  'query',
+  'show',
+  'describe',
+  'explain',
+  'set',
+  'prepare',
+  'deallocate',
+  'transaction',
+] satisfies Statement['kind'][])
 
 /** What one statement did. `tag` is PostgreSQL's command tag; that of a query lacks the count, which is in the rows. */
 export interface Outcome {
@@ -44,6 +87,8 @@ export interface Outcome {
   readonly warnings?: readonly string[]
 }
 
+const NOTHING: Outcome = { tag: '', fields: [], notices: [] }
+
 export interface RunOptions {
   readonly parameters?: readonly Literal[]
   readonly signal?: AbortSignal | undefined
@@ -51,7 +96,8 @@ export interface RunOptions {
   readonly scope?: TransactionScope | undefined
   /** What the user has set; the session's own if not given. */
   readonly settings?: Settings | undefined
-  readonly prepared?: PreparedNames | undefined
+  /** The session's own if not given. */
+  readonly prepared?: PreparedStatements | undefined
 }
 
 export class Session {
@@ -62,6 +108,8 @@ export class Session {
   readonly #parsed = new StatementCache<readonly Statement[]>()
   /** Emptied when the catalog changes. */
   readonly #compiled = new StatementCache<Planned>()
+  /** As well; by the declared types and the text. */
+  readonly #ready = new StatementCache<PreparedPlan>()
   /** Writes that the engine has and has not acknowledged. */
   readonly #writes = new Set<Promise<unknown>>()
   /** The transaction that BEGIN in a text begins. */
@@ -69,6 +117,7 @@ export class Session {
   readonly #transactions: Transactions
   readonly #readOnly: boolean
   readonly #settings = new Settings()
+  readonly #prepared: PreparedStatements = new Map<string, { readonly plan: PreparedPlan }>()
 
   /** `readOnly` is said of a database that is open so. */
   constructor(engine: NativeEngine, readOnly = false) {
@@ -84,7 +133,7 @@ export class Session {
 
   /** Waits until the statements that were given are in the engine's hands and its writes have ended; ends the planning thread. */
   async close(): Promise<void> {
-    await this.#turnstile.enter(() => ({ exclusive: false, work: Promise.resolve() }))
+    await this.#turnstile.passed()
     await Promise.allSettled(this.#writes)
     await this.#planner.close()
   }
@@ -103,6 +152,7 @@ export class Session {
 
   /** Commits a function's transaction, once all its statements have ended; throws what made it fail. */
   async commit(scope: TransactionScope): Promise<bigint> {
+    await scope.lane.tail
     await scope.settled()
     const { cause } = scope
     if (cause === undefined) return await this.#transactions.commit(scope).catch(rethrow)
@@ -127,6 +177,7 @@ export class Session {
   }
 
   async rollback(scope: TransactionScope): Promise<void> {
+    await scope.lane.tail
     await scope.settled()
     await this.#transactions.rollback(scope).catch(rethrow)
   }
@@ -146,7 +197,7 @@ export class Session {
 
   /** Runs the one statement of a text; a text without any does nothing, as in PostgreSQL. */
   async run(text: string, options: RunOptions = {}): Promise<Outcome> {
-    return (await this.#alone(text, RUN, options)) ?? { tag: '', fields: [], notices: [] }
+    return (await this.#alone(text, RUN, options)) ?? NOTHING
   }
 
   /** The plan of the one statement of a text, as EXPLAIN would give it; positions of errors are in the text. */
@@ -156,20 +207,69 @@ export class Session {
     return outcome
   }
 
-  /** Runs all statements of a text in order and stops at the first error. What ran before it stays. */
-  async *script(text: string, options: RunOptions = {}): AsyncGenerator<Outcome, undefined> {
+  /** Runs all statements of a text in order and stops at the first error. What ran before it stays, unless the text is to be
+   *  `atomic`: then its statements commit together, but for those that are a commit of their own. */
+  async *script(text: string, options: RunOptions = {}, atomic = false): AsyncGenerator<Outcome, undefined> {
+    const { scope = this.#scope } = options
     const script = this.#scriptOf(text)
     try {
+      const heads = atomic ? await this.#headsOf(script, scope) : []
+      const together = heads.length > 1 && heads.some(({ kind }) => WRITES.has(kind))
       for (let index = 0; ; index++) {
-        const outcome = await this.#step(script, index, options, (heads) =>
-          this.#begin(script, index, RUN, heads, options),
+        const head = together ? heads[index] : undefined
+        if (head !== undefined) await this.beginImplicit(head, scope)
+        const outcome = await this.#step(script, index, options, (known) =>
+          this.#begin(script, index, RUN, known, options),
         )
         if (outcome === undefined) return undefined
+        if (index === heads.length - 1) await this.commitImplicit(scope)
         yield outcome
       }
+    } catch (error) {
+      await this.rollbackImplicit(scope)
+      throw error
     } finally {
       script.close()
     }
+  }
+
+  async #headsOf(script: Script, scope: TransactionScope): Promise<readonly StatementHead[]> {
+    try {
+      return await script.heads()
+    } catch (error) {
+      // An error of syntax ends a transaction as any other does.
+      this.#transactions.fail(scope, error)
+      return rethrow(error)
+    }
+  }
+
+  /** Begins the transaction of several statements of one message, if this one can be in it; else ends it before this one. */
+  async beginImplicit(head: StatementHead, scope: TransactionScope): Promise<void> {
+    if (scope.implicit) return await this.endBefore(head, scope)
+    if (scope.status !== 'idle' || !(WRITES.has(head.kind) || head.kind === 'query')) return
+    await this.#turn(scope, undefined, async () => ({
+      exclusive: 'lane',
+      work: this.#transactions.begin(scope, false).then(() => {
+        scope.implicit = true
+      }, rethrow),
+    }))
+  }
+
+  /** What is a commit of its own ends the implicit transaction. */
+  async endBefore({ kind }: StatementHead, scope: TransactionScope): Promise<void> {
+    if (!WRITES.has(kind) && !HARMLESS.has(kind)) await this.commitImplicit(scope)
+  }
+
+  async commitImplicit(scope: TransactionScope): Promise<void> {
+    if (!scope.implicit) return
+    await this.#turn(scope, undefined, async () => ({
+      exclusive: 'lane',
+      work: scope.settled().then(() => this.#transactions.commit(scope).then(() => undefined, rethrow)),
+    }))
+  }
+
+  async rollbackImplicit(scope: TransactionScope): Promise<void> {
+    if (scope.implicit) await this.rollback(scope)
   }
 
   /** The changes of a SELECT or of SUBSCRIBE. */
@@ -186,7 +286,7 @@ export class Session {
         if (planned.kind !== 'subscribe') throw noQuery()
         const { command, fields } = planned
         return {
-          exclusive: false,
+          exclusive: 'none',
           work: this.engine.subscribe(command).then((native) => ({ native, fields }), rethrow),
         }
       })
@@ -207,16 +307,105 @@ export class Session {
         scope.admit(heads[0])
         const planned = await this.#plan(script, 0, RUN, scope.id, options)
         const fields = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
-        return { exclusive: false, work: Promise.resolve(fields) }
+        return { exclusive: 'none', work: Promise.resolve(fields) }
       })
     } finally {
       script.close()
     }
   }
 
-  /** The highest n of the parameters `$n` in a text of one statement. */
-  parameterCount(text: string): number {
-    return Math.max(0, ...this.parse(text).map(highestParameter))
+  /** Plans the one statement of a text for values that come later. `declared` are the types that the client knows. */
+  async prepare(
+    text: string,
+    declared: readonly (DataType | undefined)[] = [],
+    options: RunOptions = {},
+  ): Promise<PreparedPlan> {
+    const { signal, scope = this.#scope } = options
+    return await this.#turn(scope, signal, async () => ({
+      exclusive: 'none',
+      work: Promise.resolve(await this.#readyFor(text, declared, options)),
+    }))
+  }
+
+  /** Runs a prepared statement with these values. */
+  async execute(prepared: PreparedPlan, values: readonly Expr[], options: RunOptions = {}): Promise<Outcome> {
+    const { signal, scope = this.#scope } = options
+    return await this.#turn(scope, signal, async () => {
+      if (prepared.head === undefined) return { exclusive: 'none', work: Promise.resolve(NOTHING) }
+      return this.#start(await this.#withValues(prepared, values, options), scope, options)
+    })
+  }
+
+  /** The plan of a prepared statement with these values, on the catalog of now. */
+  async #withValues(prepared: PreparedPlan, values: readonly Expr[], options: RunOptions): Promise<Planned> {
+    const { scope = this.#scope } = options
+    scope.admit(prepared.head)
+    let ready = prepared
+    if (prepared.catalog !== this.#catalog) {
+      ready = await this.#planReady(prepared.text, prepared.types, options)
+      if (!sameFields(ready.fields, prepared.fields)) {
+        throw new MillraceError(Code.FeatureNotSupported, 'cached plan must not change result type')
+      }
+    }
+    if (values.length !== ready.types.length) {
+      const message = `bind message supplies ${values.length} parameters, but the prepared statement requires ${ready.types.length}`
+      throw new MillraceError(Code.ProtocolViolation, message)
+    }
+    if (ready.generic !== undefined) return withValues(ready.generic, values)
+    const parameters = asLiterals(values, ready.types)
+    const script = this.#scriptOf(prepared.text)
+    try {
+      await script.heads()
+      return await this.#plan(script, 0, RUN, scope.id, { ...options, parameters })
+    } finally {
+      script.close()
+    }
+  }
+
+  async #readyFor(
+    text: string,
+    declared: readonly (DataType | undefined)[],
+    options: RunOptions,
+  ): Promise<PreparedPlan> {
+    const { scope = this.#scope } = options
+    const key = `${declared.map((type) => (type === undefined ? '' : typeName(type))).join(',')} ${text}`
+    const known = this.#ready.get(key)
+    scope.admit(known?.head)
+    if (known !== undefined) return known
+    const ready = await this.#planReady(text, declared, options)
+    if (ready.generic !== undefined) this.#ready.set(key, ready)
+    return ready
+  }
+
+  async #planReady(
+    text: string,
+    declared: readonly (DataType | undefined)[],
+    options: RunOptions,
+  ): Promise<PreparedPlan> {
+    const { scope = this.#scope } = options
+    const script = this.#scriptOf(text)
+    try {
+      const heads = await script.heads()
+      if (heads.length > 1)
+        throw new MillraceError(Code.SyntaxError, 'cannot insert multiple commands into a prepared statement')
+      const [head] = heads
+      const catalog = this.#catalog
+      if (head === undefined) return { text, head, types: [], fields: undefined, catalog, generic: undefined }
+      scope.admit(head)
+      const types = declared.map((type) => type ?? TEXT)
+      // What has neither parameters nor rows is planned when it runs.
+      if (!PLANNED_FIRST.has(head.kind)) return { text, head, types, fields: undefined, catalog, generic: undefined }
+      const planned = await this.#plan(script, 0, { as: 'prepare', declared }, scope.id, options)
+      const rows = planned.kind === 'query' || planned.kind === 'rows' ? planned.fields : undefined
+      const fields = planned.kind === 'rows' ? textFields(planned.fields) : rows
+      if (planned.kind !== 'query' && planned.kind !== 'dml')
+        return { text, head, types, fields, catalog, generic: undefined }
+      const { parameters } = planned
+      const generic = parameters?.needed === true || planned.momentary === true ? undefined : planned
+      return { text, head, types: parameters?.types ?? types, fields, catalog, generic }
+    } finally {
+      script.close()
+    }
   }
 
   #scriptOf(text: string): Script {
@@ -243,12 +432,18 @@ export class Session {
     { signal, scope = this.#scope }: RunOptions,
     begin: (heads: readonly StatementHead[]) => Promise<Begun<T>>,
   ): Promise<T | undefined> {
-    return await this.#turnstile.enter<T | undefined>(async () => {
+    return await this.#turn<T | undefined>(scope, signal, async () => {
+      const heads = await script.heads()
+      if (index >= heads.length) return { exclusive: 'none', work: Promise.resolve(undefined) }
+      return await begin(heads)
+    })
+  }
+
+  async #turn<T>(scope: TransactionScope, signal: AbortSignal | undefined, begin: () => Promise<Begun<T>>): Promise<T> {
+    return await this.#turnstile.enter<T>(scope.lane, async () => {
       try {
         throwIfAborted(signal)
-        const heads = await script.heads()
-        if (index >= heads.length) return { exclusive: false, work: Promise.resolve(undefined) }
-        return await begin(heads)
+        return await begin()
       } catch (error) {
         // An error of syntax ends a transaction as any other does.
         this.#transactions.fail(scope, error)
@@ -266,18 +461,27 @@ export class Session {
     options: RunOptions,
     text?: string,
   ): Promise<Begun<Outcome>> {
-    const { signal, parameters, scope = this.#scope } = options
+    const { parameters, scope = this.#scope } = options
     scope.admit(heads[index])
     // Parameters and the transaction are a part of the plan.
     const kept = form.as === 'run' && parameters === undefined && scope.id === null ? text : undefined
     const known = kept === undefined ? undefined : this.#compiled.get(kept)
     const planned = known ?? (await this.#plan(script, index, form, scope.id, options))
-    throwIfAborted(signal)
+    if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {
+      if (planned.momentary !== true) this.#compiled.set(kept, planned)
+    }
+    if (planned.kind !== 'execute') return this.#start(planned, scope, options)
+    const { prepared = this.#prepared } = options
+    const named = prepared.get(planned.name)
+    if (named === undefined) throw noStatement(planned.name)
+    return this.#start(await this.#withValues(named.plan, planned.values, options), scope, options)
+  }
+
+  /** Hands a planned statement to the engine. */
+  #start(planned: Planned, scope: TransactionScope, options: RunOptions): Begun<Outcome> {
+    throwIfAborted(options.signal)
     scope.check(planned)
     if (this.#readOnly) checkReadable(planned)
-    if (known === undefined && kept !== undefined && (planned.kind === 'query' || planned.kind === 'dml')) {
-      this.#compiled.set(kept, planned)
-    }
     if (planned.kind === 'transaction') {
       // What follows has to know whether it is inside.
       const done = this.#transactions.run(planned, scope).catch((error: unknown) => {
@@ -285,13 +489,16 @@ export class Session {
         this.#transactions.fail(scope, error)
         return rethrow(error)
       })
-      return { exclusive: true, work: done }
+      return { exclusive: 'lane', work: done }
     }
     const work = this.#run(planned, scope, options).catch((error: unknown) => {
       this.#transactions.fail(scope, error)
       return rethrow(error)
     })
-    return { exclusive: planned.kind === 'ddl', work: scope.track(work) }
+    return {
+      exclusive: planned.kind === 'ddl' ? 'all' : planned.kind === 'prepare' ? 'lane' : 'none',
+      work: scope.track(work),
+    }
   }
 
   #plan(
@@ -310,8 +517,9 @@ export class Session {
   async #run(
     compiled: Exclude<Planned, { kind: 'transaction' }>,
     scope: TransactionScope,
-    { signal, settings = this.#settings, prepared = NO_NAMES }: RunOptions,
+    options: RunOptions,
   ): Promise<Outcome> {
+    const { signal, settings = this.#settings, prepared = this.#prepared } = options
     switch (compiled.kind) {
       case 'query': {
         const ipc = await this.engine.query(scope.inside(compiled.command), signal)
@@ -343,7 +551,7 @@ export class Session {
         return await this.#changeCatalog(compiled)
       case 'rows': {
         const { tag, rows } = compiled
-        const fields = compiled.fields.map((field): Field => ({ ...field, data_type: { type: 'text' } }))
+        const fields = textFields(compiled.fields)
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':
@@ -353,10 +561,20 @@ export class Session {
         const { name, tag } = compiled
         if (name === undefined) prepared.clear()
         else if (!prepared.delete(name)) {
-          throw new MillraceError(Code.InvalidStatementName, `prepared statement "${name}" does not exist`)
+          throw noStatement(name)
         }
         return { tag, fields: [], notices: [] }
       }
+      case 'prepare': {
+        const { name, text, types } = compiled
+        if (prepared.has(name)) {
+          throw new MillraceError(Code.DuplicateStatement, `prepared statement "${name}" already exists`)
+        }
+        prepared.set(name, { plan: await this.#readyFor(text, types, options) })
+        return { tag: 'PREPARE', fields: [], notices: [] }
+      }
+      case 'execute':
+        throw new MillraceError(Code.FeatureNotSupported, 'a prepared statement cannot execute another')
       case 'discard':
         if (compiled.all) {
           settings.reset()
@@ -388,6 +606,7 @@ export class Session {
     const { epoch } = await this.engine.execute(command)
     this.#catalog = new CatalogSnapshot(this.engine.catalog())
     this.#compiled.clear()
+    this.#ready.clear()
     return { tag, fields: [], epoch, notices }
   }
 }
@@ -398,6 +617,15 @@ function single(heads: readonly StatementHead[]): void {
     detail: `The text has ${heads.length} statements.`,
     hint: 'Use execute() for a script.',
   })
+}
+
+/** What the catalog's statements give: rows of text. */
+function textFields(fields: readonly Field[]): Field[] {
+  return fields.map((field) => ({ ...field, data_type: TEXT }))
+}
+
+function noStatement(name: string): MillraceError {
+  return new MillraceError(Code.InvalidStatementName, `prepared statement "${name}" does not exist`)
 }
 
 function noQuery(): MillraceError {

@@ -27,6 +27,8 @@ export class Settings {
       this.#values.delete(name)
       return
     }
+    const wanted = spelled(value)
+    if (setting.same?.some((same) => spelled(same) === wanted)) return
     if (!setting.free) {
       throw new MillraceError(Code.FeatureNotSupported, `parameter "${given}" cannot be changed`, {
         detail: `It is "${setting.value}".`,
@@ -44,6 +46,11 @@ export class Settings {
   get statementTimeout(): number {
     return milliseconds('statement_timeout', this.get('statement_timeout') ?? '0')
   }
+}
+
+/** Case and blanks say nothing. */
+function spelled(value: string): string {
+  return value.toLowerCase().replaceAll(' ', '')
 }
 
 function milliseconds(name: string, value: string): number {

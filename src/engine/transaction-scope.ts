@@ -4,6 +4,7 @@ import { Code, type Command } from '../../sql/index.js'
 import { type EncodedCommand, within } from '../native/encode.js'
 import { MillraceError, toMillraceError } from '../native/errors.js'
 import type { Planned, StatementHead } from './planning/script.js'
+import { Lane } from './turnstile.js'
 
 export type TransactionStatus = 'idle' | 'active' | 'failed'
 
@@ -23,7 +24,11 @@ interface Held {
 export class TransactionScope {
   /** A function's own transaction ends with the function, not by a statement. */
   readonly ofFunction: boolean
+  /** Its statements run in their order. */
+  readonly lane = new Lane()
   #state: State = { status: 'idle' }
+  /** Begun by the server for the statements of one message, which commit or fail together. */
+  implicit = false
   readonly #running = new Set<Promise<unknown>>()
 
   constructor(ofFunction: boolean) {
@@ -72,6 +77,7 @@ export class TransactionScope {
   }
 
   end(): void {
+    this.implicit = false
     this.#state = { status: 'idle' }
   }
 

@@ -20,6 +20,11 @@ export class Transactions {
     const { action, tag, notices, name } = statement
     const done = { tag, fields: [], notices }
     if (action === 'begin') {
+      // The statements before it in the same message become a part of it.
+      if (scope.implicit) {
+        scope.implicit = false
+        return done
+      }
       if (scope.status !== 'idle') return { ...done, warnings: ['there is already a transaction in progress'] }
       await this.begin(scope, statement.readOnly)
       return done

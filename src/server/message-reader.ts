@@ -58,6 +58,12 @@ export class MessageReader {
     }
   }
 
+  /** The type of the message that comes next, if it has begun to. */
+  peek(): string | undefined {
+    const [first] = this.#chunks
+    return this.starting || first === undefined ? undefined : String.fromCharCode(first[0] ?? 0)
+  }
+
   /** At least so many bytes in one piece; pieces of a long message are put together once, when all are there. */
   #front(length: number): Buffer {
     const [first] = this.#chunks

@@ -63,10 +63,12 @@ export function negotiateProtocolVersion(options: readonly string[]): Buffer {
   return message('v', { int32: PROTOCOL_3 }, { int32: options.length }, ...options)
 }
 
-/** I: in no transaction, T: in one, E: in one that has failed. */
-export function readyForQuery(status: 'I' | 'T' | 'E'): Buffer {
-  return message('Z', Buffer.from(status))
-}
+/** ReadyForQuery. I: in no transaction, T: in one, E: in one that has failed. */
+export const READY = {
+  I: message('Z', Buffer.from('I')),
+  T: message('Z', Buffer.from('T')),
+  E: message('Z', Buffer.from('E')),
+} as const
 
 /** `formats` has one code a column, one for all of them, or none for text. */
 export function rowDescription(fields: readonly Field[], formats: readonly number[]): Buffer {

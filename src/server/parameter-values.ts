@@ -1,8 +1,9 @@
 /** Values of Bind as constants of the statement, from PostgreSQL's text or binary form. */
 import { Code, formatDecimal, type Literal, parseDecimal, parseValue, precisionOf } from '../../sql/index.js'
 import { MillraceError } from '../native/errors.js'
+import { binaryArray } from './binary-array.js'
 import { BodyReader, decodeText } from './body-reader.js'
-import { isArrayOid, OID, typeOfOid } from './wire-types.js'
+import { elementOid, OID, typeOfOid } from './wire-types.js'
 
 /** Days and microseconds from 1970 to 2000, from which PostgreSQL counts. */
 const EPOCH_DAYS = 10_957
@@ -19,10 +20,8 @@ export function parameterValue(bytes: Buffer | null, oid: number, format: number
   if (bytes === null) return { type: 'null', data_type: { type: 'text' } }
   if (format !== 0 && format !== 1) throw new MillraceError(Code.ProtocolViolation, `invalid format code: ${format}`)
   if (type === 'text') {
-    if (format === 1 && isArrayOid(oid))
-      throw new MillraceError(Code.FeatureNotSupported, `parameter $${number} is an array in binary form`, {
-        hint: 'Send arrays as text.',
-      })
+    const element = elementOid(oid)
+    if (format === 1 && element !== undefined) return { type: 'text', value: binaryArray(bytes, element, number) }
     return { type: 'text', value: decodeText(bytes) }
   }
   if (type === 'numeric') return numericLiteral(format === 0 ? decodeText(bytes) : binaryNumeric(bytes, number), number)

@@ -1,23 +1,24 @@
 /** A bound statement: its rows are made at its first Execute and handed out as often as the client asks. */
-import type { Literal } from '../../sql/index.js'
+import type { Expr } from '../../sql/index.js'
+import type { PreparedPlan } from '../engine/prepared-statements.js'
 import type { Outcome } from '../engine/session.js'
 
 export interface Prepared {
-  readonly text: string
-  /** The types that the client has given its parameters; 0 where it has not. */
-  readonly parameterOids: readonly number[]
+  readonly plan: PreparedPlan
+  /** The types that the client has given its parameters; 0 where it has not. PREPARE gives none. */
+  readonly parameterOids?: readonly number[]
 }
 
 export class Portal {
   readonly statement: Prepared
-  readonly parameters: readonly Literal[]
+  readonly parameters: readonly Expr[]
   readonly formats: readonly number[]
   outcome: Outcome | undefined
   /** `DataRow` messages that the client has not asked for yet. */
   #rows: Buffer = Buffer.alloc(0)
   #given = 0
 
-  constructor(statement: Prepared, parameters: readonly Literal[], formats: readonly number[]) {
+  constructor(statement: Prepared, parameters: readonly Expr[], formats: readonly number[]) {
     this.statement = statement
     this.parameters = parameters
     this.formats = formats

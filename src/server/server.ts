@@ -153,7 +153,7 @@ export class Server {
           }
           for (;;) {
             const asked = await next()
-            if (asked === undefined || !(await connection.handle(asked))) return
+            if (asked === undefined || !(await connection.handle(asked, reader.peek()))) return
           }
         }
         if (startup.kind === 'gss' || this.#secure === undefined || socket !== raw) {

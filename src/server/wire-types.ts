@@ -1,5 +1,6 @@
 /** PostgreSQL's numbers of our types (`pg_type.oid`), their sizes and modifiers. */
-import type { DataType } from '../../sql/index.js'
+import { Code, type DataType } from '../../sql/index.js'
+import { MillraceError } from '../native/errors.js'
 
 export interface WireType {
   readonly oid: number
@@ -28,6 +29,8 @@ export const OID = {
   interval: 1186,
   numeric: 1700,
   name: 19,
+  oid: 26,
+  regclass: 2205,
   uuid: 2950,
   jsonb: 3802,
   json: 114,
@@ -115,16 +118,45 @@ const TYPES: ReadonlyMap<number, DataType> = new Map(
   ).map((type) => [OID[type], { type }]),
 )
 
-export function isArrayOid(oid: number): boolean {
-  return Object.values(ARRAY_OID).includes(oid)
+/** The element types of arrays, by the array's number. */
+const ELEMENTS: ReadonlyMap<number, number> = new Map([
+  ...Object.entries(ARRAY_OID)
+    .filter(([type]) => type !== 'row' && type !== 'map' && type !== 'array')
+    .map(([type, array]): [number, number] => [array, OID[type as keyof typeof OID]]),
+  [1014, OID.bpchar],
+  [1015, OID.varchar],
+  [1003, OID.name],
+  [1028, OID.oid],
+])
+
+/** The number of an array's elements; nothing of other types. */
+export function elementOid(oid: number): number | undefined {
+  return ELEMENTS.get(oid)
 }
 
-/** The type of a parameter that the client has given one; texts take the type that the statement wants. */
+const TEXTS: ReadonlySet<number> = new Set([0, OID.text, OID.unknown, OID.varchar, OID.bpchar, OID.name])
+
+/** The type of a value with this number; an array's text takes the type that the statement wants. */
 export function typeOfOid(oid: number): DataType | 'text' | 'numeric' | undefined {
   if (oid === OID.numeric) return 'numeric'
   if (oid === OID.json) return { type: 'jsonb' }
-  // An array's text takes the type that the statement wants.
-  if (isArrayOid(oid)) return 'text'
-  const texts: readonly number[] = [0, OID.text, OID.unknown, OID.varchar, OID.bpchar, OID.name]
-  return texts.includes(oid) ? 'text' : TYPES.get(oid)
+  if (oid === OID.oid || oid === OID.regclass) return { type: 'bigint' }
+  if (ELEMENTS.has(oid)) return 'text'
+  return TEXTS.has(oid) ? 'text' : TYPES.get(oid)
+}
+
+/** The type that a client's declaration gives a parameter. Texts take the type that the statement wants: so are most values sent
+ *  whose type the client does not know. */
+export function declaredType(oid: number, number: number): DataType | undefined {
+  const element = ELEMENTS.get(oid)
+  if (element !== undefined) {
+    const type = declaredType(element, number)
+    return { type: 'array', element: type ?? { type: 'text' } }
+  }
+  const type = typeOfOid(oid)
+  if (type === undefined) {
+    throw new MillraceError(Code.FeatureNotSupported, `parameter $${number} has a type that is not known: OID ${oid}`)
+  }
+  if (type === 'numeric') return { type: 'numeric', precision: 38, scale: 16 }
+  return type === 'text' ? undefined : type
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Subscription } from '../../src/api/subscription.js'
 import { StatementCache } from '../../src/engine/statement-cache.js'
-import { Turnstile } from '../../src/engine/turnstile.js'
+import { Lane, Turnstile } from '../../src/engine/turnstile.js'
 import { BatchWriter } from '../../src/native/column-writer.js'
 import { MillraceError } from '../../src/native/errors.js'
 import { type Delivery, loadBinding, NativeSubscription, packageRoot } from '../../src/native/native.js'
@@ -16,18 +16,19 @@ const tick = () => new Promise((resolve) => setImmediate(resolve))
 describe('turnstile', () => {
   it('holds back what comes after DDL, in order, and lets the rest run side by side', async () => {
     const turnstile = new Turnstile()
+    const lane = new Lane()
     const log: string[] = []
     const release: (() => void)[] = []
     const ddl = (name: string) =>
-      turnstile.enter(() => {
+      turnstile.enter(lane, () => {
         log.push(`${name} begins`)
         const work = new Promise<void>((resolve) => release.push(resolve)).then(() => void log.push(`${name} ends`))
-        return { exclusive: true, work }
+        return { exclusive: 'all', work }
       })
     const read = (name: string) =>
-      turnstile.enter(() => {
+      turnstile.enter(lane, () => {
         log.push(name)
-        return { exclusive: false, work: Promise.resolve() }
+        return { exclusive: 'none', work: Promise.resolve() }
       })
     const all = [read('a'), ddl('one'), read('b'), ddl('two'), read('c')]
     await tick()
@@ -39,13 +40,30 @@ describe('turnstile', () => {
     await Promise.all(all)
     expect(log.slice(5)).toEqual(['two ends', 'c'])
   })
+  it('holds back one lane only where a COMMIT is waited for', async () => {
+    const turnstile = new Turnstile()
+    const [mine, other] = [new Lane(), new Lane()]
+    const release: (() => void)[] = []
+    const committed = new Promise<void>((resolve) => release.push(resolve))
+    const log: string[] = []
+    const run = (lane: Lane, name: string) =>
+      turnstile.enter(lane, () => ({ exclusive: 'none', work: Promise.resolve(void log.push(name)) }))
+    const commit = turnstile.enter(mine, () => ({ exclusive: 'lane', work: committed }))
+    const after = run(mine, 'mine')
+    await run(other, 'other')
+    expect(log).toEqual(['other'])
+    release[0]!()
+    await Promise.all([commit, after, turnstile.passed()])
+    expect(log).toEqual(['other', 'mine'])
+  })
   it('goes on when a statement fails, before or while it runs', async () => {
     const turnstile = new Turnstile()
-    const thrown = turnstile.enter(() => {
+    const lane = new Lane()
+    const thrown = turnstile.enter(lane, () => {
       throw new Error('no')
     })
-    const rejected = turnstile.enter(() => ({ exclusive: true, work: Promise.reject(new Error('nor this')) }))
-    const fine = turnstile.enter(() => ({ exclusive: false, work: Promise.resolve(1) }))
+    const rejected = turnstile.enter(lane, () => ({ exclusive: 'all', work: Promise.reject(new Error('nor this')) }))
+    const fine = turnstile.enter(lane, () => ({ exclusive: 'none', work: Promise.resolve(1) }))
     await expect(thrown).rejects.toThrow('no')
     await expect(rejected).rejects.toThrow('nor this')
     expect(await fine).toBe(1)

@@ -29,7 +29,7 @@ export function bindColumns(columns: readonly tree.ColumnDefinition[], env: Envi
     if (names.has(name)) fail('DuplicateColumn', `column "${name}" specified more than once`, definition.name.span)
     names.add(name)
     const data_type = bindType(definition.type)
-    if (lengthOf(definition.type) !== undefined)
+    if (definition.type.name !== 'name' && lengthOf(definition.type) !== undefined)
       env.notices.push(`the length of column "${name}" is not enforced; it is text`)
     if (data_type === PLAIN_NUMERIC)
       env.notices.push(`column "${name}" is ${typeName(data_type)}; give NUMERIC(precision, scale) to choose`)

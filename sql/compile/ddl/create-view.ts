@@ -3,6 +3,7 @@
 import type { BoundQuery } from '../../bind/environment.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, newName } from '../../bind/object-name.js'
+import { hasParameters } from '../../bind/parameters.js'
 import { bindQuery } from '../../bind/query.js'
 import type { DefinitionKind, Field } from '../../contract/plan.generated.js'
 import type { CreateView } from '../../syntax/tree.js'
@@ -18,10 +19,10 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
   const taken = whenTaken(name, statement, tag, context)
   if (taken !== undefined) return taken
   new Options(statement.options, [], statement.materialized ? 'materialized view' : 'view')
-  if ((context.parameters?.length ?? 0) > 0) unsupported('a view cannot have parameters', statement.span)
   const notices: string[] = []
   const env = environmentOf(context, notices)
   const query = bindQuery(statement.query, env)
+  if (hasParameters(context.parameters)) unsupported('a view cannot have parameters', statement.span)
   const columns = viewColumns(statement, query)
   const object: DefinitionKind = statement.materialized
     ? { kind: 'materialized_view', columns, query: flowOf(query, statement, context, notices) }

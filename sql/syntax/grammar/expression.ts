@@ -280,8 +280,12 @@ export abstract class ExpressionGrammar extends TypesGrammar {
         },
         {
           ALT: (): InList => {
+            let items: Expr[] = []
             this.CONSUME1(t.LeftParen)
-            const items = this.SUBRULE(this.expressions)
+            // A list of nothing, as SQLite takes it: generated statements have such.
+            this.OPTION(() => {
+              items = this.SUBRULE(this.expressions)
+            })
             this.CONSUME1(t.RightParen)
             return { kind: 'in_list', operand, items, negated, span: this.since(start) }
           },

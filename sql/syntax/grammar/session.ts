@@ -1,13 +1,14 @@
-/** Statements about what a connection keeps: DEALLOCATE and DISCARD. */
+/** Statements about what a connection keeps: EXECUTE, DEALLOCATE and DISCARD; PREPARE holds any statement, so it is beside them. */
 import { EOF } from '../chevrotain.js'
 import * as t from '../tokens.js'
-import type { Deallocate, Discard, Ident } from '../tree.js'
+import type { Deallocate, Discard, Execute, Expr, Ident } from '../tree.js'
 import { AdminGrammar } from './admin.js'
 
-const [ALL, DEALLOCATE, DISCARD, PLANS, PREPARE, SEQUENCES, TEMP, TEMPORARY] = [
+const [ALL, DEALLOCATE, DISCARD, EXECUTE, PLANS, PREPARE, SEQUENCES, TEMP, TEMPORARY] = [
   t.kw('all'),
   t.kw('deallocate'),
   t.kw('discard'),
+  t.kw('execute'),
   t.kw('plans'),
   t.kw('prepare'),
   t.kw('sequences'),
@@ -35,6 +36,19 @@ export abstract class SessionGrammar extends AdminGrammar {
     ])
     const span = this.since(start)
     return name === undefined ? { kind: 'deallocate', span } : { kind: 'deallocate', name, span }
+  })
+
+  readonly execute = this.RULE('execute', (): Execute => {
+    const start = this.mark()
+    const args: Expr[] = []
+    this.CONSUME(EXECUTE)
+    const name = this.SUBRULE(this.ident)
+    this.OPTION(() => {
+      this.CONSUME(t.LeftParen)
+      this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => args.push(this.SUBRULE(this.expression)) })
+      this.CONSUME(t.RightParen)
+    })
+    return { kind: 'execute', name, args, span: this.since(start) }
   })
 
   readonly discard = this.RULE('discard', (): Discard => {

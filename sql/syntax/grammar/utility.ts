@@ -7,15 +7,18 @@ import type {
   Explain,
   Ident,
   Option,
+  Prepare,
   Query,
   SetVariable,
   Show,
   Statement,
   Subscribe,
+  TypeName,
   Verify,
 } from '../tree.js'
 import { SessionGrammar } from './session.js'
 
+const [AS, PREPARE] = [t.kw('as'), t.kw('prepare')]
 const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED, MODELS, RESET, SEGMENTS, SET] = [
   t.kw('all'),
   t.kw('analyze'),
@@ -30,6 +33,7 @@ const [ALL, ANALYZE, CONSUMER, DEFAULT, DESCRIBE, EXPLAIN, GROUPS, MATERIALIZED,
   t.kw('segments'),
   t.kw('set'),
 ]
+const ZONE = t.kw('zone')
 const [SHOW, SINKS, SNAPSHOT, SOURCES, STREAMS, SUBSCRIBE, TABLES, TO, VERIFY, VIEW, VIEWS, WITH] = [
   t.kw('show'),
   t.kw('sinks'),
@@ -75,10 +79,27 @@ export abstract class UtilityGrammar extends SessionGrammar {
         { ALT: () => this.SUBRULE(this.backup) },
         { ALT: () => this.SUBRULE(this.checkpoint) },
         { ALT: () => this.SUBRULE(this.checkDatabase) },
+        { ALT: () => this.SUBRULE(this.prepare) },
+        { ALT: () => this.SUBRULE(this.execute) },
         { ALT: () => this.SUBRULE(this.deallocate) },
         { ALT: () => this.SUBRULE(this.discard) },
       ]),
   )
+
+  readonly prepare: ParserMethod<[], Prepare> = this.RULE('prepare', (): Prepare => {
+    const start = this.mark()
+    const types: TypeName[] = []
+    this.CONSUME(PREPARE)
+    const name = this.SUBRULE(this.ident)
+    this.OPTION(() => {
+      this.CONSUME(t.LeftParen)
+      this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => types.push(this.SUBRULE(this.typeName)) })
+      this.CONSUME(t.RightParen)
+    })
+    this.CONSUME(AS)
+    const statement = this.SUBRULE(this.explainable)
+    return { kind: 'prepare', name, types, statement, span: this.since(start) }
+  })
 
   readonly explain = this.RULE('explain', (): Explain => {
     const start = this.mark()
@@ -220,13 +241,30 @@ export abstract class UtilityGrammar extends SessionGrammar {
       {
         ALT: () => {
           this.CONSUME(SET)
-          const variable = this.SUBRULE(this.ident)
-          this.OR1([{ ALT: () => this.CONSUME(t.Equal) }, { ALT: () => this.CONSUME(TO) }])
+          // Every setting is the session's: the word says nothing.
+          this.OPTION({
+            GATE: () => this.LA(1).image.toLowerCase() === 'session' && !this.nextIs(t.Equal, 2) && !this.nextIs(TO, 2),
+            DEF: () => this.CONSUME(t.Identifier),
+          })
+          let variable = this.SUBRULE(this.ident)
+          this.OR1([
+            { ALT: () => this.CONSUME(t.Equal) },
+            { ALT: () => this.CONSUME(TO) },
+            {
+              GATE: () => variable.name === 'time',
+              ALT: () => {
+                this.CONSUME(ZONE)
+                variable = { ...variable, name: 'timezone' }
+              },
+            },
+          ])
           this.OR2([
             { ALT: () => this.CONSUME(DEFAULT) },
             {
               ALT: () => {
-                value = this.SUBRULE(this.setting)
+                const values: string[] = []
+                this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => values.push(this.SUBRULE(this.setting)) })
+                value = values.join(', ')
               },
             },
           ])

@@ -30,6 +30,8 @@ export type Statement =
   | Backup
   | Checkpoint
   | CheckDatabase
+  | Prepare
+  | Execute
   | Deallocate
   | Discard
 
@@ -198,6 +200,23 @@ export interface Delete {
   readonly table: Name
   readonly alias?: Ident
   readonly where?: Expr
+  readonly span: Span
+}
+
+/** `PREPARE name (types) AS statement`. */
+export interface Prepare {
+  readonly kind: 'prepare'
+  readonly name: Ident
+  readonly types: readonly TypeName[]
+  readonly statement: Statement
+  readonly span: Span
+}
+
+/** `EXECUTE name (values)`. */
+export interface Execute {
+  readonly kind: 'execute'
+  readonly name: Ident
+  readonly args: readonly Expr[]
   readonly span: Span
 }
 

@@ -1,10 +1,12 @@
 /** What a caller asks of a statement: to run it, to explain it, or to follow its rows. */
-import type { Statement } from '../../../sql/index.js'
+import type { DataType, Statement } from '../../../sql/index.js'
 
 export type Form =
   | { readonly as: 'run' }
   | { readonly as: 'explain' }
   | { readonly as: 'subscribe'; readonly snapshot: boolean | undefined }
+  /** To run it later, with values of these types where the client knows them. */
+  | { readonly as: 'prepare'; readonly declared: readonly (DataType | undefined)[] }
 
 export const RUN: Form = { as: 'run' }
 export const EXPLAIN: Form = { as: 'explain' }
@@ -12,6 +14,7 @@ export const EXPLAIN: Form = { as: 'explain' }
 export function shaped(statement: Statement, form: Form): Statement {
   switch (form.as) {
     case 'run':
+    case 'prepare':
       return statement
     case 'explain':
       if (statement.kind === 'explain') return statement

@@ -51,7 +51,8 @@ function answerTo(request: Request): Answer {
 
 /** Commands go on as bytes: their trees are large, and to copy them would take the other thread as long as planning. */
 function encoded(compiled: Compiled, transaction: bigint | null): Planned {
-  if (!('command' in compiled)) return compiled
+  // A plan that values are filled into stays a tree.
+  if (!('command' in compiled) || ('parameters' in compiled && compiled.parameters !== undefined)) return compiled
   const command = within(compiled.command, transaction)
   // A buffer of its own: the packer's is used again.
   const bytes = new Uint8Array(encodeCommand(command))

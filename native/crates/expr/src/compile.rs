@@ -110,6 +110,9 @@ impl Compiler<'_> {
             }
             Expr::Call { function, args, data_type } => self.call(function, args, *data_type),
             Expr::Predict { model, args } => self.predict(*model, args),
+            Expr::Parameter { index, .. } => {
+                Err(Error::new(Code::ProtocolViolation, format!("parameter ${index} has no value")))
+            }
         }
     }
 

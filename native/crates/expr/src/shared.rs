@@ -80,7 +80,7 @@ fn children(expr: &Expr) -> impl Iterator<Item = &Expr> {
 
 fn all_children(expr: &Expr) -> Box<dyn Iterator<Item = &Expr> + '_> {
     match expr {
-        Expr::Column { .. } | Expr::Literal { .. } => Box::new(std::iter::empty()),
+        Expr::Column { .. } | Expr::Literal { .. } | Expr::Parameter { .. } => Box::new(std::iter::empty()),
         Expr::Binary { left, right, .. } => Box::new([left.as_ref(), right.as_ref()].into_iter()),
         Expr::Not { input } | Expr::Negate { input } | Expr::IsNull { input, .. } | Expr::Cast { input, .. } => {
             Box::new(std::iter::once(input.as_ref()))

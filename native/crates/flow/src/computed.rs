@@ -72,7 +72,7 @@ pub(crate) fn compile_projection(exprs: &[Expr], input: &[DataType], env: &FlowE
 fn refuse_changing(expr: &Expr) -> Result<()> {
     let all = |exprs: &[Expr]| exprs.iter().try_for_each(refuse_changing);
     match expr {
-        Expr::Column { .. } | Expr::Literal { .. } => Ok(()),
+        Expr::Column { .. } | Expr::Literal { .. } | Expr::Parameter { .. } => Ok(()),
         Expr::Binary { left, right, .. } => refuse_changing(left).and_then(|()| refuse_changing(right)),
         Expr::Not { input } | Expr::Negate { input } | Expr::IsNull { input, .. } | Expr::Cast { input, .. } => {
             refuse_changing(input)

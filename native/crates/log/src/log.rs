@@ -20,12 +20,13 @@ use crate::commit::{Commit, Committed};
 use crate::compact::Retention;
 use crate::journal::Journal;
 use crate::journal::body::encode_body;
-use crate::journal::writer::{Done, OnDurable, Pending, Queue, Writer};
+use crate::journal::writer::{Done, OnDurable, OnOutcome, Pending, Queue, Writer};
 use crate::ledger::{Delta, Extent};
 use crate::lock::FolderLock;
 use crate::manifest::SegmentEntry;
 use crate::offset_read::{After, OffsetRead};
 use crate::options::{Durability, LogOptions};
+use crate::priority::yield_to_commits;
 use crate::recovery::{Recovered, rebuild, recover};
 use crate::scan::{LogScan, StreamRead, StreamScan};
 use crate::seal::{Sealed, Sealer};
@@ -160,7 +161,7 @@ impl Log {
                 drop(writer); // and with it its end of the channel to the sealing thread
             })?;
             log.spawn("millrace-seal", move || {
-                yield_to_others();
+                yield_to_commits();
                 inner.maintain_when_poked(&poked);
             })?;
             log.poke();
@@ -203,17 +204,26 @@ impl Log {
     pub fn commit(&self, commit: Commit) -> Result<Ticket> {
         let answer = Answer::new();
         let ticket = answer.ticket();
-        let epoch = self.commit_then(commit, Box::new(move |outcome| answer.give(outcome)))?;
+        let epoch = self.order(commit, |_| Ok(()), Done::Ticket(answer))?;
         Ok(ticket.with_epoch(epoch))
     }
 
     /// As `commit`; `done` is called on the journal thread and must not wait.
-    pub fn commit_then(&self, commit: Commit, done: Done) -> Result<Epoch> {
+    pub fn commit_then(&self, commit: Commit, done: OnOutcome) -> Result<Epoch> {
         self.commit_checked(commit, |_| Ok(()), done)
     }
 
     /// As `commit_then`; `check` sees the newest state of all that was committed before, and can refuse.
-    pub fn commit_checked(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
+    pub fn commit_checked(
+        &self,
+        commit: Commit,
+        check: impl FnOnce(&Self) -> Result<()>,
+        done: OnOutcome,
+    ) -> Result<Epoch> {
+        self.order(commit, check, Done::Call(done))
+    }
+
+    fn order(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
         self.check_writable()?;
         let (body, head) = encode_body(&commit)?;
         let body_crc = crc32c::crc32c(&body);
@@ -222,7 +232,7 @@ impl Log {
             self.resume()?;
         }
         self.inner.queue.admit()?;
-        let _sequencer = self.inner.sequencer.lock();
+        let sequencer = self.inner.sequencer.lock();
         check(self)?;
         let mut state = self.inner.state.write();
         state.check(&commit)?;
@@ -250,6 +260,8 @@ impl Log {
         let committed = Committed { epoch, time_us: state.ledger.time_us, commit: Arc::new(commit) };
         drop(state);
         self.inner.queue.push(Pending { committed, body, body_crc, entries, starts, done, durability });
+        drop(sequencer);
+        self.inner.queue.wake();
         Ok(epoch)
     }
 
@@ -612,12 +624,6 @@ fn unwritable(error: Error) -> Error {
         }
         _ => error,
     }
-}
-
-/// Sealing takes a core for a second at a time; commits and flows go first. Only Linux has a priority for each thread.
-fn yield_to_others() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, 10); // without it all goes on, less smoothly
 }
 
 impl Drop for Log {

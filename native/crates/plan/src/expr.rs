@@ -197,4 +197,10 @@ pub enum Expr {
         model: RelationId,
         args: Vec<Expr>,
     },
+    /// `$index` of a statement that is planned once and run with other values each time. Whoever sends the plan puts the
+    /// values in its place: the engine refuses a plan that still has one.
+    Parameter {
+        index: u32,
+        data_type: DataType,
+    },
 }

@@ -341,6 +341,7 @@ fn type_of(expr: &Expr, input: &[DataType], relations: &dyn Relations, depth: us
             args.iter().try_for_each(|a| want(a, DataType::Double))?;
             Ok(DataType::Double)
         }
+        Expr::Parameter { index, .. } => refuse(format!("parameter ${index} has no value")),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Pools {
     /// Looks for places in the log.
     pub queries: Arc<Pool>,
     /// Reads batches.
-    pub deliveries: Arc<Pool>,
+    pub consumers: Arc<Pool>,
 }
 
 pub struct Consumer {
@@ -256,7 +256,7 @@ struct Turn {
 
 impl Turn {
     fn deliver_soon(self, reply: Reply<Option<Consumed>>) {
-        let pool = self.consumer.pools.deliveries.clone();
+        let pool = self.consumer.pools.consumers.clone();
         pool.give(reply, move |reply| {
             let result = match caught(|| self.consumer.deliver(self.limits)) {
                 Ok(Step::Wait { generation, seen }) => return self.deliver_when_ready(generation, seen, reply),

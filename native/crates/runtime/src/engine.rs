@@ -69,6 +69,7 @@ pub struct Engine {
     writes: Arc<Pool>,
     ddl: Arc<Pool>,
     deliveries: Arc<Pool>,
+    consumers: Arc<Pool>,
     flow: Mutex<Option<JoinHandle<()>>>,
     /// Held while closing, so that a second close waits for the first.
     closing: Mutex<()>,
@@ -150,6 +151,7 @@ impl Engine {
             writes: Arc::new(Pool::start("write", 1, WRITES_WAITING_MAX)?),
             ddl: Arc::new(Pool::start("ddl", 1, DDL_WAITING_MAX)?),
             deliveries: Arc::new(Pool::start("delivery", 1, DELIVERIES_WAITING_MAX)?),
+            consumers: Arc::new(Pool::start_behind_commits("consumer", readers, DELIVERIES_WAITING_MAX)?),
             shared,
             flow: Mutex::new(Some(flow)),
             closing: Mutex::new(()),
@@ -276,8 +278,8 @@ impl Engine {
 
     /// Joins a consumer group.
     pub fn consumer(&self, command: Vec<u8>, reply: Reply<Arc<Consumer>>) {
-        let (shared, queries, deliveries) = (self.shared.clone(), self.queries.clone(), self.deliveries.clone());
-        let pools = Pools { queries, deliveries };
+        let (shared, queries, consumers) = (self.shared.clone(), self.queries.clone(), self.consumers.clone());
+        let pools = Pools { queries, consumers };
         self.queries.give(reply, move |reply| reply.answer(|| consumer::open(&shared, pools, &command)));
     }
 
@@ -308,6 +310,7 @@ impl Engine {
         shared.connectors.end_sinks(SINK_GRACE);
         shared.log.close();
         self.deliveries.stop();
+        self.consumers.stop();
     }
 
     /// As `close`, on a thread of its own.

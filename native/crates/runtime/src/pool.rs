@@ -1,5 +1,6 @@
 //! Threads that run requests, with a bounded queue. One pool reads, one writes (in the order of the calls), one
-//! changes the catalog, one encodes what subscriptions deliver: none waits for another's work.
+//! changes the catalog, one encodes what subscriptions deliver, one reads for consumers, behind all others where cores are
+//! few: none waits for another's work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,11 +22,23 @@ pub struct Pool {
 
 impl Pool {
     pub fn start(name: &'static str, threads: usize, waiting_max: usize) -> Result<Self> {
+        Self::start_with(name, threads, waiting_max, || {})
+    }
+
+    /// Of threads that let commits go first.
+    pub fn start_behind_commits(name: &'static str, threads: usize, waiting_max: usize) -> Result<Self> {
+        Self::start_with(name, threads, waiting_max, millrace_log::yield_to_commits)
+    }
+
+    fn start_with(name: &'static str, threads: usize, waiting_max: usize, first: fn()) -> Result<Self> {
         let (sender, receiver) = bounded::<Job>(waiting_max);
         let mut handles = Vec::with_capacity(threads);
         for _ in 0..threads {
             let receiver = receiver.clone();
-            handles.push(spawn(name, move || run(&receiver))?);
+            handles.push(spawn(name, move || {
+                first();
+                run(&receiver);
+            })?);
         }
         Ok(Self { name, jobs: Mutex::new(Some(sender)), threads: Mutex::new(handles) })
     }

@@ -16,6 +16,10 @@ mod streams;
 use std::error::Error;
 use std::path::PathBuf;
 
+/// The engine's, whose allocations on one thread are freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// What a command works with.
@@ -36,6 +40,7 @@ fn main() -> Outcome {
         "append" => append::events(&job),
         "records" => append::records(&job),
         "single" => single::single(&job),
+        "writers" => single::writers(&job),
         "scan" => scan::scan(&job),
         "open" => open::open(&job),
         "recover" => open::recover(&job),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use millrace_base::RealStorage;
 use millrace_log::{Durability, Log};
 
 use crate::disk::{Probe, Traced, bytes_of, syncs_of};
@@ -62,6 +63,16 @@ pub fn single(job: &Job) -> Outcome {
         figure(case, "millrace", "p99", "us", "lower", percentile(&mut us, 99), None);
         figure(case, other, "p99", "us", "lower", percentile(&mut bare, 99), None);
     }
+    log.close();
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+/// What 64 threads get through together, beside one.
+pub fn writers(job: &Job) -> Outcome {
+    let folder = job.folder.join("writers");
+    let log = Arc::new(fresh(&folder, Arc::new(RealStorage), Durability::Commit, event_columns())?);
+    rate(&log, WRITERS)?;
     let case = "one row a commit, 64 writers";
     for _ in 0..job.repeat {
         let one = rate(&log, 1)?;

@@ -16,11 +16,29 @@ use crate::commit::Committed;
 use crate::options::Durability;
 use crate::recent::Recent;
 use crate::stream::{EntryRef, StreamState};
+use crate::ticket::{Answer, Sleepers};
 
 /// Bytes that one group writes at most before its fsync.
 const GROUP_BYTES_MAX: usize = 8 << 20;
 
-pub type Done = Box<dyn FnOnce(Result<Epoch>) + Send>;
+/// Called on the journal thread.
+pub type OnOutcome = Box<dyn FnOnce(Result<Epoch>) + Send>;
+
+/// Who is told a commit's outcome.
+pub enum Done {
+    Call(OnOutcome),
+    Ticket(Answer),
+}
+
+impl Done {
+    fn fail(self, error: Error) {
+        match self {
+            Self::Call(call) => call(Err(error)),
+            Self::Ticket(answer) => answer.give(Err(error)),
+        }
+    }
+}
+
 pub type OnDurable = Box<dyn Fn(Committed) + Send>;
 type Stream = Arc<parking_lot::RwLock<StreamState>>;
 
@@ -121,11 +139,15 @@ impl Queue {
         if poisoned || waiting.closing {
             let error = waiting.poison.clone();
             drop(waiting);
-            (pending.done)(Err(error.unwrap_or_else(|| Error::new(Code::AdminShutdown, "the database is closed"))));
+            pending.done.fail(error.unwrap_or_else(|| Error::new(Code::AdminShutdown, "the database is closed")));
             return;
         }
         waiting.bytes += pending.body.len();
         waiting.commits.push_back(pending);
+    }
+
+    /// Wakes the journal thread if it sleeps. Called after `push`, without a lock: the thread would wait for it at once.
+    pub fn wake(&self) {
         self.work.notify_one();
     }
 
@@ -347,6 +369,7 @@ impl Writer {
 
     fn publish(&mut self, group: Vec<Pending>, refs: &[FrameRef]) {
         assert_eq!(group.len(), refs.len());
+        let mut sleepers = Sleepers::default();
         for (pending, frame) in group.into_iter().zip(refs) {
             for (stream, part, at, first_offset) in pending.entries {
                 let rows = self.recent.keep(&pending.committed.commit.rows[part].batch);
@@ -361,8 +384,12 @@ impl Writer {
             let epoch = pending.committed.epoch;
             self.queue.durable.store(epoch.0, Ordering::Release);
             (self.on_durable)(pending.committed);
-            (pending.done)(Ok(epoch));
+            match pending.done {
+                Done::Call(call) => call(Ok(epoch)),
+                Done::Ticket(answer) => sleepers.answer(answer, epoch),
+            }
         }
+        sleepers.wake();
     }
 
     fn has_synced(&mut self) {
@@ -385,6 +412,6 @@ fn fail(queue: &Queue, group: Vec<Pending>, error: &Error, resumable: bool) {
     let shown = told(error, resumable);
     let waiting = queue.poison(shown.clone(), resumable);
     for pending in group.into_iter().chain(waiting) {
-        (pending.done)(Err(shown.clone()));
+        pending.done.fail(shown.clone());
     }
 }
