@@ -35,7 +35,8 @@ import { asOuter, refersOut } from './outer.js'
 import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
-import { addAggregate, place, type Stage } from './stage.js'
+import { bindSet, isSetReturning } from './set-returning.js'
+import { addAggregate, addSet, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
 import { bindType, isPadded, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
@@ -109,7 +110,7 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'subquery':
       return bindScalarSubquery(expr, stage)
     case 'case':
-      return bindCase(expr, stage)
+      return withoutSets('CASE', stage, () => bindCase(expr, stage), span)
     case 'cast':
       return bindCast(expr, stage)
     case 'call':
@@ -132,6 +133,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
         expr.items.map((item) => bindExpr(item, stage)),
         span,
       )
+    case 'array_query':
+      return bindArrayQuery(expr, stage)
     case 'subscript':
       return bindSubscript(bindExpr(expr.operand, stage), bindExpr(expr.index, stage), span)
     case 'slice': {
@@ -388,8 +391,67 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }
     return bound(castTo(now, TIMESTAMPTZ, moment), moment, call.span)
   }
-  const args = call.args.map((arg) => bindExpr(arg, stage))
+  if (name === 'coalesce')
+    return withoutSets('COALESCE', stage, () => bindCall(name, bindAll(call.args, stage), call.span), call.span)
+  const args = bindAll(call.args, stage)
+  if (isSetReturning(name)) return bindSetCall(name, args, call.span, stage)
   return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
+}
+
+function bindAll(exprs: readonly tree.Expr[], stage: Stage): Bound[] {
+  return exprs.map((expr) => bindExpr(expr, stage))
+}
+
+/** The array of a query's values, empty where it has no row: what a subquery with ARRAY_AGG over it gives. */
+function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
+  const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
+  const value: tree.Expr = { kind: 'column', parts: [ident('value')], span }
+  const call: tree.Call = {
+    kind: 'call',
+    name: { kind: 'name', parts: [ident('array_agg')], span },
+    args: [value],
+    star: false,
+    distinct: false,
+    orderBy: [],
+    span,
+  }
+  const alias: tree.TableAlias = { kind: 'table_alias', name: ident('rows'), columns: [ident('value')], span }
+  const select: tree.Select = {
+    kind: 'select',
+    distinct: false,
+    distinctOn: [],
+    items: [{ kind: 'select_expr', expr: call, span }],
+    from: [{ kind: 'derived_table', query, lateral: false, alias, span }],
+    windows: [],
+    span,
+  }
+  const collected = bindScalarSubquery(
+    { kind: 'subquery', query: { kind: 'query', body: select, orderBy: [], span }, span },
+    stage,
+  )
+  return bindCall('coalesce', [collected, unknownText('{}', span)], span)
+}
+
+/** A guarded operand cannot multiply rows. */
+function withoutSets(what: string, stage: Stage, bind: () => Bound, span: tree.Span): Bound {
+  const before = stage.harvest?.sets.length
+  const value = bind()
+  if (stage.harvest?.sets.length !== before) unsupported(`set-returning functions are not allowed in ${what}`, span)
+  return value
+}
+
+/** Beside the rows of a select list; within a condition there is nothing that it could multiply. */
+function bindSetCall(name: string, args: readonly Bound[], span: tree.Span, stage: Stage): Bound {
+  if (stage.inside !== undefined) {
+    const outer = stage.inside === 'window' ? 'window' : 'aggregate'
+    unsupported(`${outer} function calls cannot contain set-returning function calls`, span, undefined)
+  }
+  const places = ['SELECT', 'ORDER BY', 'GROUP BY', 'DISTINCT ON']
+  if (stage.harvest === undefined || !places.includes(stage.clause))
+    unsupported(`set-returning functions are not allowed in ${stage.clause}`, span)
+  const list = bindSet(name, args, span)
+  if (list.type.type !== 'array') throw new Error(`${name} is no array`)
+  return bound(addSet(stage.harvest, list.expr), list.type.element, span)
 }
 
 function bindGroupingCall(call: tree.Call, stage: Stage): Bound {

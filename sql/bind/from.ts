@@ -7,11 +7,10 @@ import { filter, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
-import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
-import { integerValue } from '../types/literal.js'
+import { INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { bindAsOf } from './as-of.js'
 import { bound, castTo, coerce } from './coerce.js'
-import { constantMicroseconds, evaluateConstant } from './constants.js'
+import { constantMicroseconds } from './constants.js'
 import { type Dependent, dependentJoin } from './dependent-join.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
@@ -23,6 +22,7 @@ import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
 import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
+import { bindTableFunction } from './table-function.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -148,7 +148,7 @@ function viewQuery(sql: string, name: string, at: tree.Span): tree.Query {
   return statement.query
 }
 
-function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {
+export function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {
   const given = alias?.columns ?? []
   if (given.length > query.columns.length) {
     fail(
@@ -326,36 +326,4 @@ function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
   const columns = [...source.scope.columns.map(({ origin: _, ...c }) => ({ ...c, table })), ...added]
   const given = ref.alias?.columns ?? []
   return { rel, scope: { tables: [table], columns: columns.map((c, i) => ({ ...c, name: given[i]?.name ?? c.name })) } }
-}
-
-function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom {
-  const name = objectName(ref.name)
-  if (name !== 'generate_series') {
-    fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, {
-      hint: 'The table functions are generate_series, TUMBLE and HOP.',
-    })
-  }
-  if (ref.args.length < 2 || ref.args.length > 3)
-    fail('UndefinedFunction', `generate_series takes 2 or 3 arguments, not ${ref.args.length}`, ref.span)
-  const stage: Stage = {
-    env,
-    scope: EMPTY_SCOPE,
-    clause: 'functions in FROM',
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-  }
-  const args = ref.args.map((arg) => bindExpr(arg, stage))
-  const small = args.every((arg) => arg.type.type === 'integer' || arg.type.type === 'smallint' || arg.unknown)
-  const [start, stop, step = 1n] = args.map((arg) => {
-    const literal = evaluateConstant(coerce(arg, BIGINT), 'an argument of generate_series', arg.span)
-    return integerValue(literal) ?? unsupported('an argument of generate_series cannot be NULL', arg.span)
-  })
-  if (step === 0n) fail('InvalidParameterValue', 'step size cannot equal zero', ref.args[2]?.span)
-  const series: Rel = { op: 'generate_series', start: start!, stop: stop!, step }
-  // PostgreSQL's series of integers is of integers.
-  const rel = small ? project(series, [castTo(column(0), BIGINT, INTEGER)]) : series
-  const table = ref.alias?.name.name ?? name
-  return named({ rel, columns: [{ name: table, type: small ? INTEGER : BIGINT, unknown: false }] }, table, ref.alias)
 }

@@ -29,6 +29,8 @@ function nameFrom(expr: Expr): Found | undefined {
       return nameFrom(expr.operand)
     case 'field':
       return strong(expr.name.name)
+    case 'array_query':
+      return strong('array')
     case 'array':
     case 'row':
     case 'extract':

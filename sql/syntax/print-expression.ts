@@ -117,6 +117,8 @@ export function printExpr(expr: Expr): string {
       return `${at(LEVEL.zone, expr.operand)} AT TIME ZONE ${at(LEVEL.primary, expr.zone)}`
     case 'row':
       return `ROW(${printExprs(expr.items)})`
+    case 'array_query':
+      return `ARRAY(${printQuery(expr.query)})`
     case 'array':
       return `ARRAY[${printExprs(expr.items)}]`
     case 'subscript':

@@ -150,7 +150,7 @@ const unreserved =
   'abort alter analyze at backup begin beginning both by cascade checkpoint commit committed conflict constraint consumer ' +
   'cube current database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following format grouping groups if ' +
   'ignore insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ' +
-  'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
+  'ordinality others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stream streams subscribe symmetric ' +
   'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
@@ -202,6 +202,7 @@ export const callHeads: ReadonlyMap<string, TokenType> = new Map([
   ['row', RowHead],
   ['try_cast', TryCastHead],
   ['filter', FilterHead],
+  ['array', ArrayHead],
 ])
 
 /** Order matters: the first that matches wins, so longer symbols stand before their beginnings. */
@@ -241,7 +242,6 @@ export const vocabulary: TokenType[] = [
   ...lexed,
   ...keywords.values(),
   ...callHeads.values(),
-  ArrayHead,
   AtHead,
   WithinHead,
   TypedLiteralHead,

@@ -47,7 +47,9 @@ async function recordOf(sql) {
     return ordered ? all : all.sort()
   }
   const wanted = shown(theirs.rows)
-  const unwritable = theirs.rows.some((row) => row.some((cell) => cell !== null && /[|\n]|^\s|\s$|^NULL$/.test(cell)))
+  const unwritable = theirs.rows.some(
+    (row) => row.some((cell) => cell !== null && /[|\n]|^\s|\s$|^NULL$/.test(cell)) || row.join('') === '',
+  )
   if (
     unwritable ||
     theirs.rows.some((row) => row.length !== types.length) ||

@@ -338,10 +338,23 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
 
   readonly array = this.RULE('array', (): Expr => {
     const start = this.mark()
-    let items: Expr[] = []
     this.CONSUME(t.ArrayHead)
-    items = this.SUBRULE(this.arrayItems)
-    return { kind: 'array', items, span: this.since(start) }
+    return this.OR<Expr>([
+      {
+        ALT: () => {
+          const items = this.SUBRULE(this.arrayItems)
+          return { kind: 'array', items, span: this.since(start) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(t.LeftParen)
+          const query = this.SUBRULE(this.query)
+          this.CONSUME(t.RightParen)
+          return { kind: 'array_query', query, span: this.since(start) }
+        },
+      },
+    ])
   })
 
   /** Arrays within are written without the word: `ARRAY[[1, 2], [3]]`. */

@@ -28,6 +28,7 @@ export type Expr =
   | AtTimeZone
   | Row
   | ArrayLiteral
+  | ArrayQuery
   | Subscript
   | Slice
   | FieldAccess
@@ -278,6 +279,13 @@ export interface Row {
 export interface ArrayLiteral {
   readonly kind: 'array'
   readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+/** `ARRAY(SELECT …)`: the rows of one column, in their order. */
+export interface ArrayQuery {
+  readonly kind: 'array_query'
+  readonly query: Query
   readonly span: Span
 }
 

@@ -5,35 +5,26 @@ use std::sync::Arc;
 use arrow_array::{Int64Array, RecordBatch};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
+use millrace_kernels::Series;
 use millrace_plan::DataType;
 
 use crate::operator::{Operator, anonymous_schema, batch_of};
 
 pub(crate) struct GenerateSeries {
-    next: Option<i64>,
-    stop: i64,
-    step: i64,
+    values: Series,
 }
 
 impl GenerateSeries {
     /// `step` is not 0: the plan was validated.
     pub fn new(start: i64, stop: i64, step: i64) -> Self {
-        assert_ne!(step, 0);
-        Self { next: Some(start), stop, step }
+        Self { values: Series::new(start.into(), stop.into(), step.into()) }
     }
 }
 
 impl Operator for GenerateSeries {
     fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let mut values = Vec::with_capacity(BATCH_ROWS);
-        while let Some(value) = self.next.filter(|v| if self.step > 0 { *v <= self.stop } else { *v >= self.stop }) {
-            if values.len() == BATCH_ROWS {
-                break;
-            }
-            values.push(value);
-            // Past the end of bigint the series has ended.
-            self.next = value.checked_add(self.step);
-        }
+        // All values are between two bigints.
+        let values: Vec<i64> = self.values.by_ref().take(BATCH_ROWS).map(|value| value as i64).collect();
         if values.is_empty() {
             return Ok(None);
         }

@@ -18,6 +18,7 @@ mod table;
 mod tests;
 mod time_window;
 mod union_all;
+mod unnest;
 mod values;
 mod window;
 

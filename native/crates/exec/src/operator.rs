@@ -123,6 +123,9 @@ pub(crate) fn build<'a>(rel: &'a Rel, query: &'a Query<'a>) -> Result<Input<'a>>
         Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
             Box::new(crate::time_window::TimeWindow::new(query, input, time, (*size_us, *slide_us, *offset_us))?)
         }
+        Rel::Unnest { input, lists, ordinality, outer } => {
+            Box::new(crate::unnest::Unnest::new(query, rel, input, lists, (*ordinality, *outer))?)
+        }
         Rel::GenerateSeries { start, stop, step } => {
             Box::new(crate::generate_series::GenerateSeries::new(*start, *stop, *step))
         }

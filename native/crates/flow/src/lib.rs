@@ -16,6 +16,7 @@ mod project;
 mod tests;
 mod time_window;
 mod union_all;
+mod unnest;
 mod values;
 mod view_store;
 mod window;

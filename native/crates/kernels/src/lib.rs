@@ -31,11 +31,13 @@ mod raw;
 mod row_finder;
 mod row_store;
 pub mod scan;
+mod series;
 mod square_sums;
 mod sums;
 #[cfg(test)]
 mod table_tests;
 mod time_window;
+mod unnest;
 mod uuid;
 mod window;
 
@@ -53,7 +55,9 @@ pub use nested::{canonical_map, comparable_bytes};
 pub use order::{SortField, row_order, sort_order, tied_sort_order, top_n};
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
+pub use series::Series;
 pub use time_window::{TimeWindows, assign_windows};
+pub use unnest::{Unnested, unnest};
 pub use uuid::{Uuid, parse_uuid, write_uuid};
 pub use window::{
     BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,

@@ -240,4 +240,13 @@ pub enum Rel {
         stop: i64,
         step: i64,
     },
+    /// Each row once for each place of the longest of its lists. Output: input columns, each list's element (NULL past its
+    /// end), then with `ordinality` the place from 1 as bigint. A row whose lists are empty or NULL is gone, or with
+    /// `outer` there once with NULLs.
+    Unnest {
+        input: Box<Rel>,
+        lists: Vec<Expr>,
+        ordinality: bool,
+        outer: bool,
+    },
 }

@@ -57,7 +57,8 @@ pub fn reads_past(rel: &Rel) -> bool {
         | Rel::Window { input, .. }
         | Rel::Sort { input, .. }
         | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. } => reads_past(input),
+        | Rel::TimeWindow { input, .. }
+        | Rel::Unnest { input, .. } => reads_past(input),
         Rel::Join { left, right, .. } => reads_past(left) || reads_past(right),
         Rel::UnionAll { inputs } => inputs.iter().any(reads_past),
     }
@@ -173,6 +174,19 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
                 return refuse("a time window needs 0 < slide, 0 < size and at most 10000 windows a row");
             }
             types.extend([time, time]);
+            Ok(types)
+        }
+        Rel::Unnest { input, lists, ordinality, .. } => {
+            let mut types = child(input)?;
+            let elements = lists
+                .iter()
+                .map(|list| match expr_type(list, &types, relations)? {
+                    DataType::Array { element } => Ok(*element),
+                    other => refuse(format!("unnest of {other}")),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            types.extend(elements);
+            types.extend(ordinality.then_some(DataType::Bigint));
             Ok(types)
         }
         Rel::GenerateSeries { step, .. } => {

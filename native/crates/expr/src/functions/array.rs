@@ -29,6 +29,8 @@ pub(crate) fn table() -> Vec<Entry> {
         entry("array_prepend", &[ELEMENT, ARRAY], array(), |a, c| joined(a, [Part::Element, Part::Array], c))
             .infallible(),
         entry("array_cat", &[ARRAY, ARRAY], array(), |a, c| joined(a, [Part::Array, Part::Array], c)).infallible(),
+        // Behind UNNEST, which goes into the arrays within.
+        entry("array_flattened", &[ARRAY], ReturnRule::Bound, flattened).infallible(),
         entry("trim_array", &[ARRAY, INTEGER], array(), trim),
         entry("cardinality", &[ARRAY], int(), |a, _| cardinality(a)).infallible(),
         entry("array_length", &[ARRAY, INTEGER], int(), |a, _| length(a, |length| length)).infallible(),
@@ -155,6 +157,22 @@ fn slice(args: &[Value], call: &Call) -> Result<Value> {
         let from = usize::try_from(i64::from(lower.at(row)) - 1).unwrap_or(0).min(len);
         Ok((from, usize::try_from(upper.at(row)).unwrap_or(0).min(len)))
     })
+}
+
+/// The elements of the arrays within, in one array.
+fn flattened(args: &[Value], call: &Call) -> Result<Value> {
+    let (rows, scalar) = shape(args);
+    let lists = Lists::of(&args[0])?;
+    let inner = lists.list.values().as_list_opt::<i32>();
+    let inner = inner.ok_or_else(|| Error::new(Code::ProtocolViolation, "expected an array of arrays"))?;
+    let offsets = inner.value_offsets();
+    let mut gather = Gather::new();
+    for row in 0..rows {
+        let there = lists.range(row).filter(|&at| inner.is_valid(at));
+        gather.row(there.flat_map(|at| offsets[at] as usize..offsets[at + 1] as usize).map(|place| (0, place)));
+    }
+    let nulls = strict_nulls(args, rows).filter(|nulls| nulls.null_count() > 0);
+    Ok(finish(gather.finish(&[inner.values().as_ref()], call.result, nulls)?, scalar))
 }
 
 fn trim(args: &[Value], call: &Call) -> Result<Value> {

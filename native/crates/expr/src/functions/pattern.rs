@@ -66,14 +66,14 @@ fn compiled(pattern: &str, flags: &str) -> Result<Arc<Regex>> {
 }
 
 /// Finds each row's pattern, looking it up once when it is constant.
-struct Patterns<'a> {
+pub(super) struct Patterns<'a> {
     constant: Option<Arc<Regex>>,
     patterns: Texts<'a>,
     flags: Option<Texts<'a>>,
 }
 
 impl<'a> Patterns<'a> {
-    fn new(patterns: &'a Value, flags: Option<&'a Value>) -> Result<Self> {
+    pub fn new(patterns: &'a Value, flags: Option<&'a Value>) -> Result<Self> {
         let patterns = patterns.texts()?;
         let flags = flags.map(Value::texts).transpose()?;
         let fixed_flags = flags.as_ref().map_or(Some(""), Texts::constant);
@@ -84,7 +84,7 @@ impl<'a> Patterns<'a> {
         Ok(Self { constant, patterns, flags })
     }
 
-    fn at(&self, row: usize) -> Result<Arc<Regex>> {
+    pub fn at(&self, row: usize) -> Result<Arc<Regex>> {
         match &self.constant {
             Some(regex) => Ok(regex.clone()),
             None => compiled(self.patterns.at(row), self.flags.as_ref().map_or("", |f| f.at(row))),
