@@ -18,6 +18,7 @@ import { FALSE, literalType, numberLiteral, TRUE } from '../types/literal.js'
 import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
+import { bindDerived } from './derived-calls.js'
 import { fail, unsupported } from './fail.js'
 import { withEscape } from './like-escape.js'
 import {
@@ -30,7 +31,7 @@ import {
   bindSubscript,
   bindTypedArray,
 } from './nested.js'
-import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
+import { bindBinary, bindComparison, bindNegation, bindNot, bindPrefix, comparable, noOperator } from './operators.js'
 import { asOuter, refersOut } from './outer.js'
 import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
@@ -65,7 +66,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'unary': {
       const operand = bindExpr(expr.operand, stage)
       if (expr.operator === 'not') return bindNot(operand, span)
-      return expr.operator === '-' ? bindNegation(operand, span) : operand
+      if (expr.operator === '-') return bindNegation(operand, span)
+      return expr.operator === '+' ? operand : bindPrefix(expr.operator, operand, span)
     }
     case 'binary':
       if (expr.left.kind === 'row' && expr.right.kind === 'row') return bindRows(expr, expr.left, expr.right, stage)
@@ -229,15 +231,29 @@ function bindParameter({ index, span }: tree.Parameter, stage: Stage): Bound {
 }
 
 function bindRows(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Stage): Bound {
-  if (expr.operator !== '=' && expr.operator !== '<>')
-    unsupported('row values can be compared only by = and <>', expr.operatorSpan)
   if (left.items.length !== right.items.length)
     fail('SyntaxError', 'unequal number of entries in row expressions', expr.operatorSpan)
+  if (expr.operator !== '=' && expr.operator !== '<>') return bindRowOrder(expr, left, right, stage)
   const pairs = left.items.map(
     (item, i) =>
       bindBinary('=', bindExpr(item, stage), bindExpr(right.items[i]!, stage), expr.operatorSpan, expr.span).expr,
   )
   return bound(expr.operator === '=' ? and(pairs) : not(and(pairs)), BOOLEAN, expr.span)
+}
+
+/** The first pair that is not equal decides. */
+function bindRowOrder(expr: tree.Binary, left: tree.Row, right: tree.Row, stage: Stage): Bound {
+  const { operator, operatorSpan: at, span } = expr
+  if (!['<', '<=', '>', '>='].includes(operator))
+    unsupported('row values can be compared only by =, <>, <, <=, >, >=', at)
+  const strict = operator === '<' || operator === '<=' ? '<' : '>'
+  const pairs = left.items.map((item, i) => [bindExpr(item, stage), bindExpr(right.items[i]!, stage)] as const)
+  const whole = pairs.reduceRight<PlanExpr | undefined>((rest, [a, b]) => {
+    const own = bindBinary(rest === undefined ? operator : strict, a, b, at, span).expr
+    if (rest === undefined) return own
+    return compare('or', own, and([bindBinary('=', a, b, at, span).expr, rest]))
+  }, undefined)
+  return bound(whole!, BOOLEAN, span)
 }
 
 function bindIsTest(expr: tree.IsTest, stage: Stage): Bound {
@@ -395,6 +411,8 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
     return withoutSets('COALESCE', stage, () => bindCall(name, bindAll(call.args, stage), call.span), call.span)
   const args = bindAll(call.args, stage)
   if (isSetReturning(name)) return bindSetCall(name, args, call.span, stage)
+  const derived = bindDerived(name, args, call.span)
+  if (derived !== undefined) return derived
   return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
 }
 

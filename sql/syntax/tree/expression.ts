@@ -86,7 +86,7 @@ export interface ColumnRef {
 
 export interface Unary {
   readonly kind: 'unary'
-  readonly operator: 'not' | '-' | '+'
+  readonly operator: 'not' | '-' | '+' | '~' | '@' | '|/' | '||/'
   readonly operand: Expr
   readonly span: Span
 }
@@ -116,6 +116,12 @@ export type BinaryOperator =
   | '?|'
   | '?&'
   | '&&'
+  | '&'
+  | '|'
+  | '#'
+  | '<<'
+  | '>>'
+  | '^@'
   | '+'
   | '-'
   | '*'

@@ -52,6 +52,8 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::pattern_parts::table(),
         functions::quoting::table(),
         functions::series::table(),
+        functions::from_char::table(),
+        functions::similar::table(),
         functions::time_parts::table(),
     ]
     .into_iter()

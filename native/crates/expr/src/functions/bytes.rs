@@ -184,12 +184,10 @@ fn trim(args: &[Value], start: bool, end: bool) -> Result<Value> {
     let (values, sets) = (args[0].bytes()?, args[1].bytes()?);
     build_bytes(args, |i, out| {
         let (mut value, set) = (values.at(i), sets.at(i));
-        while let Some((first, rest)) = value.split_first().filter(|(first, _)| start && set.contains(first)) {
-            debug_assert!(set.contains(first));
+        while let Some((_, rest)) = value.split_first().filter(|(first, _)| start && set.contains(first)) {
             value = rest;
         }
-        while let Some((last, rest)) = value.split_last().filter(|(last, _)| end && set.contains(last)) {
-            debug_assert!(set.contains(last));
+        while let Some((_, rest)) = value.split_last().filter(|(last, _)| end && set.contains(last)) {
             value = rest;
         }
         out.extend_from_slice(value);

@@ -23,6 +23,7 @@ pub(crate) fn table() -> Vec<Entry> {
             build::<Int32Type>(a, DataType::Integer, |_| Ok(scale))
         })
         .infallible(),
+        entry("trim_scale", &[NUMERIC], like(0), |a, _| Ok(a[0].clone())).infallible(),
         entry("min_scale", &[NUMERIC], int(), |a, _| least_scale(a)).infallible(),
         entry("width_bucket", &[DOUBLE, DOUBLE, DOUBLE, INTEGER], int(), |a, _| bucket_of_double(a)),
         entry("width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INTEGER], int(), |a, _| bucket_of_numeric(a)),

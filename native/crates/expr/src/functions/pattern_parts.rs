@@ -140,11 +140,10 @@ fn byte_of(text: &str, character: i32) -> usize {
     text.char_indices().nth(nth).map_or(text.len(), |(at, _)| at)
 }
 
-fn positive(value: i32, name: &str, function: &str) -> Result<i32> {
+fn positive(value: i32, name: &str) -> Result<i32> {
     if value < 1 {
         return Err(fault::parameter(format!("invalid value for parameter \"{name}\": {value}")));
     }
-    debug_assert!(!function.is_empty());
     Ok(value)
 }
 
@@ -153,7 +152,7 @@ fn count(args: &[Value]) -> Result<Value> {
     let starts = args[2].column::<Int32Type>()?;
     build::<Int32Type>(args, DataType::Integer, |i| {
         let text = texts.at(i);
-        let start = positive(starts.at(i), "start", "regexp_count")?;
+        let start = positive(starts.at(i), "start")?;
         let from = byte_of(text, start);
         if start as usize > text.chars().count() + 1 {
             return Ok(0);
@@ -202,8 +201,8 @@ fn integer_at(args: &[Value], place: usize, otherwise: i32, row: usize) -> Resul
 fn nth_text(args: &[Value]) -> Result<Value> {
     let (texts, patterns) = (args[0].texts()?, Patterns::new(&args[1], args.get(4))?);
     build_text(args, |i, out| {
-        let start = positive(integer_at(args, 2, 1, i)?, "start", "regexp_substr")?;
-        let n = positive(integer_at(args, 3, 1, i)?, "n", "regexp_substr")?;
+        let start = positive(integer_at(args, 2, 1, i)?, "start")?;
+        let n = positive(integer_at(args, 3, 1, i)?, "n")?;
         let group = integer_at(args, 5, 0, i)?;
         if group < 0 {
             return Err(fault::parameter(format!("invalid value for parameter \"subexpr\": {group}")));
@@ -221,8 +220,8 @@ fn nth_text(args: &[Value]) -> Result<Value> {
 fn nth_place(args: &[Value]) -> Result<Value> {
     let (texts, patterns) = (args[0].texts()?, Patterns::new(&args[1], args.get(5))?);
     build::<Int32Type>(args, DataType::Integer, |i| {
-        let start = positive(integer_at(args, 2, 1, i)?, "start", "regexp_instr")?;
-        let n = positive(integer_at(args, 3, 1, i)?, "n", "regexp_instr")?;
+        let start = positive(integer_at(args, 2, 1, i)?, "start")?;
+        let n = positive(integer_at(args, 3, 1, i)?, "n")?;
         let (end, group) = (integer_at(args, 4, 0, i)?, integer_at(args, 6, 0, i)?);
         if !(0..=1).contains(&end) {
             return Err(fault::parameter(format!("invalid value for parameter \"endoption\": {end}")));

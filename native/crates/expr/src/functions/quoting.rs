@@ -62,7 +62,7 @@ fn quote_ident(name: &str, out: &mut String) {
 
 fn quote_literal(text: &str, out: &mut String) {
     if text.contains('\\') {
-        out.push_str(if out.is_empty() || out.ends_with(' ') { "E" } else { " E" });
+        out.push('E');
     }
     out.push('\'');
     out.push_str(&text.replace('\'', "''").replace('\\', "\\\\"));
