@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, Int16Array, Int32Array, Int64Array};
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::sortable_i64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,16 @@ impl GroupState for Bits {
             for (bit, count) in group.with_bit.iter_mut().enumerate() {
                 *count += weight * (words[row] >> bit & 1);
             }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (group, more) = (&mut self.groups[into], &other.groups[from]);
+            group.values += more.values;
+            group.with_bit.iter_mut().zip(&more.with_bit).for_each(|(count, more)| *count += more);
         }
         Ok(())
     }

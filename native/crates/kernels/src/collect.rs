@@ -15,7 +15,7 @@ use arrow_select::take::take;
 use millrace_base::{Code, Error, Result};
 
 use crate::arrow_error;
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::order::{SortField, key_rows, row_order, tied_sort_order};
 
 /// The bytes of the keys, then those of the value.
@@ -154,6 +154,31 @@ impl GroupState for Collect {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        match (&mut self.kept, &other.kept) {
+            (Kept::Arrived { chunks, places }, Kept::Arrived { chunks: more, places: theirs }) => {
+                let before = chunks.len();
+                if u32::try_from(before + more.len()).is_err() {
+                    return Err(crate::too_many_rows());
+                }
+                chunks.extend(more.iter().cloned());
+                for &(from, into) in pairs {
+                    places[into].extend(theirs[from].iter().map(|&(chunk, row)| (chunk + before as u32, row)));
+                }
+            }
+            (Kept::Counted(kept), Kept::Counted(theirs)) => {
+                for &(from, into) in pairs {
+                    for (entry, &count) in &theirs[from] {
+                        *kept[into].entry(entry.clone()).or_default() += count;
+                    }
+                }
+            }
+            _ => return Err(Error::internal("states of another aggregate")),
         }
         Ok(())
     }

@@ -1,18 +1,28 @@
 //! The form of an aggregate whose groups are more than a word: `Accumulator` holds one behind this trait.
 
+use std::any::Any;
+
 use arrow_array::{Array, ArrayRef};
-use millrace_base::Result;
+use millrace_base::{Error, Result};
 
 /// How often a row counts; 0 where the argument is NULL or the row is masked out.
 pub(crate) type Weight<'a> = &'a dyn Fn(usize) -> i64;
 
-pub(crate) trait GroupState: std::fmt::Debug + Send + Sync {
+pub(crate) trait GroupState: Any + std::fmt::Debug + Send + Sync {
     /// Makes room for group ids below `groups`.
     fn resize(&mut self, groups: usize);
     /// Back to the state of a group without rows.
     fn reset(&mut self, group: usize);
     fn update(&mut self, groups: &[u32], values: &ArrayRef, weight: Weight<'_>) -> Result<()>;
+    /// Adds what another state of the same kind holds: of each pair, its group `from` to the group `into`.
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
+}
+
+/// The other of a merge, which is of the same kind.
+pub(crate) fn same<S: GroupState>(other: &dyn GroupState) -> Result<&S> {
+    let other: &dyn Any = other;
+    other.downcast_ref().ok_or_else(|| Error::internal("states of another aggregate"))
 }
 
 /// The rows that count, with their groups and weights.

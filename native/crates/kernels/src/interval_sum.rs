@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, PrimitiveArray, cast::AsArray};
 use arrow_buffer::IntervalMonthDayNano;
 use millrace_base::{Code, Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 
 /// Values, months, days, nanoseconds.
 type Group = (i64, i64, i64, i128);
@@ -34,6 +34,18 @@ impl GroupState for IntervalSum {
             sum.1 = sum.1.wrapping_add(i64::from(value.months).wrapping_mul(weight));
             sum.2 = sum.2.wrapping_add(i64::from(value.days).wrapping_mul(weight));
             sum.3 += i128::from(value.nanoseconds) * i128::from(weight);
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (sum, more) = (&mut self.groups[into], other.groups[from]);
+            sum.0 += more.0;
+            sum.1 = sum.1.wrapping_add(more.1);
+            sum.2 = sum.2.wrapping_add(more.2);
+            sum.3 += more.3;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use arrow_schema::Field;
 use millrace_base::{Error, Result};
 
 use crate::exact::ExactSum;
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::out_of_range;
 
 #[derive(Debug, Clone, Default)]
@@ -129,6 +129,20 @@ impl GroupState for Moments {
                 product(y, y).into_iter().for_each(|part| group.yy.add(part, weight));
                 product(x, y).into_iter().for_each(|part| group.xy.add(part, weight));
             }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (group, more) = (&mut self.groups[into], &other.groups[from]);
+            group.rows += more.rows;
+            group.x.merge(&more.x);
+            group.y.merge(&more.y);
+            group.xx.merge(&more.xx);
+            group.xy.merge(&more.xy);
+            group.yy.merge(&more.yy);
         }
         Ok(())
     }

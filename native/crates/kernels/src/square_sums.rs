@@ -8,7 +8,7 @@ use arrow_buffer::i256;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::{RawColumn, Words, sortable_i64};
 use crate::sums::{divide_rounded, scale_of};
 use crate::{arrow_error, out_of_range};
@@ -121,6 +121,17 @@ impl GroupState for SquareSums {
             group.values += weight;
             group.sum = group.sum.wrapping_add(value.wrapping_mul(times));
             group.squares = group.squares.checked_add(square).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (group, more) = (&mut self.groups[into], &other.groups[from]);
+            group.values += more.values;
+            group.sum = group.sum.wrapping_add(more.sum);
+            group.squares = group.squares.checked_add(more.squares).ok_or_else(|| out_of_range("numeric"))?;
         }
         Ok(())
     }
