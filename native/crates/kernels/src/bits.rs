@@ -88,6 +88,20 @@ impl GroupState for Bits {
             other => return Err(Error::internal(format!("a bit aggregate of {other}"))),
         })
     }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.values += from.values;
+            into.with_bit.iter_mut().zip(&from.with_bit).for_each(|(into, from)| *into += from);
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
 }
 
 #[cfg(test)]

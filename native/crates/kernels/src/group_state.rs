@@ -17,6 +17,20 @@ pub(crate) trait GroupState: Any + std::fmt::Debug + Send + Sync {
     /// Adds what another state of the same kind holds: of each pair, its group `from` to the group `into`.
     fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
+    /// Adds the states of another's groups, which is of the same aggregate: the first of each pair to the second.
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
+    fn as_any(&self) -> &dyn Any;
+    /// Where among all rows the next ones are, for states that keep the order in which rows came.
+    fn arrive(&mut self, _place: u64) {}
+    /// Bytes of values that the next rows leave behind.
+    fn keeps(&self, _values: &ArrayRef) -> usize {
+        0
+    }
+}
+
+/// The other state as what it is.
+pub(crate) fn same<T: 'static>(other: &dyn GroupState) -> Result<&T> {
+    other.as_any().downcast_ref().ok_or_else(|| Error::internal("states of another aggregate"))
 }
 
 /// The other of a merge, which is of the same kind.

@@ -156,6 +156,24 @@ impl GroupState for Moments {
         }
         Ok(Arc::new(lists.finish()))
     }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.rows += from.rows;
+            into.x.merge(&from.x);
+            into.y.merge(&from.y);
+            into.xx.merge(&from.xx);
+            into.xy.merge(&from.xy);
+            into.yy.merge(&from.yy);
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
 }
 
 #[cfg(test)]

@@ -141,6 +141,21 @@ impl GroupState for SquareSums {
         let array = results.collect::<Result<Decimal128Array>>()?;
         Ok(Arc::new(array.with_precision_and_scale(self.precision, self.result_scale).map_err(arrow_error)?))
     }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.values += from.values;
+            into.sum = into.sum.wrapping_add(from.sum);
+            into.squares = into.squares.checked_add(from.squares).ok_or_else(|| out_of_range("numeric"))?;
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
 }
 
 #[cfg(test)]
