@@ -19,8 +19,9 @@ import type {
 import { QueryGrammar } from './query.js'
 
 const [ORDINALITY, WITH] = [t.kw('ordinality'), t.kw('with')]
-const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
+const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
   t.kw('as'),
+  t.kw('asof'),
   t.kw('cross'),
   t.kw('format'),
   t.kw('full'),
@@ -52,18 +53,31 @@ export abstract class TableRefGrammar extends QueryGrammar {
 
   readonly joinTail = this.RULE('joinTail', (left: TableRef, start: number): Join => {
     let natural = false
+    let nearest = false as boolean
     let kind: Join['join'] = 'inner'
     let on: Expr | undefined
     let using: Ident[] | undefined
-    this.OPTION(() => {
-      this.CONSUME(NATURAL)
-      natural = true
-    })
+    this.OPTION(() =>
+      this.OR3([
+        {
+          ALT: () => {
+            this.CONSUME(NATURAL)
+            natural = true
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ASOF)
+            nearest = true
+          },
+        },
+      ]),
+    )
     this.OPTION1(() =>
       this.OR([
         { ALT: () => this.CONSUME(INNER) },
         {
-          GATE: () => !natural,
+          GATE: () => !natural && !nearest,
           ALT: () => {
             this.CONSUME(CROSS)
             kind = 'cross'
@@ -79,12 +93,14 @@ export abstract class TableRefGrammar extends QueryGrammar {
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(RIGHT)
                   return 'right' as const
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(FULL)
                   return 'full' as const
@@ -124,6 +140,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
       kind: 'join',
       join: kind,
       natural,
+      ...(nearest && { asof: true as const }),
       left,
       right,
       ...(on && { on }),
@@ -227,12 +244,17 @@ export abstract class TableRefGrammar extends QueryGrammar {
     return args
   })
 
+  /** "asof" alone may be an alias. */
+  private asofJoinAhead(): boolean {
+    return this.nextIs(ASOF) && [INNER, LEFT, RIGHT, FULL, JOIN].some((word) => this.nextIs(word, 2))
+  }
+
   readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
     const start = this.mark()
     let name: Ident | undefined
     let columns: Ident[] = []
     this.OPTION({
-      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead(),
+      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead() && !this.asofJoinAhead(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         name = this.SUBRULE(this.ident)
