@@ -87,16 +87,6 @@ pub(crate) fn run<S: Sink>(
     branches: &[Branch<'_>],
     make: impl Fn() -> Result<S> + Sync,
 ) -> Result<Vec<S>> {
-    run_by(usize::MAX, control, branches, make)
-}
-
-/// As `run`, on at most so many threads: one of them sees the rows in their order.
-pub(crate) fn run_by<S: Sink>(
-    threads: usize,
-    control: &Control<'_>,
-    branches: &[Branch<'_>],
-    make: impl Fn() -> Result<S> + Sync,
-) -> Result<Vec<S>> {
     let idle: Mutex<Vec<S>> = Mutex::new(Vec::new());
     let ended = AtomicBool::new(false);
     let mut base = 0;
@@ -105,7 +95,7 @@ pub(crate) fn run_by<S: Sink>(
             break;
         }
         let tasks = AtomicU64::new(0);
-        parallel(control, branch.source.width().min(threads), &|| {
+        parallel(control, branch.source.width(), &|| {
             // Taken on its own: `make` must not wait for the lock.
             let waiting = idle.lock().pop();
             let mut sink = match waiting {

@@ -68,16 +68,6 @@ impl GroupState for Bits {
         Ok(())
     }
 
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
-        let other: &Self = same(other)?;
-        for &(from, into) in pairs {
-            let (group, more) = (&mut self.groups[into], &other.groups[from]);
-            group.values += more.values;
-            group.with_bit.iter_mut().zip(&more.with_bit).for_each(|(count, more)| *count += more);
-        }
-        Ok(())
-    }
-
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let results = groups.iter().map(|&g| self.result(&self.groups[g as usize]));
         // Narrower integers are sign-extended in 64 bits, and all three operations keep that.

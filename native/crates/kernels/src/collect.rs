@@ -206,31 +206,6 @@ impl GroupState for Collect {
         Ok(())
     }
 
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
-        let other: &Self = same(other)?;
-        match (&mut self.kept, &other.kept) {
-            (Kept::Arrived { chunks, places }, Kept::Arrived { chunks: more, places: theirs }) => {
-                let before = chunks.len();
-                if u32::try_from(before + more.len()).is_err() {
-                    return Err(crate::too_many_rows());
-                }
-                chunks.extend(more.iter().cloned());
-                for &(from, into) in pairs {
-                    places[into].extend(theirs[from].iter().map(|&(chunk, row)| (chunk + before as u32, row)));
-                }
-            }
-            (Kept::Counted(kept), Kept::Counted(theirs)) => {
-                for &(from, into) in pairs {
-                    for (entry, &count) in &theirs[from] {
-                        *kept[into].entry(entry.clone()).or_default() += count;
-                    }
-                }
-            }
-            _ => return Err(Error::internal("states of another aggregate")),
-        }
-        Ok(())
-    }
-
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         match &self.kept {
             Kept::Arrived(arrived) => self.finish_arrived(arrived, groups),

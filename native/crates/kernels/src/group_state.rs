@@ -8,14 +8,12 @@ use millrace_base::{Error, Result};
 /// How often a row counts; 0 where the argument is NULL or the row is masked out.
 pub(crate) type Weight<'a> = &'a dyn Fn(usize) -> i64;
 
-pub(crate) trait GroupState: Any + std::fmt::Debug + Send + Sync {
+pub(crate) trait GroupState: std::fmt::Debug + Send + Sync {
     /// Makes room for group ids below `groups`.
     fn resize(&mut self, groups: usize);
     /// Back to the state of a group without rows.
     fn reset(&mut self, group: usize);
     fn update(&mut self, groups: &[u32], values: &ArrayRef, weight: Weight<'_>) -> Result<()>;
-    /// Adds what another state of the same kind holds: of each pair, its group `from` to the group `into`.
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
     /// Adds the states of another's groups, which is of the same aggregate: the first of each pair to the second.
     fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
@@ -31,12 +29,6 @@ pub(crate) trait GroupState: Any + std::fmt::Debug + Send + Sync {
 /// The other state as what it is.
 pub(crate) fn same<T: 'static>(other: &dyn GroupState) -> Result<&T> {
     other.as_any().downcast_ref().ok_or_else(|| Error::internal("states of another aggregate"))
-}
-
-/// The other of a merge, which is of the same kind.
-pub(crate) fn same<S: GroupState>(other: &dyn GroupState) -> Result<&S> {
-    let other: &dyn Any = other;
-    other.downcast_ref().ok_or_else(|| Error::internal("states of another aggregate"))
 }
 
 /// The rows that count, with their groups and weights.

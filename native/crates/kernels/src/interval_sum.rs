@@ -38,18 +38,6 @@ impl GroupState for IntervalSum {
         Ok(())
     }
 
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
-        let other: &Self = same(other)?;
-        for &(from, into) in pairs {
-            let (sum, more) = (&mut self.groups[into], other.groups[from]);
-            sum.0 += more.0;
-            sum.1 = sum.1.wrapping_add(more.1);
-            sum.2 = sum.2.wrapping_add(more.2);
-            sum.3 += more.3;
-        }
-        Ok(())
-    }
-
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let sum = |&group: &u32| {
             let (values, months, days, nanoseconds) = self.groups[group as usize];

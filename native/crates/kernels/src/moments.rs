@@ -133,20 +133,6 @@ impl GroupState for Moments {
         Ok(())
     }
 
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
-        let other: &Self = same(other)?;
-        for &(from, into) in pairs {
-            let (group, more) = (&mut self.groups[into], &other.groups[from]);
-            group.rows += more.rows;
-            group.x.merge(&more.x);
-            group.y.merge(&more.y);
-            group.xx.merge(&more.xx);
-            group.xy.merge(&more.xy);
-            group.yy.merge(&more.yy);
-        }
-        Ok(())
-    }
-
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let field = Arc::new(Field::new_list_field(arrow_schema::DataType::Float64, true));
         let mut lists = ListBuilder::new(Float64Builder::new()).with_field(field);

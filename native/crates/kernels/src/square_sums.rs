@@ -125,17 +125,6 @@ impl GroupState for SquareSums {
         Ok(())
     }
 
-    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
-        let other: &Self = same(other)?;
-        for &(from, into) in pairs {
-            let (group, more) = (&mut self.groups[into], &other.groups[from]);
-            group.values += more.values;
-            group.sum = group.sum.wrapping_add(more.sum);
-            group.squares = group.squares.checked_add(more.squares).ok_or_else(|| out_of_range("numeric"))?;
-        }
-        Ok(())
-    }
-
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let results = groups.iter().map(|&g| self.result(&self.groups[g as usize]));
         let array = results.collect::<Result<Decimal128Array>>()?;

@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::{KeyFilter, Query};
 use crate::need::Need;
-use crate::pipeline::{Branch, run, run_by, then};
+use crate::pipeline::{Branch, run, then};
 use crate::stages::Project;
 
 use groups::Groups;
@@ -70,11 +70,6 @@ impl Grouping {
     fn group_columns(&self) -> usize {
         self.group_types.len()
     }
-}
-
-/// Whether the order in which the rows come shows in the result: ARRAY_AGG without an ORDER BY.
-fn in_order(call: &AggregateCall) -> bool {
-    call.function == AggregateFunction::Collect && call.order.is_empty()
 }
 
 /// Where all calls are of the distinct values of one expression: the groups of these values, and the calls over them.
@@ -131,8 +126,7 @@ pub(crate) fn lower<'a>(
             let parts = match states {
                 Some(states) => vec![output::Part::of_one(states)],
                 None => {
-                    let threads = if calls.iter().any(in_order) { 1 } else { usize::MAX };
-                    let sinks = run_by(threads, control, &rows(&grouping)?, || Groups::new(&grouping, control))?;
+                    let sinks = run(control, &rows(&grouping)?, || Groups::new(&grouping, control))?;
                     merge::merge(control, &grouping, sinks)?
                 }
             };

@@ -66,11 +66,11 @@ impl Accumulator {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, StringArray, StructArray};
+    use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
     use arrow_schema::DataType;
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
-    use crate::{Accumulator, AggregateKind, SortField};
+    use crate::{Accumulator, AggregateKind};
 
     /// Two halves that come together are the whole, for every kind.
     #[test]
@@ -117,52 +117,6 @@ mod tests {
                 let all = [0, 1, 2, 3];
                 assert_eq!(&merged.finish(&all).unwrap(), &of(0, rows).finish(&all).unwrap(), "{kind:?} {numeric}");
             }
-        }
-    }
-
-    /// The same for those whose groups are more than a word, without an order of rows and with one.
-    #[test]
-    fn merged_halves_of_larger_states_are_the_whole() {
-        use AggregateKind as K;
-        let seed: u64 = rand::rng().random();
-        eprintln!("seed {seed}");
-        let mut rng = StdRng::seed_from_u64(seed);
-        let rows = 300;
-        let ints: ArrayRef = Arc::new(
-            (0..rows).map(|_| rng.random_bool(0.8).then(|| rng.random_range(-99..99))).collect::<Int64Array>(),
-        );
-        let floats: ArrayRef = Arc::new((0..rows).map(|_| Some(rng.random_range(-9.0..9.0))).collect::<Float64Array>());
-        let groups: Vec<u32> = (0..rows).map(|_| rng.random_range(0..4)).collect();
-        let row = |columns: Vec<ArrayRef>| -> ArrayRef {
-            let field = |(at, c): (usize, ArrayRef)| {
-                (Arc::new(arrow_schema::Field::new(format!("f{at}"), c.data_type().clone(), true)), c)
-            };
-            Arc::new(StructArray::from(columns.into_iter().enumerate().map(field).collect::<Vec<_>>()))
-        };
-        let numeric = DataType::Decimal128(38, 16);
-        let list = |of: DataType| DataType::List(Arc::new(arrow_schema::Field::new_list_field(of, true)));
-        let ordered = vec![SortField { descending: false, nulls_first: true }];
-        let cases = [
-            (K::BitAnd, ints.clone(), DataType::Int64, vec![]),
-            (K::BitXor, ints.clone(), DataType::Int64, vec![]),
-            (K::VarSamp, ints.clone(), numeric.clone(), vec![]),
-            (K::StddevPop, ints.clone(), numeric, vec![]),
-            (K::Moments, row(vec![floats.clone(), floats.clone()]), list(DataType::Float64), vec![]),
-            (K::Collect, row(vec![ints.clone()]), list(DataType::Int64), vec![]),
-            (K::Collect, row(vec![ints.clone(), floats]), list(DataType::Int64), ordered),
-        ];
-        for (kind, values, output, order) in cases {
-            let of = |from: usize, len: usize| {
-                let mut state =
-                    Accumulator::ordered(kind, Some(values.data_type()), &output, false, order.clone()).unwrap();
-                state.resize(4);
-                state.update(&groups[from..from + len], Some(&values.slice(from, len)), None, None).unwrap();
-                state
-            };
-            let (mut merged, second) = (of(0, 120), of(120, rows - 120));
-            merged.merge(&second, &[3, 1, 0, 2], &[3, 1, 0, 2]).unwrap();
-            let all = [0, 1, 2, 3];
-            assert_eq!(&merged.finish(&all).unwrap(), &of(0, rows).finish(&all).unwrap(), "{kind:?}");
         }
     }
 }
