@@ -70,9 +70,37 @@ export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, 
       return bindConcat(left, right, at, span)
     case '^':
       return bindCall('power', [left, right], span)
+    case '^@':
+      return bindCall('starts_with', [left, right], span)
+    case '&':
+    case '|':
+    case '#':
+    case '<<':
+    case '>>': {
+      const integers = [left, right].every((side) => side.unknown || isInteger(side.type))
+      if (!integers || (left.unknown && right.unknown)) noOperator(operator, left, right, at)
+      return bindCall(BITS[operator], [left, right], span)
+    }
     default:
       return noOperator(operator, left, right, at)
   }
+}
+
+const BITS = {
+  '&': 'bit_and_of',
+  '|': 'bit_or_of',
+  '#': 'bit_xor_of',
+  '<<': 'shift_left_of',
+  '>>': 'shift_right_of',
+} as const
+
+/** `~`, `@`, `|/` and `||/` before their operand. */
+export function bindPrefix(operator: '~' | '@' | '|/' | '||/', operand: Bound, at: Span): Bound {
+  const name = { '~': 'bit_not_of', '@': 'abs', '|/': 'sqrt', '||/': 'cbrt' }[operator]
+  const fits = operator === '~' ? isInteger(operand.type) : isNumber(operand.type)
+  if (!operand.unknown && !fits)
+    fail('UndefinedFunction', `operator does not exist: ${operator} ${familyName(operand.type)}`, at)
+  return bindCall(name, [operand], at)
 }
 
 /** The function behind an operator of JSONB or of arrays. */

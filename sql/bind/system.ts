@@ -9,8 +9,7 @@ import { isSystemSchema, systemRelation, systemRows } from '../system/index.js'
 import { classNames } from '../system/lookups.js'
 import { BIGINT, familyName, TEXT } from '../types/data-type.js'
 import { nullOf } from '../types/literal.js'
-import { bindCall } from './calls.js'
-import { type Bound, bound, coerce, unknownText } from './coerce.js'
+import { type Bound, bound, coerce } from './coerce.js'
 import type { BoundQuery, Environment } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
@@ -133,24 +132,6 @@ function setConfig(call: tree.Call, { env }: Stage): Bound | undefined {
   env.session.momentary = true
   env.session.sets.push({ name, value })
   return bound(text(value), TEXT, call.span)
-}
-
-/** `ARRAY(query)` is array_agg over it, with an empty array for no rows. */
-export function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
-  const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
-  const collected = expressionOf('(SELECT array_agg("$a"."$v") FROM (SELECT 1) AS "$a" ("$v"))', [], span)
-  if (collected.kind !== 'subquery' || collected.query.body.kind !== 'select') throw new Error('no subquery')
-  const from: tree.TableRef = {
-    kind: 'derived_table',
-    query,
-    lateral: false,
-    alias: { kind: 'table_alias', name: ident('$a'), columns: [ident('$v')], span },
-    span,
-  }
-  const body: tree.Select = { ...collected.query.body, from: [from] }
-  const value = bindExpr({ ...collected, query: { ...collected.query, body }, span }, stage)
-  const none = bound(coerce(unknownText('{}', span), value.type), value.type, span)
-  return bindCall('coalesce', [value, none], span)
 }
 
 // ---- types that name objects

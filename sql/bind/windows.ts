@@ -1,5 +1,13 @@
 /** Window calls: function, partition, order and frame, with PostgreSQL's defaults written out. */
-import type { Frame, FrameBound, Literal, SortKey, WindowCall, WindowFunction } from '../contract/plan.generated.js'
+import type {
+  Frame,
+  FrameBound,
+  Literal,
+  Expr as PlanExpr,
+  SortKey,
+  WindowCall,
+  WindowFunction,
+} from '../contract/plan.generated.js'
 
 import type * as tree from '../syntax/tree.js'
 import { BIGINT, type DataType, INTEGER, isNumber, isTime, typeName } from '../types/data-type.js'
@@ -41,6 +49,7 @@ export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bou
   const { windows } = stage.harvest
   const use = (windowCall: WindowCall) => place('window', windows.push({ partition, order, call: windowCall }) - 1)
   if (DERIVED.includes(name)) return bindDistribution(call, name, inner, use)
+  if (isAggregate(call, name)) return bindAggregateOver(call, name, inner, frame, use)
   const windowCall = bindCallOver(call, name, inner, frame)
   return bound(use(windowCall), windowCall.data_type, call.span)
 }
@@ -92,21 +101,32 @@ export function direction(item: tree.SortItem): { descending: boolean; nulls_fir
   }
 }
 
-function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame): WindowCall {
-  if (call.nulls === 'ignore') unsupported('IGNORE NULLS is not supported yet', call.span)
-  if (isAggregate(name)) {
-    // Aggregates of the query may be arguments here: SUM(COUNT(*)) OVER ().
-    const aggregate = bindAggregate(call, name, stage)
-    if (aggregate.distinct) unsupported('DISTINCT in a window call is not supported', call.span)
-    const args = aggregate.arg === null ? [] : [aggregate.arg]
-    return {
+/** Aggregates of the query may be arguments here: SUM(COUNT(*)) OVER (). */
+function bindAggregateOver(
+  call: tree.Call,
+  name: string,
+  stage: Stage,
+  frame: Frame,
+  use: (call: WindowCall) => PlanExpr,
+): Bound {
+  if (call.withinGroup !== undefined) unsupported(`OVER is not supported for ordered-set aggregate ${name}`, call.span)
+  if (call.distinct) unsupported('DISTINCT is not implemented for window functions', call.span)
+  if (call.orderBy.length > 0) unsupported('aggregate ORDER BY is not implemented for window functions', call.span)
+  return bindAggregate(call, name, { inside: stage, beside: stage }, (aggregate) => {
+    if (aggregate.distinct || (aggregate.order ?? []).length > 0)
+      unsupported(`${name} is not supported as a window function yet`, call.span)
+    return use({
       function: { function: 'aggregate', aggregate: aggregate.function },
-      args,
+      args: aggregate.arg === null ? [] : [aggregate.arg],
       filter: aggregate.filter,
       frame,
       data_type: aggregate.data_type,
-    }
-  }
+    })
+  })
+}
+
+function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame): WindowCall {
+  if (call.nulls === 'ignore') unsupported('IGNORE NULLS is not supported yet', call.span)
   if (LATER.includes(name)) unsupported(`window function ${name} is not supported yet`, call.span)
   if (!isWindowFunction(name)) {
     fail('WrongObjectType', `OVER specified, but ${name} is not a window function nor an aggregate function`, call.span)

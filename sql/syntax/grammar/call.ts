@@ -46,6 +46,7 @@ export abstract class CallGrammar extends PrimaryGrammar {
     let distinct = false
     let args: Expr[] = []
     let orderBy: SortItem[] = []
+    let withinGroup: SortItem[] | undefined
     let filter: Expr | undefined
     let nulls: Call['nulls']
     let over: Call['over']
@@ -80,6 +81,13 @@ export abstract class CallGrammar extends PrimaryGrammar {
       ]),
     )
     this.CONSUME(t.RightParen)
+    this.OPTION6(() => {
+      this.CONSUME(t.WithinHead)
+      this.CONSUME(GROUP)
+      this.CONSUME2(t.LeftParen)
+      withinGroup = this.SUBRULE1(this.orderBy)
+      this.CONSUME2(t.RightParen)
+    })
     this.OPTION3(() => {
       this.CONSUME(t.FilterHead)
       this.CONSUME1(t.LeftParen)
@@ -121,6 +129,7 @@ export abstract class CallGrammar extends PrimaryGrammar {
       star,
       distinct,
       orderBy,
+      ...(withinGroup && { withinGroup }),
       ...(filter && { filter }),
       ...(nulls && { nulls }),
       ...(over && { over }),

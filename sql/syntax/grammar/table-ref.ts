@@ -15,10 +15,11 @@ import type {
   TableName,
   TableRef,
   TimeWindow,
+  TypeName,
 } from '../tree.js'
 import { QueryGrammar } from './query.js'
 
-const [ORDINALITY, WITH] = [t.kw('ordinality'), t.kw('with')]
+const [FROM, ORDINALITY, ROWS, WITH] = [t.kw('from'), t.kw('ordinality'), t.kw('rows'), t.kw('with')]
 const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
   t.kw('as'),
   t.kw('cross'),
@@ -137,6 +138,10 @@ export abstract class TableRefGrammar extends QueryGrammar {
     (): TableRef =>
       this.OR<TableRef>({
         DEF: [
+          {
+            GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
+            ALT: () => this.SUBRULE(this.rowsFrom, { ARGS: [false] }),
+          },
           { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
           { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
           {
@@ -150,10 +155,17 @@ export abstract class TableRefGrammar extends QueryGrammar {
           {
             ALT: () => {
               this.CONSUME(LATERAL)
-              return this.OR1<TableRef>([
-                { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
-                { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
-              ])
+              return this.OR1<TableRef>({
+                DEF: [
+                  { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
+                  {
+                    GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
+                    ALT: () => this.SUBRULE1(this.rowsFrom, { ARGS: [true] }),
+                  },
+                  { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
+                ],
+                IGNORE_AMBIGUITIES: true,
+              })
             },
           },
         ],
@@ -184,9 +196,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
     this.OPTION3({
       GATE: () => args !== undefined && this.nextIs(ORDINALITY, 2),
       DEF: () => {
-        this.CONSUME(WITH)
-        this.CONSUME(ORDINALITY)
-        ordinality = true
+        ordinality = this.SUBRULE(this.withOrdinality)
       },
     })
     let alias = this.SUBRULE(this.tableAlias)
@@ -208,7 +218,48 @@ export abstract class TableRefGrammar extends QueryGrammar {
       if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
       const window = name.parts.length === 1 ? name.parts[0]!.name : ''
       if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
-      return { kind: 'table_function', name, args, lateral, ordinality, ...base }
+      return { kind: 'table_function', name, args, ...(ordinality && { ordinality }), lateral, ...base }
+    })
+  })
+
+  readonly withOrdinality = this.RULE('withOrdinality', (): true => {
+    this.CONSUME(WITH)
+    this.CONSUME(ORDINALITY)
+    return true
+  })
+
+  /** `ROWS FROM (f(…), g(…))`: the rows of several functions side by side. */
+  readonly rowsFrom = this.RULE('rowsFrom', (lateral: boolean): TableFunction => {
+    const start = this.mark()
+    const functions: { name: Name; args: Expr[] }[] = []
+    let ordinality = false
+    this.CONSUME(ROWS)
+    this.CONSUME(FROM)
+    this.CONSUME(t.LeftParen)
+    this.AT_LEAST_ONE_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        const name = this.SUBRULE(this.name)
+        functions.push({ name, args: this.SUBRULE(this.tableArguments) })
+      },
+    })
+    this.CONSUME(t.RightParen)
+    this.OPTION(() => {
+      ordinality = this.SUBRULE(this.withOrdinality)
+    })
+    const alias = this.SUBRULE(this.tableAlias)
+    const span = this.since(start)
+    return this.ACTION((): TableFunction => {
+      const [first, ...beside] = functions
+      return {
+        kind: 'table_function',
+        ...first!,
+        ...(beside.length > 0 && { beside }),
+        ...(ordinality && { ordinality }),
+        lateral,
+        ...(alias && { alias }),
+        span,
+      }
     })
   })
 
@@ -230,18 +281,44 @@ export abstract class TableRefGrammar extends QueryGrammar {
   readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
     const start = this.mark()
     let name: Ident | undefined
-    let columns: Ident[] = []
+    const columns: Ident[] = []
+    const types: TypeName[] = []
     this.OPTION({
       GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         name = this.SUBRULE(this.ident)
         this.OPTION2(() => {
-          columns = this.SUBRULE(this.identList)
+          this.CONSUME(t.LeftParen)
+          this.AT_LEAST_ONE_SEP({
+            SEP: t.Comma,
+            DEF: () => {
+              columns.push(this.SUBRULE1(this.ident))
+              this.OPTION3({
+                GATE: () => !this.nextIs(t.Comma) && !this.nextIs(t.RightParen),
+                DEF: () => types.push(this.SUBRULE(this.typeName)),
+              })
+            },
+          })
+          const end = this.CONSUME(t.RightParen)
+          this.ACTION(() => {
+            if (types.length > 0 && types.length < columns.length)
+              throw new SqlError(Code.SyntaxError, 'a column definition list needs a type for each column', {
+                at: end.startOffset,
+              })
+          })
         })
       },
     })
-    return name && { kind: 'table_alias', name, columns, span: this.since(start) }
+    return (
+      name && {
+        kind: 'table_alias',
+        name,
+        columns,
+        ...(types.length > 0 && { types }),
+        span: this.since(start),
+      }
+    )
   })
 }
 

@@ -169,6 +169,7 @@ fn stats() -> Rel {
         distinct: false,
         filter: None,
         data_type,
+        order: Vec::new(),
     };
     Rel::Aggregate {
         input: scan(PAST, 2).into(),

@@ -30,6 +30,7 @@ pub fn typescript_plan() -> String {
         Expr,
         JoinKind,
         JoinKey,
+        KeyOrder,
         SortKey,
         AggregateFunction,
         AggregateCall,

@@ -55,6 +55,21 @@ pub enum AggregateFunction {
     Avg,
     BoolAnd,
     BoolOr,
+    /// Of smallint, integer and bigint: their type.
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// Of integers and numeric: numeric(38,s) as AVG has it.
+    VarPop,
+    VarSamp,
+    StddevPop,
+    StddevSamp,
+    /// Of rows (y, x) or (x) of doubles without NULLs: the array of how many they are, the sums of x and of y, and the sums of
+    /// xx, xy and yy around the means, from which all statistics of doubles are computed.
+    Moments,
+    /// Of rows of a value and its sort keys (`AggregateCall::order`), NULL rows left out: the array of the values in this
+    /// order, NULL when there is none. Without keys, in the order of the rows.
+    Collect,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -66,6 +81,17 @@ pub struct AggregateCall {
     /// FILTER (WHERE …): only rows for which this is true.
     pub filter: Option<Expr>,
     pub data_type: DataType,
+    /// How a collection sorts by each of its keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<KeyOrder>>", optional)]
+    pub order: Vec<KeyOrder>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct KeyOrder {
+    pub descending: bool,
+    pub nulls_first: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -213,5 +239,14 @@ pub enum Rel {
         start: i64,
         stop: i64,
         step: i64,
+    },
+    /// Each row once for each place of the longest of its lists. Output: input columns, each list's element (NULL past its
+    /// end), then with `ordinality` the place from 1 as bigint. A row whose lists are empty or NULL is gone, or with
+    /// `outer` there once with NULLs.
+    Unnest {
+        input: Box<Rel>,
+        lists: Vec<Expr>,
+        ordinality: bool,
+        outer: bool,
     },
 }

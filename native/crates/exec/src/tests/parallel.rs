@@ -208,6 +208,7 @@ fn joined(random: &mut StdRng, depth: usize) -> Rel {
             arg: Some(column(arg)),
             distinct: false,
             filter: None,
+            order: Vec::new(),
             data_type,
         };
         Rel::Project {
@@ -261,6 +262,7 @@ fn plan(random: &mut StdRng) -> Rel {
             distinct: arg.is_some() && random.random_bool(0.2),
             arg: arg.map(column),
             filter: random.random_bool(0.2).then(|| condition(random, 0)),
+            order: Vec::new(),
             data_type,
         });
     }

@@ -33,7 +33,7 @@ fn call(function: AggregateFunction, arg: Option<Expr>, filter: Option<Expr>) ->
         AggregateFunction::Sum => DataType::Numeric { precision: 38, scale: 0 },
         _ => DataType::Bigint,
     };
-    AggregateCall { function, arg, distinct: true, filter, data_type }
+    AggregateCall { function, arg, distinct: true, filter, data_type, order: Vec::new() }
 }
 
 #[test]

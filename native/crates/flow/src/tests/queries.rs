@@ -32,7 +32,7 @@ pub(super) fn join(kind: JoinKind, left: Rel, right: Rel, residual: bool) -> Rel
 }
 
 pub(super) fn call(function: AggregateFunction, arg: Option<u32>, data_type: DataType) -> AggregateCall {
-    AggregateCall { function, arg: arg.map(column), distinct: false, filter: None, data_type }
+    AggregateCall { function, arg: arg.map(column), distinct: false, filter: None, data_type, order: Vec::new() }
 }
 
 pub(super) fn aggregates() -> Vec<AggregateCall> {

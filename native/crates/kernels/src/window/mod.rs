@@ -5,6 +5,7 @@
 //! Start at `plan.rs` (what is asked), then `partition.rs`.
 
 mod batch;
+mod fold;
 mod key;
 mod measure;
 mod output;

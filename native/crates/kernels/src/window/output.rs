@@ -4,6 +4,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Scalar};
 use arrow_buffer::i256;
 use millrace_base::{Error, Result};
 
+use super::fold::Fold;
 use super::key::OrderKey;
 use super::measure::{MeasureState, WindowValues};
 use super::partition::Partition;
@@ -23,6 +24,7 @@ enum Column {
     Words(Vec<Option<i64>>),
     Wide(Vec<Option<WideKey>>),
     Bytes(Vec<Option<SharedBytes>>),
+    Folded(Fold),
 }
 
 #[derive(Debug)]
@@ -48,6 +50,7 @@ impl WindowOutput {
                 MeasureState::WideKeys(_) => Column::Wide(Vec::new()),
                 _ => Column::Words(Vec::new()),
             },
+            Step::Fold { input, kind, .. } => Column::Folded(Fold::new(*input, *kind)),
         };
         Self { columns: plan.steps.iter().map(column).collect(), rows: 0, bounds: vec![(0, 0); plan.frames.len()] }
     }
@@ -117,6 +120,10 @@ impl WindowOutput {
                         (state, column) => panic!("a result of {state:?} for {column:?}"),
                     }
                 }
+                (Step::Fold { frame, .. }, Column::Folded(fold)) => {
+                    let (start, end) = self.bounds[frame];
+                    fold.push(rows, start.min(end), end);
+                }
                 (step, column) => panic!("a result of {step:?} for {column:?}"),
             }
         }
@@ -156,6 +163,12 @@ impl WindowOutput {
                 Column::Floats(sums, counts) => {
                     let average = matches!(call.kind, WindowKind::Aggregate { function: AggregateKind::Avg, .. });
                     finish_floats(sums.into_iter(), &counts, average, &call.output)
+                }
+                Column::Folded(fold) => {
+                    let WindowKind::Aggregate { function, input: Some(input) } = call.kind else {
+                        return Err(Error::internal("a fold of a call without one"));
+                    };
+                    fold.finish(function, &plan.input_types[input], &call.output, values)
                 }
                 Column::Words(best) => finish_words(&call.output, best.iter().copied()),
                 Column::Wide(best) => finish_wide(&call.output, best.iter().copied()),

@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
 use crate::accumulator::AggregateKind;
+use crate::interval::is_interval;
 use crate::sums::SumClass;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,7 @@ pub(crate) enum Step {
     Count { frame: usize, measure: usize },
     Sum { frame: usize, measure: usize },
     Extreme { frame: usize, measure: usize },
+    Fold { frame: usize, input: usize, kind: AggregateKind },
 }
 
 /// How far a change is felt: `rows_back` rows after it look back to it, and so on. `usize::MAX` is all.
@@ -174,6 +176,7 @@ impl WindowPlan {
             WindowKind::Aggregate { function, input } => {
                 let whole = (FrameBound::UnboundedPreceding, FrameBound::UnboundedFollowing);
                 self.tie_sensitive |= call.frame.unit == FrameUnit::Rows && (call.frame.start, call.frame.end) != whole;
+                self.tie_sensitive |= function == AggregateKind::Collect;
                 let frame = self.frame(call.frame);
                 self.aggregate(function, input, frame)?
             }
@@ -197,6 +200,16 @@ impl WindowPlan {
                 let measure = found.unwrap_or_else(|| self.measure(MeasureKind::Count, input));
                 Step::Count { frame, measure }
             }
+            AggregateKind::BitAnd
+            | AggregateKind::BitOr
+            | AggregateKind::BitXor
+            | AggregateKind::VarPop
+            | AggregateKind::VarSamp
+            | AggregateKind::StddevPop
+            | AggregateKind::StddevSamp
+            | AggregateKind::Moments
+            | AggregateKind::Collect => Step::Fold { frame, input, kind: function },
+            AggregateKind::Sum if is_interval(&self.input_types[input]) => Step::Fold { frame, input, kind: function },
             AggregateKind::Sum | AggregateKind::Avg => {
                 let class = SumClass::of(&self.input_types[input])?;
                 Step::Sum { frame, measure: self.measure(MeasureKind::Sum(class), input) }
