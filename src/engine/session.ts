@@ -426,8 +426,10 @@ export class Session {
     const path = settings.has('search_path') ? settings.get('search_path') : ''
     const key = `${path} ${declared.map((type) => (type === undefined ? '' : typeName(type))).join(',')} ${text}`
     const known = this.#ready.get(key)
-    scope.admit(known?.head)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      scope.admit(known.head)
+      return known
+    }
     const ready = await this.#planReady(text, declared, options)
     if (ready.generic !== undefined) this.#ready.set(key, ready)
     return ready
