@@ -163,6 +163,23 @@ impl Accumulator {
         }
     }
 
+    /// Where among all rows those of the next update are: threads get rows in any order, and some results depend on it.
+    pub fn arrive(&mut self, place: u64) {
+        if let State::Other(s) = &mut self.state {
+            s.arrive(place);
+        }
+    }
+
+    /// Bytes of values that stay when these rows come.
+    pub fn keeps(&self, values: &ArrayRef) -> usize {
+        if let State::Other(s) = &self.state { s.keeps(values) } else { 0 }
+    }
+
+    /// Whether the result depends on the order of the rows.
+    pub fn is_ordered(&self) -> bool {
+        self.kind == AggregateKind::Collect
+    }
+
     /// Row i counts for `groups[i]`, if the mask is true there, `weights[i]` times (once without weights).
     pub fn update(
         &mut self,

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, Int16Array, Int32Array, Int64Array};
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::sortable_i64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,20 @@ impl GroupState for Bits {
             DataType::Int64 => Arc::new(results.collect::<Int64Array>()),
             other => return Err(Error::internal(format!("a bit aggregate of {other}"))),
         })
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.values += from.values;
+            into.with_bit.iter_mut().zip(&from.with_bit).for_each(|(into, from)| *into += from);
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 

@@ -3,7 +3,9 @@
 //! Values of equal keys are ordered by their bytes, so that a view and its query show the same array. Without keys the
 //! values are in the order in which they came, which only a query has (the planner refuses such views).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int32Array, ListArray, StructArray, cast::AsArray, new_empty_array};
@@ -15,18 +17,67 @@ use arrow_select::take::take;
 use millrace_base::{Code, Error, Result};
 
 use crate::arrow_error;
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::order::{SortField, key_rows, row_order, tied_sort_order};
 
 /// The bytes of the keys, then those of the value.
-type Entry = (Box<[u8]>, Box<[u8]>);
+type Counted = (Box<[u8]>, Box<[u8]>);
+
+/// What came, and where in it each group's rows are.
+#[derive(Debug, Default)]
+struct Arrived {
+    chunks: Vec<ArrayRef>,
+    /// By chunk: where its first row is among all rows. Those of several threads come together in any order.
+    starts: Vec<u64>,
+    /// By group: chunk and row.
+    places: Vec<Vec<(u32, u32)>>,
+    /// Where the next chunk starts, if that was said.
+    next: Option<u64>,
+    merged: bool,
+}
+
+impl Arrived {
+    fn merge(&mut self, other: &Self, pairs: &[(usize, usize)]) -> Result<()> {
+        // Groups come some at a time, and their chunks once.
+        let mut known: HashMap<u64, u32> = self.starts.iter().zip(0..).map(|(&start, at)| (start, at)).collect();
+        let mut own = Vec::with_capacity(other.chunks.len());
+        for (chunk, &start) in other.chunks.iter().zip(&other.starts) {
+            own.push(match known.entry(start) {
+                Entry::Occupied(at) => *at.get(),
+                Entry::Vacant(at) => {
+                    let number = u32::try_from(self.chunks.len()).map_err(|_| crate::too_many_rows())?;
+                    self.chunks.push(chunk.clone());
+                    self.starts.push(start);
+                    *at.insert(number)
+                }
+            });
+        }
+        for &(from, into) in pairs {
+            self.places[into].extend(other.places[from].iter().map(|&(chunk, row)| (own[chunk as usize], row)));
+        }
+        self.merged = true;
+        Ok(())
+    }
+
+    /// The group's rows in the order in which they came.
+    fn in_order(&self, group: u32) -> Cow<'_, [(u32, u32)]> {
+        let places = &self.places[group as usize];
+        let key = |&(chunk, row): &(u32, u32)| (self.starts[chunk as usize], row);
+        if !self.merged || places.is_sorted_by_key(key) {
+            return Cow::Borrowed(places);
+        }
+        let mut places = places.clone();
+        places.sort_by_key(key);
+        Cow::Owned(places)
+    }
+}
 
 #[derive(Debug)]
 enum Kept {
-    /// Rows only come: what came, and where in it each group's rows are.
-    Arrived { chunks: Vec<ArrayRef>, places: Vec<Vec<(u32, u32)>> },
+    /// Rows only come.
+    Arrived(Arrived),
     /// Rows can go: how often each is there.
-    Counted(Vec<BTreeMap<Entry, i64>>),
+    Counted(Vec<BTreeMap<Counted, i64>>),
 }
 
 #[derive(Debug)]
@@ -46,11 +97,7 @@ impl Collect {
             return Err(Error::internal("a collection whose rows do not have its keys"));
         }
         let value = fields[0].data_type().clone();
-        let kept = if retractable {
-            Kept::Counted(Vec::new())
-        } else {
-            Kept::Arrived { chunks: Vec::new(), places: Vec::new() }
-        };
+        let kept = if retractable { Kept::Counted(Vec::new()) } else { Kept::Arrived(Arrived::default()) };
         Ok(Self { order, argument: argument.clone(), value, kept })
     }
 
@@ -65,16 +112,16 @@ impl Collect {
         Ok(Arc::new(ListArray::try_new(field, offsets, values, nulls).map_err(arrow_error)?))
     }
 
-    fn finish_arrived(&self, chunks: &[ArrayRef], places: &[Vec<(u32, u32)>], groups: &[u32]) -> Result<ArrayRef> {
-        let lengths: Vec<usize> = groups.iter().map(|&g| places[g as usize].len()).collect();
-        let listed: Vec<(usize, usize)> = groups
-            .iter()
-            .flat_map(|&g| places[g as usize].iter().map(|&(chunk, row)| (chunk as usize, row as usize)))
-            .collect();
+    fn finish_arrived(&self, arrived: &Arrived, groups: &[u32]) -> Result<ArrayRef> {
+        let lengths: Vec<usize> = groups.iter().map(|&g| arrived.places[g as usize].len()).collect();
+        let mut listed: Vec<(usize, usize)> = Vec::with_capacity(lengths.iter().sum());
+        for &group in groups {
+            listed.extend(arrived.in_order(group).iter().map(|&(chunk, row)| (chunk as usize, row as usize)));
+        }
         if listed.is_empty() {
             return self.list(new_empty_array(&self.value), lengths);
         }
-        let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+        let chunks: Vec<&dyn Array> = arrived.chunks.iter().map(AsRef::as_ref).collect();
         let rows = interleave(&chunks, &listed).map_err(arrow_error)?;
         let columns = rows.as_struct().columns();
         let values = columns[0].clone();
@@ -92,7 +139,7 @@ impl Collect {
         self.list(take(&values, &order, None).map_err(arrow_error)?, lengths)
     }
 
-    fn finish_counted(&self, kept: &[BTreeMap<Entry, i64>], groups: &[u32]) -> Result<ArrayRef> {
+    fn finish_counted(&self, kept: &[BTreeMap<Counted, i64>], groups: &[u32]) -> Result<ArrayRef> {
         let converter = RowConverter::new(vec![ArrowSortField::new(self.value.clone())]).map_err(arrow_error)?;
         let parser = converter.parser();
         let (mut rows, mut lengths) = (Vec::new(), Vec::with_capacity(groups.len()));
@@ -112,14 +159,14 @@ impl Collect {
 impl GroupState for Collect {
     fn resize(&mut self, groups: usize) {
         match &mut self.kept {
-            Kept::Arrived { places, .. } => places.resize_with(groups.max(places.len()), Vec::new),
+            Kept::Arrived(arrived) => arrived.places.resize_with(groups.max(arrived.places.len()), Vec::new),
             Kept::Counted(kept) => kept.resize_with(groups.max(kept.len()), BTreeMap::new),
         }
     }
 
     fn reset(&mut self, group: usize) {
         match &mut self.kept {
-            Kept::Arrived { places, .. } => places[group] = Vec::new(),
+            Kept::Arrived(arrived) => arrived.places[group] = Vec::new(),
             Kept::Counted(kept) => kept[group] = BTreeMap::new(),
         }
     }
@@ -129,7 +176,7 @@ impl GroupState for Collect {
             return Err(Error::internal("a collection of another type"));
         }
         match &mut self.kept {
-            Kept::Arrived { chunks, places } => {
+            Kept::Arrived(Arrived { chunks, starts, places, next, .. }) => {
                 let chunk = u32::try_from(chunks.len()).map_err(|_| crate::too_many_rows())?;
                 for (row, group, weight) in counted(groups, values, weight) {
                     let times = usize::try_from(weight);
@@ -137,6 +184,7 @@ impl GroupState for Collect {
                     places[group].extend(std::iter::repeat_n((chunk, row as u32), times));
                 }
                 chunks.push(values.clone());
+                starts.push(next.take().unwrap_or(u64::from(chunk)));
             }
             Kept::Counted(kept) => {
                 let rows: &StructArray = values.as_struct();
@@ -160,9 +208,32 @@ impl GroupState for Collect {
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         match &self.kept {
-            Kept::Arrived { chunks, places } => self.finish_arrived(chunks, places, groups),
+            Kept::Arrived(arrived) => self.finish_arrived(arrived, groups),
             Kept::Counted(kept) => self.finish_counted(kept, groups),
         }
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        let (Kept::Arrived(own), Kept::Arrived(others)) = (&mut self.kept, &other.kept) else {
+            return Err(Error::internal("collections that can shrink come together"));
+        };
+        own.merge(others, pairs)
+    }
+
+    fn arrive(&mut self, place: u64) {
+        if let Kept::Arrived(arrived) = &mut self.kept {
+            arrived.next = Some(place);
+        }
+    }
+
+    fn keeps(&self, values: &ArrayRef) -> usize {
+        let bytes = values.to_data().get_slice_memory_size().unwrap_or_else(|_| values.get_array_memory_size());
+        bytes + values.len() * size_of::<(u32, u32)>()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 
@@ -203,6 +274,19 @@ mod tests {
             churned.update(&groups, &values, &|row| -i64::from(gone[row])).unwrap();
             fresh.update(&groups, &values, &|row| i64::from(!gone[row])).unwrap();
             assert_eq!(&churned.finish(&[2, 0, 1]).unwrap(), &fresh.finish(&[2, 0, 1]).unwrap());
+            // Two threads had the rows in turns.
+            let mut threads = [collect(false), collect(false)];
+            for from in (0..rows).step_by(7) {
+                let part = values.slice(from, 7.min(rows - from));
+                let thread = &mut threads[usize::from(rng.random_bool(0.5))];
+                thread.arrive(from as u64);
+                thread.update(&groups[from..from + part.len()], &part, &|row| i64::from(!gone[from + row])).unwrap();
+            }
+            let mut whole = collect(false);
+            whole.merge(&threads[1], &[(1, 1)]).unwrap();
+            whole.merge(&threads[0], &[(0, 0), (1, 1), (2, 2)]).unwrap();
+            whole.merge(&threads[1], &[(0, 0), (2, 2)]).unwrap();
+            assert_eq!(&whole.finish(&[2, 0, 1]).unwrap(), &fresh.finish(&[2, 0, 1]).unwrap());
         }
     }
 }

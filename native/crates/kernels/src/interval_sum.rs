@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, PrimitiveArray, cast::AsArray};
 use arrow_buffer::IntervalMonthDayNano;
 use millrace_base::{Code, Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 
 /// Values, months, days, nanoseconds.
 type Group = (i64, i64, i64, i128);
@@ -52,5 +52,21 @@ impl GroupState for IntervalSum {
         };
         let sums: PrimitiveArray<IntervalMonthDayNanoType> = groups.iter().map(sum).collect::<Result<_>>()?;
         Ok(Arc::new(sums))
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.0 += from.0;
+            into.1 = into.1.wrapping_add(from.1);
+            into.2 = into.2.wrapping_add(from.2);
+            into.3 += from.3;
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }

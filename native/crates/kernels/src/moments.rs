@@ -12,7 +12,7 @@ use arrow_schema::Field;
 use millrace_base::{Error, Result};
 
 use crate::exact::ExactSum;
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::out_of_range;
 
 #[derive(Debug, Clone, Default)]
@@ -141,6 +141,24 @@ impl GroupState for Moments {
             lists.append(true);
         }
         Ok(Arc::new(lists.finish()))
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.rows += from.rows;
+            into.x.merge(&from.x);
+            into.y.merge(&from.y);
+            into.xx.merge(&from.xx);
+            into.xy.merge(&from.xy);
+            into.yy.merge(&from.yy);
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 

@@ -8,7 +8,7 @@ use arrow_buffer::i256;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
-use crate::group_state::{GroupState, Weight, counted};
+use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::{RawColumn, Words, sortable_i64};
 use crate::sums::{divide_rounded, scale_of};
 use crate::{arrow_error, out_of_range};
@@ -129,6 +129,21 @@ impl GroupState for SquareSums {
         let results = groups.iter().map(|&g| self.result(&self.groups[g as usize]));
         let array = results.collect::<Result<Decimal128Array>>()?;
         Ok(Arc::new(array.with_precision_and_scale(self.precision, self.result_scale).map_err(arrow_error)?))
+    }
+
+    fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()> {
+        let other: &Self = same(other)?;
+        for &(from, into) in pairs {
+            let (from, into) = (&other.groups[from], &mut self.groups[into]);
+            into.values += from.values;
+            into.sum = into.sum.wrapping_add(from.sum);
+            into.squares = into.squares.checked_add(from.squares).ok_or_else(|| out_of_range("numeric"))?;
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 
