@@ -27,6 +27,11 @@ export class Settings {
     return new Map([...this.#facts, ...this.#values])
   }
 
+  /** Whether the user has changed it. */
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
   /** Once more is known of the user. */
   as(facts: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(facts)) this.#facts.set(name, value)
