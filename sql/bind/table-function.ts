@@ -9,13 +9,14 @@ import { integerValue } from '../types/literal.js'
 import { isScalarFunction } from './calls.js'
 import { type Bound, bound, castTo, coerce } from './coerce.js'
 import { evaluateConstant } from './constants.js'
-import type { Environment, OutputColumn } from './environment.js'
+import { type Environment, type OutputColumn, relTypes } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail } from './fail.js'
 import { type BoundFrom, bindTableRef, named } from './from.js'
 import { EMPTY_SCOPE } from './scope.js'
 import { bindSet, isSetReturning, SET_FUNCTION_NAMES } from './set-returning.js'
-import type { Stage } from './stage.js'
+import { newHarvest, resolveBelow, type Stage } from './stage.js'
+import { attachAll } from './subquery.js'
 import { functionName, partitionAncestors, withoutSystemSet } from './system-sets.js'
 import { bindType } from './type-name.js'
 
@@ -39,14 +40,15 @@ export function bindTableFunction(ref: tree.TableFunction, env: Environment): Bo
   const none = partitionAncestors(ref)
   if (none !== undefined) return bindTableRef(none, env)
   const inner: Environment = { ...env, outer: env.lateral ?? env.outer, lateral: undefined }
+  const harvest = newHarvest([])
   const stage: Stage = {
     env: inner,
     scope: EMPTY_SCOPE,
     clause: 'functions in FROM',
-    harvest: undefined,
+    harvest,
     aggregates: false,
     windows: false,
-    subqueries: undefined,
+    subqueries: 'below',
   }
   const name = functionName(ref.name)
   const table = ref.alias?.name.name ?? name
@@ -74,11 +76,14 @@ export function bindTableFunction(ref: tree.TableFunction, env: Environment): Bo
   if (constant !== undefined)
     return named({ ...constant, columns: [{ ...constant.columns[0]!, name: table }] }, table, ref.alias)
   const parts = bound.map(({ name, one, args }) => partOf(name, one, args, ref, stage))
-  const lists = parts.map((part) => part.list.expr)
-  const rel: Rel = { op: 'unnest', input: oneRow(), lists, ordinality: ref.ordinality === true, outer: false }
+  // Subqueries among the arguments are joined to the one row.
+  const { rel: input, values } = attachAll(oneRow(), harvest.below, resolveBelow)
+  const width = relTypes(input, inner).length
+  const lists = parts.map((part) => resolveBelow(part.list.expr, values))
+  const rel: Rel = { op: 'unnest', input, lists, ordinality: ref.ordinality === true, outer: false }
   const [exprs, columns]: [Expr[], OutputColumn[]] = [[], []]
   for (const [i, part] of parts.entries()) {
-    const element = column(1 + i)
+    const element = column(width + i)
     const { type } = part.list
     const fields = part.fields?.(element) ?? [{ expr: element, type: type.type === 'array' ? type.element : type }]
     for (const [at, field] of fields.entries()) {
@@ -89,7 +94,7 @@ export function bindTableFunction(ref: tree.TableFunction, env: Environment): Bo
   // One column of one function has the table's name.
   if (columns.length === 1 && ref.alias !== undefined) columns[0] = { ...columns[0]!, name: table }
   if (ref.ordinality === true) {
-    exprs.push(column(1 + parts.length))
+    exprs.push(column(width + parts.length))
     columns.push({ name: 'ordinality', type: BIGINT, unknown: false })
   }
   return named({ rel: project(rel, exprs), columns }, table, ref.alias)
