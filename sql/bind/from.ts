@@ -9,6 +9,7 @@ import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
 import { INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
 import { bindAsOf } from './as-of.js'
+import { asofJoin } from './asof-join.js'
 import { bound, castTo, coerce } from './coerce.js'
 import { constantMicroseconds } from './constants.js'
 import { type Dependent, dependentJoin } from './dependent-join.js'
@@ -16,7 +17,7 @@ import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { objectName } from './object-name.js'
-import { equality } from './operators.js'
+import { bindComparison, equality } from './operators.js'
 import { isCorrelated } from './outer.js'
 import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
@@ -207,9 +208,11 @@ function bindJoin(ref: tree.Join, env: Environment): BoundFrom {
     harvest,
     aggregates: false,
     windows: false,
-    subqueries: kind === 'inner' ? 'below' : undefined,
+    subqueries: kind === 'inner' && !ref.asof ? 'below' : undefined,
   }
   const condition = ref.on === undefined ? TRUE_EXPR : bindCondition(ref.on, stage)
+  if (ref.asof)
+    return { rel: asofJoin(kind === 'left' ? 'left' : 'inner', left.rel, inner, condition, ref, env), scope: both }
   if (harvest.below.length === 0) return { rel: dependentJoin(kind, left.rel, inner, condition, env), scope: both }
   // Subqueries of an inner join's condition are joined to the pairs, and the condition filters what comes of it.
   const pairs = dependentJoin(kind, left.rel, inner, TRUE_EXPR, env)
@@ -244,13 +247,19 @@ function bindUsing(
     const r = only(right.scope, name, 'right', span)
     const there = shift(r.expr, width)
     const [a, b] = [bound(l.expr, l.type, span), bound(there, r.type, span)]
-    conditions.push(equality(a, b, span))
+    // The last column of an ASOF join is that of the nearest row.
+    if (ref.asof && merged.length === using.length - 1)
+      conditions.push(bindComparison('greater_equal', a, b, span, span, '>=').expr)
+    else conditions.push(equality(a, b, span))
     merged.push(mergedColumn(kind, name, l, r, there, span))
   }
   const names = new Set(using.map((u) => u.name))
   const columns = both.columns.map((c) => (names.has(c.name) && !c.qualifiedOnly ? { ...c, qualifiedOnly: true } : c))
+  const condition = and(conditions)
   return {
-    rel: dependentJoin(kind, left.rel, inner, and(conditions), env),
+    rel: ref.asof
+      ? asofJoin(kind === 'left' ? 'left' : 'inner', left.rel, inner, condition, ref, env)
+      : dependentJoin(kind, left.rel, inner, condition, env),
     scope: { tables: both.tables, columns: [...merged, ...columns] },
   }
 }

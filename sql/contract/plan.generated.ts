@@ -42,13 +42,15 @@ filter: Expr | null, data_type: DataType,
  */
 order?: Array<KeyOrder>, };
 
-export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, };
+export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, } | { "function": "nth_value", n: number, from_last: boolean, ignore_nulls: boolean, default: Literal | null, };
 
-export type FrameUnit = "rows" | "range";
+export type FrameUnit = "rows" | "range" | "groups";
+
+export type FrameExclude = "no_others" | "current_row" | "group" | "ties";
 
 export type FrameBound = { "bound": "unbounded_preceding" } | { "bound": "preceding", offset: Literal, } | { "bound": "current_row" } | { "bound": "following", offset: Literal, } | { "bound": "unbounded_following" };
 
-export type Frame = { unit: FrameUnit, start: FrameBound, end: FrameBound, };
+export type Frame = { unit: FrameUnit, start: FrameBound, end: FrameBound, exclude?: FrameExclude, };
 
 export type WindowCall = { function: WindowFunction, args: Array<Expr>, filter: Expr | null, 
 /**

@@ -22,6 +22,7 @@ export const Code = {
   IntervalFieldOverflow: '22015',
   InvalidRegularExpression: '2201B',
   InvalidArgumentForNtile: '22014',
+  InvalidArgumentForNthValue: '22016',
   InvalidArgumentForLog: '2201E',
   InvalidArgumentForPower: '2201F',
   InvalidArgumentForWidthBucket: '2201G',

@@ -287,6 +287,11 @@ function printWindowCall(call: WindowCall, names: readonly string[], ordered: bo
       const offset = how.offset === 1 && fallback === '' ? '' : `, ${how.offset}`
       return `${how.function}(${args.join(', ')}${offset}${fallback})`
     }
+    case 'nth_value': {
+      const fallback = how.default === null ? '' : `, ${printLiteral(how.default)}`
+      const words = `${how.from_last ? ' from last' : ''}${how.ignore_nulls ? ' ignore nulls' : ''}`
+      return `nth_value(${args.join(', ')}, ${how.n}${fallback}${words}) ${printFrame(call.frame, ordered)}`.trimEnd()
+    }
     case 'row_number':
     case 'rank':
     case 'dense_rank':
@@ -302,8 +307,9 @@ function printWindowCall(call: WindowCall, names: readonly string[], ordered: bo
 
 function printFrame(frame: Frame, ordered: boolean): string {
   const whole = frame.start.bound === 'unbounded_preceding' && frame.end.bound === 'unbounded_following'
-  if (whole && !ordered) return ''
-  return `${frame.unit} ${printBound(frame.start)} to ${printBound(frame.end)}`
+  const without = frame.exclude === undefined ? '' : ` exclude ${frame.exclude.replaceAll('_', ' ')}`
+  if (whole && !ordered && without === '') return ''
+  return `${frame.unit} ${printBound(frame.start)} to ${printBound(frame.end)}${without}`
 }
 
 function printBound(bound: FrameBound): string {

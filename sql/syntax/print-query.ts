@@ -134,7 +134,7 @@ export function printTableRef(ref: TableRef): string {
       return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`
     }
     case 'join': {
-      const words = `${ref.natural ? 'NATURAL ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
+      const words = `${ref.natural ? 'NATURAL ' : ''}${ref.asof ? 'ASOF ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
       const right = ref.right.kind === 'join' ? `(${printTableRef(ref.right)})` : printTableRef(ref.right)
       const on = ref.on === undefined ? '' : ` ON ${printExpr(ref.on)}`
       const using = ref.using === undefined ? '' : ` USING ${printIdents(ref.using)}`

@@ -147,7 +147,7 @@ const reserved =
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references returning right ' +
   'select some table then to true union unique using values when where window with'
 const unreserved =
-  'abort add alter analyze at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
+  'abort add alter analyze asof at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
   'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format grouping groups hash if ' +
   'ignore index insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +

@@ -76,6 +76,13 @@ export abstract class CallGrammar extends PrimaryGrammar {
             this.OPTION2(() => {
               orderBy = this.SUBRULE(this.orderBy)
             })
+            // The standard has it behind the call; others write it within.
+            this.OPTION7({
+              GATE: () => this.nextIs(NULLS, 2),
+              DEF: () => {
+                nulls = this.SUBRULE(this.nullTreatment)
+              },
+            })
           },
         },
       ]),
@@ -98,21 +105,7 @@ export abstract class CallGrammar extends PrimaryGrammar {
     this.OPTION4({
       GATE: () => this.nextIs(NULLS, 2),
       DEF: () => {
-        nulls = this.OR2([
-          {
-            ALT: () => {
-              this.CONSUME(IGNORE)
-              return 'ignore' as const
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(RESPECT)
-              return 'respect' as const
-            },
-          },
-        ])
-        this.CONSUME(NULLS)
+        nulls = this.SUBRULE1(this.nullTreatment)
       },
     })
     this.OPTION5(() => {
@@ -135,6 +128,25 @@ export abstract class CallGrammar extends PrimaryGrammar {
       ...(over && { over }),
       span: this.since(start),
     }
+  })
+
+  readonly nullTreatment = this.RULE('nullTreatment', (): 'ignore' | 'respect' => {
+    const nulls = this.OR<'ignore' | 'respect'>([
+      {
+        ALT: () => {
+          this.CONSUME(IGNORE)
+          return 'ignore'
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(RESPECT)
+          return 'respect'
+        },
+      },
+    ])
+    this.CONSUME(NULLS)
+    return nulls
   })
 
   readonly windowName = this.RULE('windowName', (): WindowName => {

@@ -20,8 +20,9 @@ import type {
 import { QueryGrammar } from './query.js'
 
 const [FROM, ORDINALITY, ROWS, WITH] = [t.kw('from'), t.kw('ordinality'), t.kw('rows'), t.kw('with')]
-const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
+const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
   t.kw('as'),
+  t.kw('asof'),
   t.kw('cross'),
   t.kw('format'),
   t.kw('full'),
@@ -53,18 +54,31 @@ export abstract class TableRefGrammar extends QueryGrammar {
 
   readonly joinTail = this.RULE('joinTail', (left: TableRef, start: number): Join => {
     let natural = false
+    let nearest = false as boolean
     let kind: Join['join'] = 'inner'
     let on: Expr | undefined
     let using: Ident[] | undefined
-    this.OPTION(() => {
-      this.CONSUME(NATURAL)
-      natural = true
-    })
+    this.OPTION(() =>
+      this.OR3([
+        {
+          ALT: () => {
+            this.CONSUME(NATURAL)
+            natural = true
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ASOF)
+            nearest = true
+          },
+        },
+      ]),
+    )
     this.OPTION1(() =>
       this.OR([
         { ALT: () => this.CONSUME(INNER) },
         {
-          GATE: () => !natural,
+          GATE: () => !natural && !nearest,
           ALT: () => {
             this.CONSUME(CROSS)
             kind = 'cross'
@@ -80,12 +94,14 @@ export abstract class TableRefGrammar extends QueryGrammar {
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(RIGHT)
                   return 'right' as const
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(FULL)
                   return 'full' as const
@@ -125,6 +141,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
       kind: 'join',
       join: kind,
       natural,
+      ...(nearest && { asof: true as const }),
       left,
       right,
       ...(on && { on }),
@@ -278,13 +295,18 @@ export abstract class TableRefGrammar extends QueryGrammar {
     return args
   })
 
+  /** "asof" alone may be an alias. */
+  private asofJoinAhead(): boolean {
+    return this.nextIs(ASOF) && [INNER, LEFT, RIGHT, FULL, JOIN].some((word) => this.nextIs(word, 2))
+  }
+
   readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
     const start = this.mark()
     let name: Ident | undefined
     const columns: Ident[] = []
     const types: TypeName[] = []
     this.OPTION({
-      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead(),
+      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead() && !this.asofJoinAhead(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         name = this.SUBRULE(this.ident)

@@ -183,6 +183,8 @@ export interface Join {
   readonly kind: 'join'
   readonly join: 'inner' | 'left' | 'right' | 'full' | 'cross'
   readonly natural: boolean
+  /** Inner or left: with the nearest row of the right side. */
+  readonly asof?: true
   readonly left: TableRef
   readonly right: TableRef
   readonly on?: Expr

@@ -194,6 +194,7 @@ fn windowed() -> Rel {
             offset: Literal::Interval { months: 0, days: 0, microseconds: minutes * 60_000_000 },
         },
         end: FrameBound::CurrentRow,
+        exclude: Default::default(),
     };
     let types = swipe_types();
     let lag = |index: u32| WindowCall {

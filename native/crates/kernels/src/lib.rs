@@ -66,7 +66,7 @@ pub use time_window::{TimeWindows, assign_windows};
 pub use unnest::{Unnested, unnest};
 pub use uuid::{Uuid, parse_uuid, write_uuid};
 pub use window::{
-    BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
+    BytesKey, Exclude, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
     WindowPlan, WindowValues, byte_keys, compute_window, int_keys,
 };
 

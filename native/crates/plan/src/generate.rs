@@ -36,6 +36,7 @@ pub fn typescript_plan() -> String {
         AggregateCall,
         WindowFunction,
         FrameUnit,
+        FrameExclude,
         FrameBound,
         Frame,
         WindowCall,

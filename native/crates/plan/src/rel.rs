@@ -114,6 +114,14 @@ pub enum WindowFunction {
     Aggregate {
         aggregate: AggregateFunction,
     },
+    /// args[0] of the n-th row of the frame, counted from 1, or from its end; else `default`. Rows whose args[0] is
+    /// NULL may count for nothing.
+    NthValue {
+        n: u32,
+        from_last: bool,
+        ignore_nulls: bool,
+        default: Option<Literal>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -122,9 +130,24 @@ pub enum FrameUnit {
     Rows,
     /// Offsets are added to the one order key: an interval without months on times, a number on numbers.
     Range,
+    /// Offsets count groups of rows with equal order keys.
+    Groups,
 }
 
-/// Rows: `offset` is a non-negative bigint. Range: a literal of the key's difference type.
+/// Rows of the frame that are left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameExclude {
+    #[default]
+    NoOthers,
+    CurrentRow,
+    /// The current row and those with equal order keys.
+    Group,
+    /// The rows with equal order keys, but not the current one.
+    Ties,
+}
+
+/// Rows and groups: `offset` is a non-negative bigint. Range: a literal of the key's difference type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "bound", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FrameBound {
@@ -141,6 +164,15 @@ pub struct Frame {
     pub unit: FrameUnit,
     pub start: FrameBound,
     pub end: FrameBound,
+    #[serde(default, skip_serializing_if = "FrameExclude::is_none")]
+    #[ts(as = "Option<FrameExclude>", optional)]
+    pub exclude: FrameExclude,
+}
+
+impl FrameExclude {
+    fn is_none(&self) -> bool {
+        *self == Self::NoOthers
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]

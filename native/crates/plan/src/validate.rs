@@ -258,12 +258,23 @@ fn check_window(call: &WindowCall, types: &[DataType], order: &[SortKey], relati
                 return refuse("FIRST_VALUE and LAST_VALUE give their argument's type");
             }
         }
+        WindowFunction::NthValue { n, default, .. } => {
+            let fits = args.len() == 1
+                && args[0] == call.data_type
+                && default.as_ref().is_none_or(|d| d.data_type() == call.data_type);
+            if !fits || *n == 0 {
+                return refuse("NTH_VALUE gives its argument's type, and counts from 1");
+            }
+        }
         WindowFunction::Aggregate { aggregate } => {
             if args.len() > 1 {
                 return refuse("an aggregate with several arguments");
             }
             check_aggregate(*aggregate, args.first().copied(), call.data_type, 0)?;
         }
+    }
+    if call.frame.unit == FrameUnit::Groups && order.is_empty() {
+        return refuse("a GROUPS frame needs an order");
     }
     for bound in [&call.frame.start, &call.frame.end] {
         let (FrameBound::Preceding { offset } | FrameBound::Following { offset }) = bound else { continue };
@@ -279,10 +290,10 @@ fn check_frame_offset(
     order: &[SortKey],
     relations: &dyn Relations,
 ) -> Result<()> {
-    if unit == FrameUnit::Rows {
+    if unit != FrameUnit::Range {
         return match offset {
             Literal::Bigint { value } if *value >= 0 => Ok(()),
-            _ => refuse("the offset of a ROWS frame is a non-negative bigint"),
+            _ => refuse("the offset of a ROWS or GROUPS frame is a non-negative bigint"),
         };
     }
     let [key] = order else { return refuse("a RANGE frame with an offset needs exactly one order key") };

@@ -49,6 +49,13 @@ impl Fold {
         self.steps.push(step);
     }
 
+    /// The frame of the next row, which is not in one piece.
+    pub fn push_pieces(&mut self, rows: &[u32], pieces: &[(usize, usize)]) {
+        let listed = pieces.iter().flat_map(|&(start, end)| rows[start..end].iter().copied());
+        self.last = None;
+        self.steps.push(Step::Anew(listed.collect()));
+    }
+
     pub fn finish(
         self,
         kind: AggregateKind,
