@@ -17,6 +17,7 @@ import type { BoundQuery, Environment } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { decideParameter, isParameter, standIn } from './parameters.js'
+import { type Scope, unqualified } from './scope.js'
 import type { Stage } from './stage.js'
 import { expressionOf } from './template.js'
 
@@ -279,4 +280,20 @@ export function shownName(cast: tree.Cast): tree.Expr {
   if (relation === undefined) return expressionOf('CAST($1 AS text)', [operand], span)
   const form = `coalesce((SELECT "$l"."$value" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$key" = $1), CAST(CAST($1 AS bigint) AS text))`
   return expressionOf(form, [cast], span)
+}
+
+/** Columns of pg_index that PostgreSQL has as vectors (int2vector, oidvector), which are written with spaces between. */
+const VECTORS: ReadonlySet<string> = new Set(['indkey', 'indoption', 'indclass', 'indcollation'])
+/** What only pg_index has. */
+const OF_INDEXES = ['indexrelid', 'indisready', 'indnkeyatts']
+
+export function isVector({ parts }: tree.ColumnRef, scope: Scope): boolean {
+  const name = parts.at(-1)?.name ?? ''
+  if (!VECTORS.has(name)) return false
+  const table = parts.length > 1 ? parts.at(-2)!.name : unqualified(scope, name)[0]?.table
+  return OF_INDEXES.every((column) => scope.columns.some((c) => c.table === table && c.name === column))
+}
+
+export function shownVector(column: tree.ColumnRef): tree.Expr {
+  return expressionOf("array_to_string($1, ' ')", [column], column.span)
 }
