@@ -76,7 +76,7 @@ export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
       return bindTableName(ref, env)
     case 'derived_table': {
       const outer = ref.lateral ? (env.lateral ?? env.outer) : env.outer
-      const query = bindQuery(ref.query, { ...env, outer, lateral: undefined })
+      const query = bindQuery(ref.query, { ...env, outer, lateral: undefined, inner: true })
       return named(query, ref.alias?.name.name ?? 'subquery', ref.alias)
     }
     case 'table_function':
@@ -126,6 +126,7 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       tables: new Map(),
       parameters: [],
       outer: undefined,
+      inner: true,
       lateral: undefined,
       depth: env.depth + 1,
       asOf,
