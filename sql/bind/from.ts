@@ -25,6 +25,7 @@ import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
 import { bindSystemRelation } from './system.js'
 import { bindTableFunction } from './table-function.js'
+import { bindSample } from './table-sample.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -72,8 +73,10 @@ function checkAliases(left: Scope, right: Scope, ref: tree.TableRef): void {
 
 export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
   switch (ref.kind) {
-    case 'table_name':
-      return bindTableName(ref, env)
+    case 'table_name': {
+      const from = bindTableName(ref, env)
+      return ref.sample === undefined ? from : bindSample(from, ref.sample, env)
+    }
     case 'derived_table': {
       const outer = ref.lateral ? (env.lateral ?? env.outer) : env.outer
       const query = bindQuery(ref.query, { ...env, outer, lateral: undefined, inner: true })

@@ -14,12 +14,20 @@ import type {
   TableFunction,
   TableName,
   TableRef,
+  TableSample,
   TimeWindow,
   TypeName,
 } from '../tree.js'
 import { QueryGrammar } from './query.js'
 
-const [FROM, ORDINALITY, ROWS, WITH] = [t.kw('from'), t.kw('ordinality'), t.kw('rows'), t.kw('with')]
+const [FROM, ORDINALITY, REPEATABLE, ROWS, TABLESAMPLE, WITH] = [
+  t.kw('from'),
+  t.kw('ordinality'),
+  t.kw('repeatable'),
+  t.kw('rows'),
+  t.kw('tablesample'),
+  t.kw('with'),
+]
 const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
   t.kw('as'),
   t.kw('asof'),
@@ -39,7 +47,7 @@ const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, O
   t.kw('using'),
 ]
 /** Words that go on with the statement after a table, so they are aliases only after AS. */
-const NOT_ALIASES = new Set([FORMAT, SET])
+const NOT_ALIASES = new Set([FORMAT, SET, TABLESAMPLE])
 
 export abstract class TableRefGrammar extends QueryGrammar {
   readonly tableRef: ParserMethod<[], TableRef> = this.RULE('tableRef', (): TableRef => {
@@ -230,13 +238,39 @@ export abstract class TableRefGrammar extends QueryGrammar {
         })
       },
     })
+    let sample: TableSample | undefined
+    this.OPTION4({
+      GATE: () => args === undefined,
+      DEF: () => {
+        sample = this.SUBRULE(this.tableSample)
+      },
+    })
     const base = { ...(alias && { alias }), span: this.since(start) }
     return this.ACTION((): TableName | TableFunction | TimeWindow => {
-      if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
+      if (args === undefined)
+        return { kind: 'table_name', name, ...(asOf && { asOf }), ...(sample && { sample }), ...base }
       const window = name.parts.length === 1 ? name.parts[0]!.name : ''
       if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
       return { kind: 'table_function', name, args, ...(ordinality && { ordinality }), lateral, ...base }
     })
+  })
+
+  /** `TABLESAMPLE BERNOULLI (10) REPEATABLE (42)` */
+  readonly tableSample = this.RULE('tableSample', (): TableSample => {
+    const start = this.mark()
+    let seed: Expr | undefined
+    this.CONSUME(TABLESAMPLE)
+    const method = this.SUBRULE(this.ident)
+    this.CONSUME(t.LeftParen)
+    const args = this.SUBRULE(this.expressions)
+    this.CONSUME(t.RightParen)
+    this.OPTION(() => {
+      this.CONSUME(REPEATABLE)
+      this.CONSUME1(t.LeftParen)
+      seed = this.SUBRULE(this.expression)
+      this.CONSUME1(t.RightParen)
+    })
+    return { kind: 'table_sample', method, args, ...(seed && { seed }), span: this.since(start) }
   })
 
   readonly withOrdinality = this.RULE('withOrdinality', (): true => {

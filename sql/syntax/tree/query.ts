@@ -140,6 +140,16 @@ export interface TableName {
   readonly name: Name
   readonly asOf?: AsOf
   readonly alias?: TableAlias
+  readonly sample?: TableSample
+  readonly span: Span
+}
+
+/** `TABLESAMPLE BERNOULLI (10) REPEATABLE (42)`. */
+export interface TableSample {
+  readonly kind: 'table_sample'
+  readonly method: Ident
+  readonly args: readonly Expr[]
+  readonly seed?: Expr
   readonly span: Span
 }
 
