@@ -8,11 +8,11 @@ import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { isSystemSchema } from '../system/index.js'
 import { commonType } from '../types/coercion.js'
-import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
+import { BIGINT, INTEGER, typeName } from '../types/data-type.js'
 import { integerValue } from '../types/literal.js'
 import { bindAsOf } from './as-of.js'
 import { bound, castTo, coerce } from './coerce.js'
-import { constantMicroseconds, evaluateConstant } from './constants.js'
+import { evaluateConstant } from './constants.js'
 import { type Dependent, dependentJoin } from './dependent-join.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
 import { bindCondition, bindExpr } from './expr.js'
@@ -26,6 +26,7 @@ import { setFunctionTable } from './set-returning.js'
 import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
 import { bindSystemRelation } from './system.js'
+import { bindTimeWindow } from './time-windows.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -308,52 +309,6 @@ function only(scope: Scope, name: string, side: string, span: tree.Span): ScopeC
   )
 }
 
-/** TUMBLE and HOP: the source's columns, then window_start and window_end. */
-function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
-  const source = bindTableRef(ref.source, env)
-  const stage: Stage = {
-    env,
-    scope: source.scope,
-    clause: ref.window.toUpperCase(),
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-  }
-  const value = bindExpr(ref.time, stage)
-  const isDate = value.type.type === 'date'
-  if (value.unknown || (!isDate && value.type.type !== 'timestamp' && value.type.type !== 'timestamptz')) {
-    fail(
-      'DatatypeMismatch',
-      `the time of ${ref.window.toUpperCase()} must be a timestamp, not ${typeName(value.type)}`,
-      ref.time.span,
-    )
-  }
-  const time = isDate ? bound(coerce(value, TIMESTAMP), TIMESTAMP, value.span) : value
-  const length = (expr: tree.Expr, what: string, options = {}) =>
-    constantMicroseconds(coerce(bindExpr(expr, { ...stage, scope: EMPTY_SCOPE }), INTERVAL), what, expr.span, options)
-  const size = length(ref.size, 'the window size')
-  const slide = ref.slide === undefined ? size : length(ref.slide, 'the slide')
-  const offset = ref.offset === undefined ? 0n : length(ref.offset, 'the offset', { zero: true, negative: true })
-  if (size / slide > 10_000n) fail('InvalidParameterValue', 'a row would be in more than 10000 windows', ref.span)
-  const rel: Rel = {
-    op: 'time_window',
-    input: source.rel,
-    time: time.expr,
-    size_us: size,
-    slide_us: slide,
-    offset_us: offset,
-  }
-  const width = relTypes(source.rel, env).length
-  const table = ref.alias?.name.name ?? source.scope.tables[0] ?? ref.window
-  const added = ['window_start', 'window_end'].map(
-    (name, i): ScopeColumn => ({ name, table, expr: column(width + i), type: time.type, qualifiedOnly: false }),
-  )
-  const columns = [...source.scope.columns.map(({ origin: _, ...c }) => ({ ...c, table })), ...added]
-  const given = ref.alias?.columns ?? []
-  return { rel, scope: { tables: [table], columns: columns.map((c, i) => ({ ...c, name: given[i]?.name ?? c.name })) } }
-}
-
 function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom {
   const [schema, second] = ref.name.parts
   const qualified = second !== undefined && isSystemSchema(schema!.name)
@@ -363,7 +318,7 @@ function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom
   if (derived !== undefined) return bindTableRef(derived, env)
   if (name !== 'generate_series') {
     fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, {
-      hint: 'The table functions are generate_series, unnest, TUMBLE and HOP.',
+      hint: 'The table functions are generate_series, unnest, TUMBLE, HOP, CUMULATE and SESSION.',
     })
   }
   if (ref.args.length < 2 || ref.args.length > 3)

@@ -19,8 +19,27 @@ import type {
 import { QueryGrammar } from './query.js'
 
 const [ORDINALITY, WITH] = [t.kw('ordinality'), t.kw('with')]
-const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
+const [
+  AS,
+  BY,
+  CROSS,
+  FORMAT,
+  FULL,
+  INNER,
+  JOIN,
+  LATERAL,
+  LEFT,
+  NATURAL,
+  ON,
+  OUTER,
+  PARTITION,
+  RIGHT,
+  SET,
+  TABLE,
+  USING,
+] = [
   t.kw('as'),
+  t.kw('by'),
   t.kw('cross'),
   t.kw('format'),
   t.kw('full'),
@@ -31,6 +50,7 @@ const [AS, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, 
   t.kw('natural'),
   t.kw('on'),
   t.kw('outer'),
+  t.kw('partition'),
   t.kw('right'),
   t.kw('set'),
   t.kw('table'),
@@ -137,6 +157,18 @@ export abstract class TableRefGrammar extends QueryGrammar {
     (): TableRef =>
       this.OR<TableRef>({
         DEF: [
+          {
+            // `TABLE(TUMBLE(…))` is the SQL standard's spelling of a table function.
+            GATE: () => this.nextIs(TABLE) && this.nextIs(t.LeftParen, 2),
+            ALT: () => {
+              this.CONSUME(TABLE)
+              this.CONSUME1(t.LeftParen)
+              const inner = this.SUBRULE1(this.namedTable, { ARGS: [false] })
+              this.CONSUME1(t.RightParen)
+              const alias = this.SUBRULE(this.tableAlias)
+              return alias === undefined ? inner : { ...inner, alias }
+            },
+          },
           { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
           { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
           {
@@ -152,7 +184,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
               this.CONSUME(LATERAL)
               return this.OR1<TableRef>([
                 { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
-                { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
+                { ALT: () => this.SUBRULE2(this.namedTable, { ARGS: [true] }) },
               ])
             },
           },
@@ -173,16 +205,16 @@ export abstract class TableRefGrammar extends QueryGrammar {
   readonly namedTable = this.RULE('namedTable', (lateral: boolean): TableName | TableFunction | TimeWindow => {
     const start = this.mark()
     const name = this.SUBRULE(this.name)
-    let args: Expr[] | undefined
+    let given: TableArguments | undefined
     this.OPTION({
       GATE: () => this.nextIs(t.LeftParen),
       DEF: () => {
-        args = this.SUBRULE(this.tableArguments)
+        given = this.SUBRULE(this.tableArguments)
       },
     })
     let ordinality = false
     this.OPTION3({
-      GATE: () => args !== undefined && this.nextIs(ORDINALITY, 2),
+      GATE: () => given !== undefined && this.nextIs(ORDINALITY, 2),
       DEF: () => {
         this.CONSUME(WITH)
         this.CONSUME(ORDINALITY)
@@ -192,7 +224,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
     let alias = this.SUBRULE(this.tableAlias)
     let asOf: AsOf | undefined
     this.OPTION1({
-      GATE: () => args === undefined && this.asOfAhead(),
+      GATE: () => given === undefined && this.asOfAhead(),
       DEF: () => {
         asOf = this.SUBRULE(this.asOf)
         this.OPTION2({
@@ -205,15 +237,16 @@ export abstract class TableRefGrammar extends QueryGrammar {
     })
     const base = { ...(alias && { alias }), span: this.since(start) }
     return this.ACTION((): TableName | TableFunction | TimeWindow => {
-      if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
-      const window = name.parts.length === 1 ? name.parts[0]!.name : ''
-      if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
-      return { kind: 'table_function', name, args, lateral, ordinality, ...base }
+      if (given === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
+      const window = name.parts.length === 1 ? windowNamed(name.parts[0]!.name) : undefined
+      if (window !== undefined) return { ...timeWindow(window, name, given), ...base }
+      return { kind: 'table_function', name, args: given.args, lateral, ordinality, ...base }
     })
   })
 
-  readonly tableArguments = this.RULE('tableArguments', (): Expr[] => {
+  readonly tableArguments = this.RULE('tableArguments', (): TableArguments => {
     const args: Expr[] = []
+    let partitionBy: Expr | undefined
     this.CONSUME(t.LeftParen)
     this.MANY_SEP({
       SEP: t.Comma,
@@ -221,10 +254,15 @@ export abstract class TableRefGrammar extends QueryGrammar {
         // `TUMBLE(TABLE t, …)` is the SQL standard's spelling.
         this.OPTION(() => this.CONSUME(TABLE))
         args.push(this.SUBRULE(this.expression))
+        this.OPTION1(() => {
+          this.CONSUME(PARTITION)
+          this.CONSUME(BY)
+          partitionBy = this.SUBRULE1(this.expression)
+        })
       },
     })
     this.CONSUME(t.RightParen)
-    return args
+    return { args, partitionBy }
   })
 
   readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
@@ -245,32 +283,53 @@ export abstract class TableRefGrammar extends QueryGrammar {
   })
 }
 
+interface TableArguments {
+  readonly args: readonly Expr[]
+  /** Of the table among them. */
+  readonly partitionBy: Expr | undefined
+}
+
 type WindowParts = Omit<TimeWindow, 'alias' | 'span'>
 
 /** The arguments by position: source, time, [slide,] size [, offset]. */
-function timeWindow(window: 'tumble' | 'hop', name: Name, args: readonly Expr[]): WindowParts {
-  const usage =
-    window === 'tumble' ? 'TUMBLE(table, time, size [, offset])' : 'HOP(table, time, slide, size [, offset])'
+const USAGE: Readonly<Record<TimeWindow['window'], string>> = {
+  tumble: 'TUMBLE(table, time, size [, offset])',
+  hop: 'HOP(table, time, slide, size [, offset])',
+  cumulate: 'CUMULATE(table, time, step, size [, offset])',
+  session: 'SESSION(table [PARTITION BY column], time, gap)',
+}
+
+function windowNamed(name: string): TimeWindow['window'] | undefined {
+  return Object.hasOwn(USAGE, name) ? (name as TimeWindow['window']) : undefined
+}
+
+function timeWindow(window: TimeWindow['window'], name: Name, { args, partitionBy }: TableArguments): WindowParts {
+  const hint = `Write ${USAGE[window]}.`
   const durations = args.slice(2)
-  const slide = window === 'hop' ? durations.shift() : undefined
+  const slide = window === 'hop' || window === 'cumulate' ? durations.shift() : undefined
   const [size, offset] = durations
   const [first, second] = args
   const source = first && sourceOf(first)
-  if (size === undefined || second === undefined || durations.length > 2) {
-    throw new SqlError(Code.UndefinedFunction, `${window} does not take ${args.length} arguments`, {
-      at: name.span,
-      hint: `Write ${usage}.`,
-    })
+  if (size === undefined || second === undefined || durations.length > (window === 'session' ? 1 : 2)) {
+    const message = `${window} does not take ${args.length} arguments`
+    throw new SqlError(Code.UndefinedFunction, message, { at: name.span, hint })
   }
   if (source === undefined) {
-    throw new SqlError(Code.SyntaxError, `the first argument of ${window} must be a table or a query in parentheses`, {
-      at: first?.span,
-      hint: `Write ${usage}.`,
+    const message = `the first argument of ${window} must be a table or a query in parentheses`
+    throw new SqlError(Code.SyntaxError, message, { at: first?.span, hint })
+  }
+  if (partitionBy !== undefined && window !== 'session') {
+    const message = `${window} does not take PARTITION BY`
+    throw new SqlError(Code.SyntaxError, message, {
+      at: partitionBy.span,
+      hint: 'Its windows are the same for all rows.',
     })
   }
   const time =
     second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
-  return { kind: 'time_window', window, source, time, ...(slide && { slide }), size, ...(offset && { offset }) }
+  const partitions = partitionBy?.kind === 'row' ? partitionBy.items : partitionBy ? [partitionBy] : []
+  const parts: WindowParts = { kind: 'time_window', window, source, partitionBy: partitions, time, size }
+  return { ...parts, ...(slide && { slide }), ...(offset && { offset }) }
 }
 
 function sourceOf(expr: Expr): TableName | DerivedTable | undefined {
