@@ -51,7 +51,7 @@ export const nexmark: Suite = {
       'from the log: CREATE MATERIALIZED VIEW over the events in memory; the query itself: once, with its whole result',
       'goals: a quarter of one thread of hand-written Rust over columns in memory',
     ]
-    const missing = ['Feldera (DBSP), Flink: not in the registries in a form that runs here']
+    const missing = ['Feldera (DBSP) and Flink: not measured yet']
     return { measurements, missing, notes }
   },
 }
