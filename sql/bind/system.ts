@@ -7,10 +7,10 @@ import { SYSTEM_FUNCTIONS } from '../system/functions.js'
 import type { Facts } from '../system/index.js'
 import { isSystemSchema, systemRelation, systemRows } from '../system/index.js'
 import { classNames } from '../system/lookups.js'
+import { PG_TYPES } from '../system/pg-types.js'
 import { BIGINT, familyName, TEXT } from '../types/data-type.js'
 import { nullOf } from '../types/literal.js'
-import { bindCall } from './calls.js'
-import { type Bound, bound, coerce, unknownText } from './coerce.js'
+import { type Bound, bound, coerce } from './coerce.js'
 import type { BoundQuery, Environment } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
@@ -91,7 +91,9 @@ export function bindSystemCall(call: tree.Call, name: string, stage: Stage): Bou
         return bound(text(unknown ? 'unknown' : familyName(type)), TEXT, call.span)
       })
     case 'to_regclass':
-      return oneArgument(call, (arg) => bindExpr(registered('regclass', arg, call.span, true), stage))
+    case 'to_regtype':
+    case 'to_regnamespace':
+      return oneArgument(call, (arg) => bindExpr(registered(name.slice('to_'.length), arg, call.span, true), stage))
     default: {
       const known = Object.hasOwn(SYSTEM_FUNCTIONS, name) ? SYSTEM_FUNCTIONS[name] : undefined
       const form = known?.forms[call.args.length - known.from]
@@ -135,24 +137,6 @@ function setConfig(call: tree.Call, { env }: Stage): Bound | undefined {
   return bound(text(value), TEXT, call.span)
 }
 
-/** `ARRAY(query)` is array_agg over it, with an empty array for no rows. */
-export function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
-  const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
-  const collected = expressionOf('(SELECT array_agg("$a"."$v") FROM (SELECT 1) AS "$a" ("$v"))', [], span)
-  if (collected.kind !== 'subquery' || collected.query.body.kind !== 'select') throw new Error('no subquery')
-  const from: tree.TableRef = {
-    kind: 'derived_table',
-    query,
-    lateral: false,
-    alias: { kind: 'table_alias', name: ident('$a'), columns: [ident('$v')], span },
-    span,
-  }
-  const body: tree.Select = { ...collected.query.body, from: [from] }
-  const value = bindExpr({ ...collected, query: { ...collected.query, body }, span }, stage)
-  const none = bound(coerce(unknownText('{}', span), value.type), value.type, span)
-  return bindCall('coalesce', [value, none], span)
-}
-
 // ---- types that name objects
 
 const BY_NUMBER: Readonly<Record<string, string>> = {
@@ -177,6 +161,7 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   const given = stringOf(operand)
   if (given !== undefined && /^\d+$/.test(given))
     return bound(constant({ type: 'bigint', value: BigInt(given) }), BIGINT, span)
+  if (given !== undefined && type.name === 'regproc') return bindFunctionName(given, cast, stage)
   const relation = BY_NUMBER[type.name]
   if (relation === undefined) {
     const value = bindExpr(operand, stage)
@@ -184,9 +169,11 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   }
   if (given === undefined) {
     const value = bindExpr(operand, stage)
-    if (value.type.type === 'text' && !value.unknown) {
-      const named = `(SELECT "$l"."$key" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$value" = $1)`
-      return bindExpr(expressionOf(named, [operand], span), stage)
+    // A parameter is a name, as clients write numbers without a cast.
+    if (value.type.type === 'text') {
+      const named = `(SELECT min("$l"."$key") FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$value" = CAST($1 AS text))`
+      const ofType = `coalesce(${named}, (SELECT min("$t".oid) FROM pg_catalog.pg_type AS "$t" WHERE "$t".typname = CAST($1 AS text)))`
+      return bindExpr(expressionOf(type.name === 'regtype' ? ofType : named, [operand], span), stage)
     }
     return bound(coerce(value, BIGINT, 'explicit'), BIGINT, span)
   }
@@ -194,12 +181,30 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   const wanted = plainName(given)
   const names = type.name === 'regclass' ? classNames(factsOf(env)) : systemNames(relation, env)
   env.session.momentary = true
-  const found = names.find(([, name]) => plainName(name) === wanted)
+  const found = names.find(([, name]) => plainName(name) === wanted) ?? typeOf(type.name, wanted)
   if (found !== undefined) return bound(constant({ type: 'bigint', value: BigInt(found[0]) }), BIGINT, span)
   if (cast.try) return bound(constant(nullOf(BIGINT)), BIGINT, span)
   if (type.name === 'regclass') fail('UndefinedTable', `relation "${given}" does not exist`, span)
   if (type.name === 'regnamespace') fail('InvalidSchemaName', `schema "${given}" does not exist`, span)
   return fail('UndefinedObject', `type "${given}" does not exist`, span)
+}
+
+/** `'upper'::regproc`: a name that only one function has. */
+function bindFunctionName(given: string, { span }: tree.Cast, { env }: Stage): Bound {
+  const wanted = plainName(given)
+  const rows = systemRelation('pg_catalog', 'pg_proc')?.rows(factsOf(env)) ?? []
+  const found = rows.filter(({ proname }) => proname === wanted)
+  if (found.length > 1) fail('AmbiguousFunction', `more than one function named "${given}"`, span)
+  const [only] = found
+  if (only === undefined) return fail('UndefinedFunction', `function "${given}" does not exist`, span)
+  env.session.momentary = true
+  return bound(constant({ type: 'bigint', value: BigInt(only.oid as number) }), BIGINT, span)
+}
+
+/** A type by its name in pg_type. */
+function typeOf(kind: string, name: string): [number, string] | undefined {
+  const type = kind === 'regtype' ? PG_TYPES.find((known) => known.name === name) : undefined
+  return type && [type.oid, type.name]
 }
 
 function systemNames(relation: string, env: Environment): [number, string][] {

@@ -129,11 +129,11 @@ const OtherComparison = token({
 })
 /** Binary operators of arithmetic and text; `fold.ts` knows how tightly each binds. */
 export const Arithmetic = token({ name: 'Arithmetic', label: 'an operator' })
-const OtherArithmetic = token({
+export const OtherArithmetic = token({
   name: 'OtherArithmetic',
   label: 'an operator',
-  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^|->>|->|#>>|#>|#-|@>|<@|\?\||\?&|\?|&&/,
-  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '?', '&'],
+  pattern: /\|\|\/|\|\/|\|\||\||!~\*|!~|~\*|~|\/|%|\^@|\^|->>|->|#>>|#>|#-|#|@>|@|<@|<<|>>|\?\||\?&|\?|&&|&/,
+  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '>', '?', '&'],
   categories: [Arithmetic],
 })
 Equal.CATEGORIES = [Comparison]
@@ -147,11 +147,11 @@ const reserved =
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references returning right ' +
   'select some table then to true union unique using values when where window with'
 const unreserved =
-  'abort add alter analyze at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
+  'abort add alter analyze asof at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
   'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format grouping groups hash if ' +
   'ignore index insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
-  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams subscribe symmetric ' +
+  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams similar placing subscribe symmetric ' +
   'asymmetric tables temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
 
@@ -182,12 +182,15 @@ function head(name: string): TokenType {
 export const ExtractHead = head('extract')
 export const SubstringHead = head('substring')
 export const PositionHead = head('position')
+export const OverlayHead = head('overlay')
 export const TrimHead = head('trim')
 export const RowHead = head('row')
 export const TryCastHead = head('try_cast')
 export const FilterHead = head('filter')
 export const ArrayHead = head('array')
 export const AtHead = head('at')
+/** `WITHIN GROUP (`. */
+export const WithinHead = head('within')
 /** The first word of `DATE '2024-01-01'`, `INTERVAL '1 day'`, `my_type 'text'`. */
 export const TypedLiteralHead = token({ name: 'TypedLiteralHead', label: 'a value', categories: [Label] })
 
@@ -196,10 +199,12 @@ export const callHeads: ReadonlyMap<string, TokenType> = new Map([
   ['extract', ExtractHead],
   ['substring', SubstringHead],
   ['position', PositionHead],
+  ['overlay', OverlayHead],
   ['trim', TrimHead],
   ['row', RowHead],
   ['try_cast', TryCastHead],
   ['filter', FilterHead],
+  ['array', ArrayHead],
 ])
 
 /** Order matters: the first that matches wins, so longer symbols stand before their beginnings. */
@@ -239,8 +244,8 @@ export const vocabulary: TokenType[] = [
   ...lexed,
   ...keywords.values(),
   ...callHeads.values(),
-  ArrayHead,
   AtHead,
+  WithinHead,
   TypedLiteralHead,
 ]
 

@@ -212,5 +212,8 @@ it('functions that give rows', async () => {
       [2, 2],
     ],
   )
-  await expect(db.query('SELECT generate_series(1, 2), count(*)')).rejects.toMatchObject({ code: '0A000' })
+  expect(await values('SELECT generate_series(1, 2), count(*)')).toEqual([
+    [1, 1n],
+    [2, 1n],
+  ])
 })

@@ -15,12 +15,15 @@ import type {
   TableName,
   TableRef,
   TimeWindow,
+  TypeName,
 } from '../tree.js'
 import { QueryGrammar } from './query.js'
+import { type TableArguments, timeWindow, windowNamed } from './time-window.js'
 
-const [ORDINALITY, WITH] = [t.kw('ordinality'), t.kw('with')]
+const [FROM, ORDINALITY, ROWS, WITH] = [t.kw('from'), t.kw('ordinality'), t.kw('rows'), t.kw('with')]
 const [
   AS,
+  ASOF,
   BY,
   CROSS,
   FORMAT,
@@ -39,6 +42,7 @@ const [
   USING,
 ] = [
   t.kw('as'),
+  t.kw('asof'),
   t.kw('by'),
   t.kw('cross'),
   t.kw('format'),
@@ -72,18 +76,31 @@ export abstract class TableRefGrammar extends QueryGrammar {
 
   readonly joinTail = this.RULE('joinTail', (left: TableRef, start: number): Join => {
     let natural = false
+    let nearest = false as boolean
     let kind: Join['join'] = 'inner'
     let on: Expr | undefined
     let using: Ident[] | undefined
-    this.OPTION(() => {
-      this.CONSUME(NATURAL)
-      natural = true
-    })
+    this.OPTION(() =>
+      this.OR3([
+        {
+          ALT: () => {
+            this.CONSUME(NATURAL)
+            natural = true
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(ASOF)
+            nearest = true
+          },
+        },
+      ]),
+    )
     this.OPTION1(() =>
       this.OR([
         { ALT: () => this.CONSUME(INNER) },
         {
-          GATE: () => !natural,
+          GATE: () => !natural && !nearest,
           ALT: () => {
             this.CONSUME(CROSS)
             kind = 'cross'
@@ -99,12 +116,14 @@ export abstract class TableRefGrammar extends QueryGrammar {
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(RIGHT)
                   return 'right' as const
                 },
               },
               {
+                GATE: () => !nearest,
                 ALT: () => {
                   this.CONSUME(FULL)
                   return 'full' as const
@@ -144,6 +163,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
       kind: 'join',
       join: kind,
       natural,
+      ...(nearest && { asof: true as const }),
       left,
       right,
       ...(on && { on }),
@@ -169,6 +189,10 @@ export abstract class TableRefGrammar extends QueryGrammar {
               return alias === undefined ? inner : { ...inner, alias }
             },
           },
+          {
+            GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
+            ALT: () => this.SUBRULE(this.rowsFrom, { ARGS: [false] }),
+          },
           { ALT: () => this.SUBRULE(this.namedTable, { ARGS: [false] }) },
           { GATE: () => this.queryInParens(), ALT: () => this.SUBRULE(this.derivedTable, { ARGS: [false] }) },
           {
@@ -182,10 +206,17 @@ export abstract class TableRefGrammar extends QueryGrammar {
           {
             ALT: () => {
               this.CONSUME(LATERAL)
-              return this.OR1<TableRef>([
-                { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
-                { ALT: () => this.SUBRULE2(this.namedTable, { ARGS: [true] }) },
-              ])
+              return this.OR1<TableRef>({
+                DEF: [
+                  { ALT: () => this.SUBRULE1(this.derivedTable, { ARGS: [true] }) },
+                  {
+                    GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
+                    ALT: () => this.SUBRULE1(this.rowsFrom, { ARGS: [true] }),
+                  },
+                  { ALT: () => this.SUBRULE2(this.namedTable, { ARGS: [true] }) },
+                ],
+                IGNORE_AMBIGUITIES: true,
+              })
             },
           },
         ],
@@ -216,9 +247,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
     this.OPTION3({
       GATE: () => given !== undefined && this.nextIs(ORDINALITY, 2),
       DEF: () => {
-        this.CONSUME(WITH)
-        this.CONSUME(ORDINALITY)
-        ordinality = true
+        ordinality = this.SUBRULE(this.withOrdinality)
       },
     })
     let alias = this.SUBRULE(this.tableAlias)
@@ -240,7 +269,49 @@ export abstract class TableRefGrammar extends QueryGrammar {
       if (given === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
       const window = name.parts.length === 1 ? windowNamed(name.parts[0]!.name) : undefined
       if (window !== undefined) return { ...timeWindow(window, name, given), ...base }
-      return { kind: 'table_function', name, args: given.args, lateral, ordinality, ...base }
+      return { kind: 'table_function', name, args: given.args, ...(ordinality && { ordinality }), lateral, ...base }
+    })
+  })
+
+  readonly withOrdinality = this.RULE('withOrdinality', (): true => {
+    this.CONSUME(WITH)
+    this.CONSUME(ORDINALITY)
+    return true
+  })
+
+  /** `ROWS FROM (f(…), g(…))`: the rows of several functions side by side. */
+  readonly rowsFrom = this.RULE('rowsFrom', (lateral: boolean): TableFunction => {
+    const start = this.mark()
+    const functions: { name: Name; args: readonly Expr[] }[] = []
+    let ordinality = false
+    this.CONSUME(ROWS)
+    this.CONSUME(FROM)
+    this.CONSUME(t.LeftParen)
+    this.AT_LEAST_ONE_SEP({
+      SEP: t.Comma,
+      DEF: () => {
+        const name = this.SUBRULE(this.name)
+        const given = this.SUBRULE(this.tableArguments)
+        this.ACTION(() => functions.push({ name, args: given.args }))
+      },
+    })
+    this.CONSUME(t.RightParen)
+    this.OPTION(() => {
+      ordinality = this.SUBRULE(this.withOrdinality)
+    })
+    const alias = this.SUBRULE(this.tableAlias)
+    const span = this.since(start)
+    return this.ACTION((): TableFunction => {
+      const [first, ...beside] = functions
+      return {
+        kind: 'table_function',
+        ...first!,
+        ...(beside.length > 0 && { beside }),
+        ...(ordinality && { ordinality }),
+        lateral,
+        ...(alias && { alias }),
+        span,
+      }
     })
   })
 
@@ -265,75 +336,51 @@ export abstract class TableRefGrammar extends QueryGrammar {
     return { args, partitionBy }
   })
 
+  /** "asof" alone may be an alias. */
+  private asofJoinAhead(): boolean {
+    return this.nextIs(ASOF) && [INNER, LEFT, RIGHT, FULL, JOIN].some((word) => this.nextIs(word, 2))
+  }
+
   readonly tableAlias = this.RULE('tableAlias', (): TableAlias | undefined => {
     const start = this.mark()
     let name: Ident | undefined
-    let columns: Ident[] = []
+    const columns: Ident[] = []
+    const types: TypeName[] = []
     this.OPTION({
-      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead(),
+      GATE: () => !NOT_ALIASES.has(this.LA(1).tokenType) && !this.asOfAhead() && !this.asofJoinAhead(),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         name = this.SUBRULE(this.ident)
         this.OPTION2(() => {
-          columns = this.SUBRULE(this.identList)
+          this.CONSUME(t.LeftParen)
+          this.AT_LEAST_ONE_SEP({
+            SEP: t.Comma,
+            DEF: () => {
+              columns.push(this.SUBRULE1(this.ident))
+              this.OPTION3({
+                GATE: () => !this.nextIs(t.Comma) && !this.nextIs(t.RightParen),
+                DEF: () => types.push(this.SUBRULE(this.typeName)),
+              })
+            },
+          })
+          const end = this.CONSUME(t.RightParen)
+          this.ACTION(() => {
+            if (types.length > 0 && types.length < columns.length)
+              throw new SqlError(Code.SyntaxError, 'a column definition list needs a type for each column', {
+                at: end.startOffset,
+              })
+          })
         })
       },
     })
-    return name && { kind: 'table_alias', name, columns, span: this.since(start) }
+    return (
+      name && {
+        kind: 'table_alias',
+        name,
+        columns,
+        ...(types.length > 0 && { types }),
+        span: this.since(start),
+      }
+    )
   })
-}
-
-interface TableArguments {
-  readonly args: readonly Expr[]
-  /** Of the table among them. */
-  readonly partitionBy: Expr | undefined
-}
-
-type WindowParts = Omit<TimeWindow, 'alias' | 'span'>
-
-/** The arguments by position: source, time, [slide,] size [, offset]. */
-const USAGE: Readonly<Record<TimeWindow['window'], string>> = {
-  tumble: 'TUMBLE(table, time, size [, offset])',
-  hop: 'HOP(table, time, slide, size [, offset])',
-  cumulate: 'CUMULATE(table, time, step, size [, offset])',
-  session: 'SESSION(table [PARTITION BY column], time, gap)',
-}
-
-function windowNamed(name: string): TimeWindow['window'] | undefined {
-  return Object.hasOwn(USAGE, name) ? (name as TimeWindow['window']) : undefined
-}
-
-function timeWindow(window: TimeWindow['window'], name: Name, { args, partitionBy }: TableArguments): WindowParts {
-  const hint = `Write ${USAGE[window]}.`
-  const durations = args.slice(2)
-  const slide = window === 'hop' || window === 'cumulate' ? durations.shift() : undefined
-  const [size, offset] = durations
-  const [first, second] = args
-  const source = first && sourceOf(first)
-  if (size === undefined || second === undefined || durations.length > (window === 'session' ? 1 : 2)) {
-    const message = `${window} does not take ${args.length} arguments`
-    throw new SqlError(Code.UndefinedFunction, message, { at: name.span, hint })
-  }
-  if (source === undefined) {
-    const message = `the first argument of ${window} must be a table or a query in parentheses`
-    throw new SqlError(Code.SyntaxError, message, { at: first?.span, hint })
-  }
-  if (partitionBy !== undefined && window !== 'session') {
-    const message = `${window} does not take PARTITION BY`
-    throw new SqlError(Code.SyntaxError, message, {
-      at: partitionBy.span,
-      hint: 'Its windows are the same for all rows.',
-    })
-  }
-  const time =
-    second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
-  const partitions = partitionBy?.kind === 'row' ? partitionBy.items : partitionBy ? [partitionBy] : []
-  const parts: WindowParts = { kind: 'time_window', window, source, partitionBy: partitions, time, size }
-  return { ...parts, ...(slide && { slide }), ...(offset && { offset }) }
-}
-
-function sourceOf(expr: Expr): TableName | DerivedTable | undefined {
-  if (expr.kind === 'subquery') return { kind: 'derived_table', query: expr.query, lateral: false, span: expr.span }
-  if (expr.kind !== 'column') return undefined
-  return { kind: 'table_name', name: { kind: 'name', parts: expr.parts, span: expr.span }, span: expr.span }
 }

@@ -1,7 +1,7 @@
 /** Queries and what stands in their FROM. */
 
 import type { Expr, SortItem, WindowDefinition } from './expression.js'
-import type { Ident, Name, Span } from './name.js'
+import type { Ident, Name, Span, TypeName } from './name.js'
 
 export interface Query {
   readonly kind: 'query'
@@ -130,6 +130,8 @@ export interface TableAlias {
   readonly kind: 'table_alias'
   readonly name: Ident
   readonly columns: readonly Ident[]
+  /** Of a function that returns records: `AS r (a integer, b text)`. One a column. */
+  readonly types?: readonly TypeName[]
   readonly span: Span
 }
 
@@ -154,9 +156,11 @@ export interface TableFunction {
   readonly kind: 'table_function'
   readonly name: Name
   readonly args: readonly Expr[]
-  readonly lateral: boolean
+  /** `ROWS FROM (f(), g())`: those after the first. */
+  readonly beside?: readonly { readonly name: Name; readonly args: readonly Expr[] }[]
   /** WITH ORDINALITY: a last column that numbers the rows. */
-  readonly ordinality: boolean
+  readonly ordinality?: true
+  readonly lateral: boolean
   readonly alias?: TableAlias
   readonly span: Span
 }
@@ -181,6 +185,8 @@ export interface Join {
   readonly kind: 'join'
   readonly join: 'inner' | 'left' | 'right' | 'full' | 'cross'
   readonly natural: boolean
+  /** Inner or left: with the nearest row of the right side. */
+  readonly asof?: true
   readonly left: TableRef
   readonly right: TableRef
   readonly on?: Expr
