@@ -41,7 +41,14 @@ import { lookUp, noSuchColumn, type Scope } from './scope.js'
 import { bindSet, isSetReturning } from './set-returning.js'
 import { addAggregate, addSet, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
-import { bindRegistered, bindSystemCall, bindSystemWord, isRegistered, shownName } from './system.js'
+import {
+  bindFunctionNumber,
+  bindRegistered,
+  bindSystemCall,
+  bindSystemWord,
+  isRegistered,
+  shownName,
+} from './system.js'
 import { withoutSystemSet } from './system-sets.js'
 import { bindType, isPadded, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
@@ -308,6 +315,10 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
   if (isRegistered(expr.type)) return bindRegistered(expr, stage)
+  if (expr.type.name === 'oid' && expr.operand.kind === 'cast' && expr.operand.type.name === 'regproc') {
+    const number = bindFunctionNumber(expr.operand, stage)
+    if (number !== undefined) return number
+  }
   if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
   const written = bindType(expr.type)
   // As text such a value is the object's name.

@@ -18,12 +18,15 @@ import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
 import { type Harvest, has, newHarvest, placeOf, resolveBelow, type Stage } from './stage.js'
 import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
-import { isRegistered, shownName } from './system.js'
+import { isRegistered, isVector, shownName, shownVector } from './system.js'
 import { direction } from './windows.js'
 
-/** The number of an object is shown as its name; what compares it in a subquery wants the number. */
-function asShown(expr: tree.Expr, { env }: Stage): tree.Expr {
-  return expr.kind === 'cast' && isRegistered(expr.type) && env.outer === undefined ? shownName(expr) : expr
+/** The number of an object is shown as its name, and a list of numbers as PostgreSQL's vectors; what reads them in the statement wants
+ *  the numbers. */
+function asShown(expr: tree.Expr, { env, scope }: Stage): tree.Expr {
+  if (env.outer !== undefined || env.inner === true) return expr
+  if (expr.kind === 'cast' && isRegistered(expr.type)) return shownName(expr)
+  return expr.kind === 'column' && isVector(expr, scope) ? shownVector(expr) : expr
 }
 
 export interface Item {

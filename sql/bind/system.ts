@@ -1,12 +1,14 @@
 /** What a statement asks of the system: relations of pg_catalog and information_schema, functions about the catalog and the session,
  *  and the types that stand for objects by their numbers (regclass and its kin). */
 
+import type { Expr } from '../contract/plan.generated.js'
 import { constant, text } from '../logical/expr.js'
 import type * as tree from '../syntax/tree.js'
 import { SYSTEM_FUNCTIONS } from '../system/functions.js'
 import type { Facts } from '../system/index.js'
 import { isSystemSchema, systemRelation, systemRows } from '../system/index.js'
 import { classNames } from '../system/lookups.js'
+import { isVisible, searched } from '../system/objects.js'
 import { PG_TYPES } from '../system/pg-types.js'
 import { BIGINT, familyName, TEXT } from '../types/data-type.js'
 import { nullOf } from '../types/literal.js'
@@ -14,6 +16,8 @@ import { type Bound, bound, coerce } from './coerce.js'
 import type { BoundQuery, Environment } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
+import { decideParameter, isParameter, standIn } from './parameters.js'
+import { type Scope, unqualified } from './scope.js'
 import type { Stage } from './stage.js'
 import { expressionOf } from './template.js'
 
@@ -90,6 +94,8 @@ export function bindSystemCall(call: tree.Call, name: string, stage: Stage): Bou
         const { type, unknown } = bindExpr(arg, stage)
         return bound(text(unknown ? 'unknown' : familyName(type)), TEXT, call.span)
       })
+    case 'current_schemas':
+      return currentSchemas(call, stage)
     case 'to_regclass':
     case 'to_regtype':
     case 'to_regnamespace':
@@ -105,6 +111,15 @@ export function bindSystemCall(call: tree.Call, name: string, stage: Stage): Bou
 function oneArgument(call: tree.Call, bind: (arg: tree.Expr) => Bound): Bound | undefined {
   const [arg, more] = call.args
   return arg === undefined || more !== undefined ? undefined : bind(arg)
+}
+
+/** The schemas of the search path that are there, after the system's if that is asked for. */
+function currentSchemas(call: tree.Call, stage: Stage): Bound | undefined {
+  const path = searched(factsOf(stage.env))
+  const list = (names: readonly string[]) =>
+    `CAST('{${names.map((name) => JSON.stringify(name).replaceAll("'", "''")).join(',')}}' AS text[])`
+  const form = `CASE WHEN $1 THEN ${list(['pg_catalog', ...path])} ELSE ${list(path)} END`
+  return oneArgument(call, (arg) => bindExpr(expressionOf(form, [arg], call.span), stage))
 }
 
 function stringOf(expr: tree.Expr | undefined): string | undefined {
@@ -161,7 +176,8 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   const given = stringOf(operand)
   if (given !== undefined && /^\d+$/.test(given))
     return bound(constant({ type: 'bigint', value: BigInt(given) }), BIGINT, span)
-  if (given !== undefined && type.name === 'regproc') return bindFunctionName(given, cast, stage)
+  // Functions are named by text in the system's relations.
+  if (given !== undefined && type.name === 'regproc') return bound(text(plainName(given)), TEXT, span)
   const relation = BY_NUMBER[type.name]
   if (relation === undefined) {
     const value = bindExpr(operand, stage)
@@ -169,7 +185,8 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   }
   if (given === undefined) {
     const value = bindExpr(operand, stage)
-    // A parameter is a name, as clients write numbers without a cast.
+    if (value.type.type === 'text' && (isParameter(value.expr) || value.expr.op === 'literal'))
+      return namedByParameter(value, cast, stage)
     if (value.type.type === 'text') {
       const named = `(SELECT min("$l"."$key") FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$value" = CAST($1 AS text))`
       const ofType = `coalesce(${named}, (SELECT min("$t".oid) FROM pg_catalog.pg_type AS "$t" WHERE "$t".typname = CAST($1 AS text)))`
@@ -178,10 +195,11 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
     return bound(coerce(value, BIGINT, 'explicit'), BIGINT, span)
   }
   const { env } = stage
-  const wanted = plainName(given)
+  const wanted = type.name === 'regclass' ? inSchema(given, env) : plainName(given)
   const names = type.name === 'regclass' ? classNames(factsOf(env)) : systemNames(relation, env)
   env.session.momentary = true
-  const found = names.find(([, name]) => plainName(name) === wanted) ?? typeOf(type.name, wanted)
+  const shown = type.name === 'regclass' ? (name: string) => nameParts(name).join('.') : plainName
+  const found = names.find(([, name]) => shown(name) === wanted) ?? typeOf(type.name, wanted)
   if (found !== undefined) return bound(constant({ type: 'bigint', value: BigInt(found[0]) }), BIGINT, span)
   if (cast.try) return bound(constant(nullOf(BIGINT)), BIGINT, span)
   if (type.name === 'regclass') fail('UndefinedTable', `relation "${given}" does not exist`, span)
@@ -189,8 +207,10 @@ export function bindRegistered(cast: tree.Cast, stage: Stage): Bound {
   return fail('UndefinedObject', `type "${given}" does not exist`, span)
 }
 
-/** `'upper'::regproc`: a name that only one function has. */
-function bindFunctionName(given: string, { span }: tree.Cast, { env }: Stage): Bound {
+/** `'upper'::regproc::oid`: a name that only one function has. */
+export function bindFunctionNumber({ operand, span }: tree.Cast, { env }: Stage): Bound | undefined {
+  const given = stringOf(operand)
+  if (given === undefined) return undefined
   const wanted = plainName(given)
   const rows = systemRelation('pg_catalog', 'pg_proc')?.rows(factsOf(env)) ?? []
   const found = rows.filter(({ proname }) => proname === wanted)
@@ -212,14 +232,44 @@ function systemNames(relation: string, env: Environment): [number, string][] {
   return rows.map(({ $key, $value }) => [Number($key), String($value)])
 }
 
+/** A parameter has to be known: the statement is planned with its value each time. */
+function namedByParameter({ expr }: Bound, cast: tree.Cast, stage: Stage): Bound {
+  const { span } = cast
+  if (isParameter(expr)) {
+    standIn(decided(expr, span))
+    return bound(constant(nullOf(BIGINT)), BIGINT, span)
+  }
+  const value = expr.op === 'literal' && expr.literal.type === 'text' ? expr.literal.value : undefined
+  if (value === undefined) return bound(constant(nullOf(BIGINT)), BIGINT, span)
+  return bindRegistered({ ...cast, operand: { kind: 'string', value, span } }, stage)
+}
+
+function decided(expr: Expr & { op: 'parameter' }, span: tree.Span): Expr & { op: 'parameter' } {
+  const typed = decideParameter(expr, TEXT, span)
+  return isParameter(typed) ? typed : expr
+}
+
+/** The written name of a relation as it is shown: with its schema only if it needs that. */
+function inSchema(given: string, env: Environment): string {
+  const parts = nameParts(given)
+  const [schema, name] = parts
+  if (schema === undefined || name === undefined || parts.length > 2) return plainName(given)
+  const facts = factsOf(env)
+  return isVisible({ schema, name }, facts) ? name : parts.join('.')
+}
+
 /** A written name as the system keeps it: folded, without quotes and without the schema that is searched anyway. */
 function plainName(written: string): string {
-  const parts = written.match(/"(?:[^"]|"")*"|[^.]+/g) ?? [written]
-  const names = parts.map((part) =>
-    part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.trim().toLowerCase(),
-  )
+  const names = nameParts(written)
   if (names.length > 1 && ['public', 'main', 'pg_catalog'].includes(names[0]!)) names.shift()
   return names.join('.')
+}
+
+function nameParts(written: string): string[] {
+  const parts = written.match(/"(?:[^"]|"")*"|[^.]+/g) ?? [written]
+  return parts.map((part) =>
+    part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.trim().toLowerCase(),
+  )
 }
 
 /** What is shown of a value of such a type: the object's name, or its number where nothing has it. */
@@ -230,4 +280,20 @@ export function shownName(cast: tree.Cast): tree.Expr {
   if (relation === undefined) return expressionOf('CAST($1 AS text)', [operand], span)
   const form = `coalesce((SELECT "$l"."$value" FROM pg_catalog."${relation}" AS "$l" WHERE "$l"."$key" = $1), CAST(CAST($1 AS bigint) AS text))`
   return expressionOf(form, [cast], span)
+}
+
+/** Columns of pg_index that PostgreSQL has as vectors (int2vector, oidvector), which are written with spaces between. */
+const VECTORS: ReadonlySet<string> = new Set(['indkey', 'indoption', 'indclass', 'indcollation'])
+/** What only pg_index has. */
+const OF_INDEXES = ['indexrelid', 'indisready', 'indnkeyatts']
+
+export function isVector({ parts }: tree.ColumnRef, scope: Scope): boolean {
+  const name = parts.at(-1)?.name ?? ''
+  if (!VECTORS.has(name)) return false
+  const table = parts.length > 1 ? parts.at(-2)!.name : unqualified(scope, name)[0]?.table
+  return OF_INDEXES.every((column) => scope.columns.some((c) => c.table === table && c.name === column))
+}
+
+export function shownVector(column: tree.ColumnRef): tree.Expr {
+  return expressionOf("array_to_string($1, ' ')", [column], column.span)
 }

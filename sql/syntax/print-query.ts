@@ -132,7 +132,9 @@ export function printTableRef(ref: TableRef): string {
     }
     case 'time_window': {
       const durations = [ref.time, ref.slide, ref.size, ref.offset].filter((expr) => expr !== undefined)
-      return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`
+      // A list in parentheses: without them the time would be one of the columns.
+      const by = ref.partitionBy.length === 0 ? '' : ` PARTITION BY (${printExprs(ref.partitionBy)})`
+      return `${ref.window}(${printTableRef(ref.source)}${by}, ${printExprs(durations)})${printAlias(ref.alias)}`
     }
     case 'join': {
       const words = `${ref.natural ? 'NATURAL ' : ''}${ref.asof ? 'ASOF ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`

@@ -115,12 +115,6 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
     current_database: { from: 0, forms: ["current_setting('$database')"] },
     current_catalog: { from: 0, forms: ["current_setting('$database')"] },
     current_schema: { from: 0, forms: [BY_KEY('$search_path', '1')] },
-    current_schemas: {
-      from: 1,
-      forms: [
-        `CASE WHEN $1 THEN CAST('{pg_catalog}' AS text[]) ELSE CAST('{}' AS text[]) END || ARRAY(SELECT "$l"."$value" FROM pg_catalog."$search_path" AS "$l" ORDER BY "$l"."$key")`,
-      ],
-    },
     version: { from: 0, forms: ["'PostgreSQL ' || current_setting('server_version') || ' (Millrace)'"] },
     pg_size_pretty: {
       from: 1,

@@ -177,7 +177,7 @@ export function searched(facts: Facts): string[] {
 
 /** Whether the bare name is this one. */
 export function isVisible({ schema, name }: { readonly schema: string; readonly name: string }, facts: Facts): boolean {
-  const path = searched(facts)
+  const path = ['pg_catalog', ...searched(facts)]
   const place = path.indexOf(schema)
   if (place < 0) return false
   const before = new Set(path.slice(0, place))

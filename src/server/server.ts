@@ -32,6 +32,8 @@ const PORT = 5432
 const CONNECTIONS_MAX = 100
 /** From the connection to the end of the password. */
 const HANDSHAKE_MS = 60_000
+/** What a client has to take what it was sent, when the server ends. */
+const GOODBYE_MS = 1000
 
 /** A client that is through the door. */
 interface Client {
@@ -109,7 +111,12 @@ export class Server {
       this.#net.close()
       const over = new MillraceError(Code.AdminShutdown, 'terminating connection due to administrator command')
       for (const { connection } of this.#clients.values()) connection.cancel(over)
-      for (const socket of this.#sockets.keys()) socket.end(fatal(over), () => socket.destroy())
+      for (const socket of this.#sockets.keys()) {
+        // Who does not read does not hear it.
+        const late = setTimeout(() => socket.destroy(), GOODBYE_MS)
+        socket.once('close', () => clearTimeout(late))
+        socket.end(fatal(over), () => socket.destroy())
+      }
     }
     await Promise.all(this.#sockets.values())
   }

@@ -5,8 +5,10 @@ import sys
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+# A change of the catalog is a commit of its own in Millrace, and so not a part of a transaction.
 engine = sa.create_engine(sys.argv[1])
-with engine.begin() as connection:
+alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+with alone.connect() as connection:
     for statement in (
         "CREATE SCHEMA shop",
         "CREATE TABLE shop.item (id BIGINT PRIMARY KEY, name TEXT NOT NULL DEFAULT 'x', price NUMERIC(10, 2), tags TEXT[], UNIQUE (name), CONSTRAINT dear CHECK (price > 0))",
@@ -55,7 +57,7 @@ class Person(Base):
     age: orm.Mapped[int | None]
 
 
-Base.metadata.create_all(engine)
+Base.metadata.create_all(alone)
 with orm.Session(engine) as session:
     session.add_all([Person(id=1, name="Ann", age=30), Person(id=2, name="Bob"), Person(id=3, name="Cy", age=50)])
     session.commit()
@@ -64,7 +66,7 @@ with orm.Session(engine) as session:
     session.commit()
     show("people", [(p.id, p.name, p.age) for p in session.scalars(sa.select(Person).where(Person.age >= 30).order_by(Person.id))])
     show("sum", session.scalar(sa.select(sa.func.sum(Person.age))))
-Base.metadata.drop_all(engine)
-with engine.begin() as connection:
+Base.metadata.drop_all(alone)
+with alone.connect() as connection:
     for statement in ("DROP VIEW shop.dear_item", "DROP TABLE shop.item", "DROP SCHEMA shop", "DROP TABLE plain"):
         connection.exec_driver_sql(statement)

@@ -54,7 +54,7 @@ it('finds by the search path', async () => {
     'SET search_path = shop',
     "SELECT 'item'::regclass, 'public.item'::regclass, current_schemas(true)",
   )
-  expect(shown).toContain('item | public.item | {pg_catalog,shop}')
+  expect(shown).toContain('item     | public.item | {pg_catalog,shop}')
 })
 
 it('shows a function, if only one has the name', async () => {

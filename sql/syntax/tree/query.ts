@@ -178,8 +178,10 @@ export interface TableFunction {
 /** `TUMBLE(source, time, size [, offset])` or `HOP(source, time, slide, size [, offset])`. A tumble has no `slide`. */
 export interface TimeWindow {
   readonly kind: 'time_window'
-  readonly window: 'tumble' | 'hop'
+  readonly window: 'tumble' | 'hop' | 'cumulate' | 'session'
   readonly source: TableName | DerivedTable
+  /** Of sessions: each has its own. */
+  readonly partitionBy: readonly Expr[]
   readonly time: Expr
   readonly slide?: Expr
   readonly size: Expr
