@@ -303,6 +303,7 @@ export class QueryMaker {
     const frame = () => `BETWEEN ${bound(true)} AND ${bound(false)}`
     const forms = [
       () => cast(`${plain} ${over(some)}`),
+      () => cast(`${plain} ${over(`${some} GROUPS ${frame()}`)}`),
       ...(integers.length === 0
         ? []
         : [() => cast(`${plain} ${over(`ORDER BY ${choices.one(integers)}${direction()} RANGE ${frame()}`)}`)]),
