@@ -7,14 +7,13 @@ import { filter, oneRow, project, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
-import { INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
+import { typeName } from '../types/data-type.js'
 import { bindAsOf } from './as-of.js'
 import { asofJoin } from './asof-join.js'
-import { bound, castTo, coerce } from './coerce.js'
-import { constantMicroseconds } from './constants.js'
+import { bound, castTo } from './coerce.js'
 import { type Dependent, dependentJoin } from './dependent-join.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
-import { bindCondition, bindExpr } from './expr.js'
+import { bindCondition } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { objectName } from './object-name.js'
 import { bindComparison, equality } from './operators.js'
@@ -25,6 +24,8 @@ import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
 import { bindSystemRelation } from './system.js'
 import { bindTableFunction } from './table-function.js'
+import { bindSample } from './table-sample.js'
+import { bindTimeWindow } from './time-windows.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -72,8 +73,10 @@ function checkAliases(left: Scope, right: Scope, ref: tree.TableRef): void {
 
 export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
   switch (ref.kind) {
-    case 'table_name':
-      return bindTableName(ref, env)
+    case 'table_name': {
+      const from = bindTableName(ref, env)
+      return ref.sample === undefined ? from : bindSample(from, ref.sample, env)
+    }
     case 'derived_table': {
       const outer = ref.lateral ? (env.lateral ?? env.outer) : env.outer
       const query = bindQuery(ref.query, { ...env, outer, lateral: undefined, inner: true })
@@ -296,50 +299,4 @@ function only(scope: Scope, name: string, side: string, span: tree.Span): ScopeC
     found[0] ??
     fail('UndefinedColumn', `column "${name}" specified in USING clause does not exist in ${side} table`, span)
   )
-}
-
-/** TUMBLE and HOP: the source's columns, then window_start and window_end. */
-function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
-  const source = bindTableRef(ref.source, env)
-  const stage: Stage = {
-    env,
-    scope: source.scope,
-    clause: ref.window.toUpperCase(),
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-  }
-  const value = bindExpr(ref.time, stage)
-  const isDate = value.type.type === 'date'
-  if (value.unknown || (!isDate && value.type.type !== 'timestamp' && value.type.type !== 'timestamptz')) {
-    fail(
-      'DatatypeMismatch',
-      `the time of ${ref.window.toUpperCase()} must be a timestamp, not ${typeName(value.type)}`,
-      ref.time.span,
-    )
-  }
-  const time = isDate ? bound(coerce(value, TIMESTAMP), TIMESTAMP, value.span) : value
-  const length = (expr: tree.Expr, what: string, options = {}) =>
-    constantMicroseconds(coerce(bindExpr(expr, { ...stage, scope: EMPTY_SCOPE }), INTERVAL), what, expr.span, options)
-  const size = length(ref.size, 'the window size')
-  const slide = ref.slide === undefined ? size : length(ref.slide, 'the slide')
-  const offset = ref.offset === undefined ? 0n : length(ref.offset, 'the offset', { zero: true, negative: true })
-  if (size / slide > 10_000n) fail('InvalidParameterValue', 'a row would be in more than 10000 windows', ref.span)
-  const rel: Rel = {
-    op: 'time_window',
-    input: source.rel,
-    time: time.expr,
-    size_us: size,
-    slide_us: slide,
-    offset_us: offset,
-  }
-  const width = relTypes(source.rel, env).length
-  const table = ref.alias?.name.name ?? source.scope.tables[0] ?? ref.window
-  const added = ['window_start', 'window_end'].map(
-    (name, i): ScopeColumn => ({ name, table, expr: column(width + i), type: time.type, qualifiedOnly: false }),
-  )
-  const columns = [...source.scope.columns.map(({ origin: _, ...c }) => ({ ...c, table })), ...added]
-  const given = ref.alias?.columns ?? []
-  return { rel, scope: { tables: [table], columns: columns.map((c, i) => ({ ...c, name: given[i]?.name ?? c.name })) } }
 }

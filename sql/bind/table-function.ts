@@ -119,7 +119,7 @@ function partOf(
   }
   if (!isScalarFunction(name)) {
     fail('UndefinedFunction', `function ${name} does not exist`, written.span, {
-      hint: `The table functions are ${[...SET_FUNCTION_NAMES].join(', ')}, TUMBLE and HOP.`,
+      hint: `The table functions are ${[...SET_FUNCTION_NAMES].join(', ')}, TUMBLE, HOP, CUMULATE and SESSION.`,
     })
   }
   const call: tree.Call = {

@@ -13,6 +13,7 @@ import type {
   SetOperation,
   TableAlias,
   TableRef,
+  TableSample,
   With,
 } from './tree.js'
 
@@ -116,11 +117,11 @@ function printGroupItem(item: GroupItem): string {
 export function printTableRef(ref: TableRef): string {
   switch (ref.kind) {
     case 'table_name':
-      if (ref.asOf === undefined) return `${printName(ref.name)}${printAlias(ref.alias)}`
+      if (ref.asOf === undefined) return `${printName(ref.name)}${printAlias(ref.alias)}${printSample(ref.sample)}`
       // Where it could end a query it would be the query's.
       return ref.alias === undefined
-        ? `(${printName(ref.name)}${printAsOf(ref.asOf)})`
-        : `${printName(ref.name)}${printAsOf(ref.asOf)}${printAlias(ref.alias)}`
+        ? `(${printName(ref.name)}${printAsOf(ref.asOf)}${printSample(ref.sample)})`
+        : `${printName(ref.name)}${printAsOf(ref.asOf)}${printAlias(ref.alias)}${printSample(ref.sample)}`
     case 'derived_table':
       return `${ref.lateral ? 'LATERAL ' : ''}(${printQuery(ref.query)})${printAlias(ref.alias)}`
     case 'table_function': {
@@ -131,7 +132,9 @@ export function printTableRef(ref: TableRef): string {
     }
     case 'time_window': {
       const durations = [ref.time, ref.slide, ref.size, ref.offset].filter((expr) => expr !== undefined)
-      return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`
+      // A list in parentheses: without them the time would be one of the columns.
+      const by = ref.partitionBy.length === 0 ? '' : ` PARTITION BY (${printExprs(ref.partitionBy)})`
+      return `${ref.window}(${printTableRef(ref.source)}${by}, ${printExprs(durations)})${printAlias(ref.alias)}`
     }
     case 'join': {
       const words = `${ref.natural ? 'NATURAL ' : ''}${ref.asof ? 'ASOF ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
@@ -143,6 +146,12 @@ export function printTableRef(ref: TableRef): string {
     default:
       return ref satisfies never
   }
+}
+
+function printSample(sample: TableSample | undefined): string {
+  if (sample === undefined) return ''
+  const seed = sample.seed === undefined ? '' : ` REPEATABLE (${printExpr(sample.seed)})`
+  return ` TABLESAMPLE ${printIdent(sample.method)} (${printExprs(sample.args)})${seed}`
 }
 
 function printAlias(alias: TableAlias | undefined): string {

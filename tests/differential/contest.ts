@@ -166,16 +166,20 @@ function told({ statements, sql, ours, theirs }: Difference, judge: string): str
   return `${statements.map((statement) => `${statement};`).join('\n')}\n${sql};\n-- Millrace: ${answer(ours)}\n-- ${judge}: ${answer(theirs)}\n`
 }
 
+/** So that the judges have different questions. */
+const SEED_APART: Readonly<Record<Judge['name'], number>> = { duckdb: 0, postgres: 500_000_000 }
+
 /** `share` of all the queries are this judge's. */
 export async function compete(judge: Judge, share: number): Promise<void> {
   const queries = Math.ceil(QUERIES * share)
+  const seed = SEED + SEED_APART[judge.name]
   console.log(`${queries} queries against ${judge.name}, seed ${SEED} (repeat with DIFFERENTIAL_SEED=${SEED})`)
   const contest = new Contest(judge)
   const differences: string[] = []
   try {
     for (let at = 0; at < queries && differences.length < DIFFERENCES_MAX; at++) {
-      const schemaChoices = Choices.random(SEED + Math.floor(at / PER_SCHEMA) * 7919)
-      const choices = Choices.random((SEED ^ 0x5bd1e995) + at)
+      const schemaChoices = Choices.random(seed + Math.floor(at / PER_SCHEMA) * 7919)
+      const choices = Choices.random((seed ^ 0x5bd1e995) + at)
       if ((await contest.difference(makeCase(schemaChoices, choices))) === undefined) continue
       const difference = await smallest(contest, schemaChoices.made, choices.made)
       differences.push(told(difference, judge.name))

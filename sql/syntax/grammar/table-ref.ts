@@ -14,15 +14,44 @@ import type {
   TableFunction,
   TableName,
   TableRef,
+  TableSample,
   TimeWindow,
   TypeName,
 } from '../tree.js'
 import { QueryGrammar } from './query.js'
+import { type TableArguments, timeWindow, windowNamed } from './time-window.js'
 
-const [FROM, ORDINALITY, ROWS, WITH] = [t.kw('from'), t.kw('ordinality'), t.kw('rows'), t.kw('with')]
-const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, OUTER, RIGHT, SET, TABLE, USING] = [
+const [FROM, ORDINALITY, REPEATABLE, ROWS, TABLESAMPLE, WITH] = [
+  t.kw('from'),
+  t.kw('ordinality'),
+  t.kw('repeatable'),
+  t.kw('rows'),
+  t.kw('tablesample'),
+  t.kw('with'),
+]
+const [
+  AS,
+  ASOF,
+  BY,
+  CROSS,
+  FORMAT,
+  FULL,
+  INNER,
+  JOIN,
+  LATERAL,
+  LEFT,
+  NATURAL,
+  ON,
+  OUTER,
+  PARTITION,
+  RIGHT,
+  SET,
+  TABLE,
+  USING,
+] = [
   t.kw('as'),
   t.kw('asof'),
+  t.kw('by'),
   t.kw('cross'),
   t.kw('format'),
   t.kw('full'),
@@ -33,13 +62,14 @@ const [AS, ASOF, CROSS, FORMAT, FULL, INNER, JOIN, LATERAL, LEFT, NATURAL, ON, O
   t.kw('natural'),
   t.kw('on'),
   t.kw('outer'),
+  t.kw('partition'),
   t.kw('right'),
   t.kw('set'),
   t.kw('table'),
   t.kw('using'),
 ]
 /** Words that go on with the statement after a table, so they are aliases only after AS. */
-const NOT_ALIASES = new Set([FORMAT, SET])
+const NOT_ALIASES = new Set([FORMAT, SET, TABLESAMPLE])
 
 export abstract class TableRefGrammar extends QueryGrammar {
   readonly tableRef: ParserMethod<[], TableRef> = this.RULE('tableRef', (): TableRef => {
@@ -156,6 +186,18 @@ export abstract class TableRefGrammar extends QueryGrammar {
       this.OR<TableRef>({
         DEF: [
           {
+            // `TABLE(TUMBLE(…))` is the SQL standard's spelling of a table function.
+            GATE: () => this.nextIs(TABLE) && this.nextIs(t.LeftParen, 2),
+            ALT: () => {
+              this.CONSUME(TABLE)
+              this.CONSUME1(t.LeftParen)
+              const inner = this.SUBRULE1(this.namedTable, { ARGS: [false] })
+              this.CONSUME1(t.RightParen)
+              const alias = this.SUBRULE(this.tableAlias)
+              return alias === undefined ? inner : { ...inner, alias }
+            },
+          },
+          {
             GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
             ALT: () => this.SUBRULE(this.rowsFrom, { ARGS: [false] }),
           },
@@ -179,7 +221,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
                     GATE: () => this.nextIs(ROWS) && this.nextIs(FROM, 2),
                     ALT: () => this.SUBRULE1(this.rowsFrom, { ARGS: [true] }),
                   },
-                  { ALT: () => this.SUBRULE1(this.namedTable, { ARGS: [true] }) },
+                  { ALT: () => this.SUBRULE2(this.namedTable, { ARGS: [true] }) },
                 ],
                 IGNORE_AMBIGUITIES: true,
               })
@@ -202,16 +244,16 @@ export abstract class TableRefGrammar extends QueryGrammar {
   readonly namedTable = this.RULE('namedTable', (lateral: boolean): TableName | TableFunction | TimeWindow => {
     const start = this.mark()
     const name = this.SUBRULE(this.name)
-    let args: Expr[] | undefined
+    let given: TableArguments | undefined
     this.OPTION({
       GATE: () => this.nextIs(t.LeftParen),
       DEF: () => {
-        args = this.SUBRULE(this.tableArguments)
+        given = this.SUBRULE(this.tableArguments)
       },
     })
     let ordinality = false
     this.OPTION3({
-      GATE: () => args !== undefined && this.nextIs(ORDINALITY, 2),
+      GATE: () => given !== undefined && this.nextIs(ORDINALITY, 2),
       DEF: () => {
         ordinality = this.SUBRULE(this.withOrdinality)
       },
@@ -219,7 +261,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
     let alias = this.SUBRULE(this.tableAlias)
     let asOf: AsOf | undefined
     this.OPTION1({
-      GATE: () => args === undefined && this.asOfAhead(),
+      GATE: () => given === undefined && this.asOfAhead(),
       DEF: () => {
         asOf = this.SUBRULE(this.asOf)
         this.OPTION2({
@@ -230,13 +272,39 @@ export abstract class TableRefGrammar extends QueryGrammar {
         })
       },
     })
+    let sample: TableSample | undefined
+    this.OPTION4({
+      GATE: () => given === undefined,
+      DEF: () => {
+        sample = this.SUBRULE(this.tableSample)
+      },
+    })
     const base = { ...(alias && { alias }), span: this.since(start) }
     return this.ACTION((): TableName | TableFunction | TimeWindow => {
-      if (args === undefined) return { kind: 'table_name', name, ...(asOf && { asOf }), ...base }
-      const window = name.parts.length === 1 ? name.parts[0]!.name : ''
-      if (window === 'tumble' || window === 'hop') return { ...timeWindow(window, name, args), ...base }
-      return { kind: 'table_function', name, args, ...(ordinality && { ordinality }), lateral, ...base }
+      if (given === undefined)
+        return { kind: 'table_name', name, ...(asOf && { asOf }), ...(sample && { sample }), ...base }
+      const window = name.parts.length === 1 ? windowNamed(name.parts[0]!.name) : undefined
+      if (window !== undefined) return { ...timeWindow(window, name, given), ...base }
+      return { kind: 'table_function', name, args: given.args, ...(ordinality && { ordinality }), lateral, ...base }
     })
+  })
+
+  /** `TABLESAMPLE BERNOULLI (10) REPEATABLE (42)` */
+  readonly tableSample = this.RULE('tableSample', (): TableSample => {
+    const start = this.mark()
+    let seed: Expr | undefined
+    this.CONSUME(TABLESAMPLE)
+    const method = this.SUBRULE(this.ident)
+    this.CONSUME(t.LeftParen)
+    const args = this.SUBRULE(this.expressions)
+    this.CONSUME(t.RightParen)
+    this.OPTION(() => {
+      this.CONSUME(REPEATABLE)
+      this.CONSUME1(t.LeftParen)
+      seed = this.SUBRULE(this.expression)
+      this.CONSUME1(t.RightParen)
+    })
+    return { kind: 'table_sample', method, args, ...(seed && { seed }), span: this.since(start) }
   })
 
   readonly withOrdinality = this.RULE('withOrdinality', (): true => {
@@ -248,7 +316,7 @@ export abstract class TableRefGrammar extends QueryGrammar {
   /** `ROWS FROM (f(…), g(…))`: the rows of several functions side by side. */
   readonly rowsFrom = this.RULE('rowsFrom', (lateral: boolean): TableFunction => {
     const start = this.mark()
-    const functions: { name: Name; args: Expr[] }[] = []
+    const functions: { name: Name; args: readonly Expr[] }[] = []
     let ordinality = false
     this.CONSUME(ROWS)
     this.CONSUME(FROM)
@@ -257,7 +325,8 @@ export abstract class TableRefGrammar extends QueryGrammar {
       SEP: t.Comma,
       DEF: () => {
         const name = this.SUBRULE(this.name)
-        functions.push({ name, args: this.SUBRULE(this.tableArguments) })
+        const given = this.SUBRULE(this.tableArguments)
+        this.ACTION(() => functions.push({ name, args: given.args }))
       },
     })
     this.CONSUME(t.RightParen)
@@ -280,8 +349,9 @@ export abstract class TableRefGrammar extends QueryGrammar {
     })
   })
 
-  readonly tableArguments = this.RULE('tableArguments', (): Expr[] => {
+  readonly tableArguments = this.RULE('tableArguments', (): TableArguments => {
     const args: Expr[] = []
+    let partitionBy: Expr | undefined
     this.CONSUME(t.LeftParen)
     this.MANY_SEP({
       SEP: t.Comma,
@@ -289,10 +359,15 @@ export abstract class TableRefGrammar extends QueryGrammar {
         // `TUMBLE(TABLE t, …)` is the SQL standard's spelling.
         this.OPTION(() => this.CONSUME(TABLE))
         args.push(this.SUBRULE(this.expression))
+        this.OPTION1(() => {
+          this.CONSUME(PARTITION)
+          this.CONSUME(BY)
+          partitionBy = this.SUBRULE1(this.expression)
+        })
       },
     })
     this.CONSUME(t.RightParen)
-    return args
+    return { args, partitionBy }
   })
 
   /** "asof" alone may be an alias. */
@@ -342,38 +417,4 @@ export abstract class TableRefGrammar extends QueryGrammar {
       }
     )
   })
-}
-
-type WindowParts = Omit<TimeWindow, 'alias' | 'span'>
-
-/** The arguments by position: source, time, [slide,] size [, offset]. */
-function timeWindow(window: 'tumble' | 'hop', name: Name, args: readonly Expr[]): WindowParts {
-  const usage =
-    window === 'tumble' ? 'TUMBLE(table, time, size [, offset])' : 'HOP(table, time, slide, size [, offset])'
-  const durations = args.slice(2)
-  const slide = window === 'hop' ? durations.shift() : undefined
-  const [size, offset] = durations
-  const [first, second] = args
-  const source = first && sourceOf(first)
-  if (size === undefined || second === undefined || durations.length > 2) {
-    throw new SqlError(Code.UndefinedFunction, `${window} does not take ${args.length} arguments`, {
-      at: name.span,
-      hint: `Write ${usage}.`,
-    })
-  }
-  if (source === undefined) {
-    throw new SqlError(Code.SyntaxError, `the first argument of ${window} must be a table or a query in parentheses`, {
-      at: first?.span,
-      hint: `Write ${usage}.`,
-    })
-  }
-  const time =
-    second.kind === 'call' && second.name.parts[0]?.name === 'descriptor' ? (second.args[0] ?? second) : second
-  return { kind: 'time_window', window, source, time, ...(slide && { slide }), size, ...(offset && { offset }) }
-}
-
-function sourceOf(expr: Expr): TableName | DerivedTable | undefined {
-  if (expr.kind === 'subquery') return { kind: 'derived_table', query: expr.query, lateral: false, span: expr.span }
-  if (expr.kind !== 'column') return undefined
-  return { kind: 'table_name', name: { kind: 'name', parts: expr.parts, span: expr.span }, span: expr.span }
 }

@@ -140,6 +140,16 @@ export interface TableName {
   readonly name: Name
   readonly asOf?: AsOf
   readonly alias?: TableAlias
+  readonly sample?: TableSample
+  readonly span: Span
+}
+
+/** `TABLESAMPLE BERNOULLI (10) REPEATABLE (42)`. */
+export interface TableSample {
+  readonly kind: 'table_sample'
+  readonly method: Ident
+  readonly args: readonly Expr[]
+  readonly seed?: Expr
   readonly span: Span
 }
 
@@ -168,8 +178,10 @@ export interface TableFunction {
 /** `TUMBLE(source, time, size [, offset])` or `HOP(source, time, slide, size [, offset])`. A tumble has no `slide`. */
 export interface TimeWindow {
   readonly kind: 'time_window'
-  readonly window: 'tumble' | 'hop'
+  readonly window: 'tumble' | 'hop' | 'cumulate' | 'session'
   readonly source: TableName | DerivedTable
+  /** Of sessions: each has its own. */
+  readonly partitionBy: readonly Expr[]
   readonly time: Expr
   readonly slide?: Expr
   readonly size: Expr

@@ -92,6 +92,7 @@ codes! {
     InvalidRegularExpression = "2201B",
     InvalidArgumentForNtile = "22014",
     InvalidArgumentForNthValue = "22016",
+    InvalidTablesampleArgument = "2202H",
     InvalidArgumentForLog = "2201E",
     InvalidArgumentForPower = "2201F",
     InvalidArgumentForWidthBucket = "2201G",

@@ -260,7 +260,8 @@ mod tests {
 
     #[test]
     fn numbers_in_conditions_become_parameters() {
-        let cases: [(&str, Option<(&str, &[&str])>); 8] = [
+        type Found<'a> = Option<(&'a str, &'a [&'a str])>;
+        let cases: [(&str, Found<'_>); 8] = [
             ("SELECT a FROM t WHERE k = 12;", Some(("SELECT a FROM t WHERE k = $1;", &["12"]))),
             ("select 1 where a=1 and b >=\t23", Some(("select 1 where a=$1 and b >=\t$2", &["1", "23"]))),
             ("select 1 from t", None),

@@ -204,7 +204,7 @@ fn plain_numeric() {
 #[test]
 fn digits_of_whole_numbers() {
     let values = [0, 7, -7, 10, i64::MAX, i64::MIN];
-    let column = column::Column::new(
+    let column = crate::column::Column::new(
         &(std::sync::Arc::new(arrow_array::Int64Array::from(values.to_vec())) as _),
         Format::Text,
         false,
