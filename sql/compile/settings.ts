@@ -69,6 +69,8 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['max_index_keys', fixed('32')],
   ['max_function_args', fixed('100')],
   ['block_size', fixed('8192')],
+  ['default_table_access_method', fixed('heap')],
+  ['default_tablespace', fixed('')],
   ['idle_in_transaction_session_timeout', fixed('0')],
   // Nothing waits for a lock.
   ['lock_timeout', free('0')],
