@@ -25,6 +25,7 @@ import { createSchema, dropSchema } from './compile/ddl/schema.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
+import { compileMerge } from './compile/merge.js'
 import { compileExecute, compilePrepare } from './compile/prepare.js'
 import { compileQuery, compileSubscribe, compileVerify } from './compile/select-statement.js'
 import { compileTransaction } from './compile/transaction.js'
@@ -114,6 +115,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return compileUpdate(statement, context)
     case 'delete':
       return compileDelete(statement, context)
+    case 'merge':
+      return compileMerge(statement, context)
     case 'create_table':
       return createTable(statement, context)
     case 'create_table_as':

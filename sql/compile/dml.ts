@@ -4,7 +4,6 @@ import { coerce, known } from '../bind/coerce.js'
 import type { Environment } from '../bind/environment.js'
 import { bindExpr } from '../bind/expr.js'
 import { fail } from '../bind/fail.js'
-import { objectName } from '../bind/object-name.js'
 import { bindQuery } from '../bind/query.js'
 import { retype } from '../bind/retype.js'
 import type { Scope } from '../bind/scope.js'
@@ -12,49 +11,23 @@ import { bindItems } from '../bind/select.js'
 import { newHarvest, resolveBelow, type Stage } from '../bind/stage.js'
 import { attachAll } from '../bind/subquery.js'
 import { valuesStage } from '../bind/values.js'
-import { hasRows, kindName } from '../catalog/catalog.js'
-import type { ColumnDef, Command, Definition, Expr, Rel } from '../contract/plan.generated.js'
+import type { Command, Expr, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
 import { column, rewrite } from '../logical/expr.js'
 import { foldExpr } from '../logical/fold.js'
 import { oneRow, project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
-import { type CompileContext, type Compiled, environmentOf } from './context.js'
+import { type CompileContext, type Compiled, environmentOf, environmentOfWrite } from './context.js'
 import { columnAt } from './ddl/columns.js'
 import { hasSubquery, modify, needsQuery } from './modify.js'
 import { bindConflict } from './on-conflict.js'
 import { planQuery } from './query-plan.js'
 import { bindAssignments, bindPredicate, defaultOf, rowScope, rowStage } from './row-expressions.js'
-
-interface Target {
-  readonly definition: Definition
-  readonly columns: readonly ColumnDef[]
-  readonly primaryKey: readonly number[]
-}
-
-function target(name: tree.Name, verb: 'insert into' | 'update' | 'delete from', context: CompileContext): Target {
-  const wanted = objectName(name)
-  const definition = context.catalog.find(wanted)
-  if (definition === undefined) {
-    const near = context.catalog.didYouMean(wanted, hasRows)
-    fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span, {
-      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
-    })
-  }
-  const { object } = definition
-  if (object.kind === 'table') return { definition, columns: object.columns, primaryKey: object.primary_key }
-  if (object.kind === 'stream' && verb === 'insert into') return { definition, columns: object.columns, primaryKey: [] }
-  return fail('WrongObjectType', `cannot ${verb} ${kindName(object.kind)} "${wanted}"`, name.span, {
-    hint:
-      object.kind === 'stream'
-        ? 'A stream is append-only; use a table for rows that change.'
-        : 'Only tables and streams take rows from statements.',
-  })
-}
+import { type Target, target } from './target.js'
 
 export function compileInsert(statement: tree.Insert, context: CompileContext): Compiled {
   const to = target(statement.table, 'insert into', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   const listed = statement.columns.map((ident) => columnAt(to.columns, ident, `of relation "${to.definition.name}"`))
   const twice = statement.columns.find((_, i) => listed.indexOf(listed[i]!) !== i)
   if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" specified more than once`, twice.span)
@@ -178,7 +151,7 @@ function places(listed: readonly number[], given: number, to: Target, at: tree.S
 
 export function compileUpdate(statement: tree.Update, context: CompileContext): Compiled {
   const to = target(statement.table, 'update', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   if (needsQuery(statement)) {
     const { command, scope } = modify(statement, to, env)
     return returning(statement, { kind: 'dml', command, tag: 'UPDATE' }, scope, env)
@@ -197,7 +170,7 @@ export function compileUpdate(statement: tree.Update, context: CompileContext): 
 
 export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
   const to = target(statement.table, 'delete from', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   if (needsQuery(statement)) {
     const { command, scope } = modify(statement, to, env)
     return returning(statement, { kind: 'dml', command, tag: 'DELETE' }, scope, env)

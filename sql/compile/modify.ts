@@ -106,7 +106,7 @@ export function assigned(
   for (const assignment of list) {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
     if (seen.has(at))
-      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+      fail('SyntaxError', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     const into = to.columns[at]!
     seen.set(at, assignedValue(assignment, into, stage))
   }
@@ -132,7 +132,7 @@ function assignedValue(assignment: tree.Assignment, into: ColumnDef, stage: Stag
 }
 
 /** `(a, b) = (SELECT x, y …)`: each column takes its place of the subquery's row. */
-function oneColumn({ value, place }: tree.Assignment): tree.Expr | undefined {
+export function oneColumn({ value, place }: tree.Assignment): tree.Expr | undefined {
   if (place === undefined || value.kind !== 'subquery') return undefined
   const { span } = value
   const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })

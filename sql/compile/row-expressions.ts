@@ -47,7 +47,7 @@ export function bindAssignments(
   return list.map((assignment) => {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
     if (seen.has(at))
-      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+      fail('SyntaxError', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     seen.add(at)
     const into = to.columns[at]!
     if (assignment.value.kind === 'default') return { column: at, value: defaultOf(into) }

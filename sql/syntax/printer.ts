@@ -1,7 +1,7 @@
 /** Any statement as SQL text on one line. What it prints parses to the same tree, spans apart: a test holds it to that. */
 import { printExpr, printSortItem } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteName, quoteString } from './print-name.js'
-import { printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
+import { printCommonTables, printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
 import type {
   AlterAction,
   Assignment,
@@ -11,6 +11,8 @@ import type {
   Expr,
   Format,
   Insert,
+  Merge,
+  MergeClause,
   OnConflict,
   Option,
   SelectItem,
@@ -24,6 +26,10 @@ export { printType, quoteName, quoteString } from './print-name.js'
 export { printQuery } from './print-query.js'
 
 export function printStatement(statement: Statement): string {
+  if (statement.kind !== 'query' && 'with' in statement && statement.with !== undefined) {
+    const { with: tables, ...write } = statement
+    return `${printCommonTables(tables)} ${printStatement(write)}`
+  }
   switch (statement.kind) {
     case 'query':
       return printQuery(statement)
@@ -84,6 +90,8 @@ export function printStatement(statement: Statement): string {
       const alias = statement.alias === undefined ? '' : ` AS ${printIdent(statement.alias)}`
       return `DELETE FROM ${printName(statement.table)}${alias}${printTables(' USING', statement.using)}${where(statement)}${printReturning(statement)}`
     }
+    case 'merge':
+      return printMerge(statement)
     case 'explain': {
       const list = statement.options.map(({ key, value }) => `${printKey(key)} ${quoteString(value)}`).join(', ')
       const options = list === '' ? '' : ` (${list})`
@@ -277,4 +285,36 @@ function printAssignments(list: readonly Assignment[]): string {
 
 function where(clause: { readonly where?: Expr }): string {
   return clause.where === undefined ? '' : ` WHERE ${printExpr(clause.where)}`
+}
+
+function printMerge({ table, alias, source, condition, clauses }: Merge): string {
+  const as = alias === undefined ? '' : ` AS ${printIdent(alias)}`
+  const head = `MERGE INTO ${printName(table)}${as} USING ${printTableRef(source)} ON ${printExpr(condition)}`
+  return [head, ...clauses.map(printMergeClause)].join(' ')
+}
+
+function printMergeClause({ when, where, action }: MergeClause): string {
+  const and = where === undefined ? '' : ` AND ${printExpr(where)}`
+  return `WHEN ${when.replaceAll('_', ' ').toUpperCase()}${and} THEN ${printMergeAction(action)}`
+}
+
+function printMergeAction(action: MergeClause['action']): string {
+  switch (action.do) {
+    case 'nothing':
+      return 'DO NOTHING'
+    case 'delete':
+      return 'DELETE'
+    case 'update':
+      return `UPDATE SET ${printAssignments(action.assignments)}`
+    case 'insert': {
+      const columns = action.columns.length === 0 ? '' : ` ${printIdents(action.columns)}`
+      const values =
+        action.values.length === 0
+          ? 'DEFAULT VALUES'
+          : `VALUES (${action.values.map((value) => printExpr(value)).join(', ')})`
+      return `INSERT${columns} ${values}`
+    }
+    default:
+      return action satisfies never
+  }
 }

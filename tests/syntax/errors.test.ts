@@ -47,7 +47,7 @@ const table: [marked: string, message: string, more?: { detail?: string; hint?: 
   [
     'drop ^t',
     'syntax error at or near "t"',
-    { detail: 'Expected one of: TABLE, INDEX, SCHEMA, CONSUMER, MATERIALIZED, MODEL, SINK, SOURCE, ….' },
+    { detail: 'Expected one of: TABLE, CONSUMER, INDEX, MATERIALIZED, MODEL, SCHEMA, SINK, SOURCE, ….' },
   ],
   [
     'create table ^order (a int)',

@@ -1,4 +1,4 @@
-/** INSERT with ON CONFLICT, UPDATE, DELETE. */
+/** INSERT with ON CONFLICT, UPDATE, DELETE, MERGE, TRUNCATE. */
 import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
 import * as t from '../tokens.js'
@@ -8,6 +8,8 @@ import type {
   Expr,
   Ident,
   Insert,
+  Merge,
+  MergeClause,
   Name,
   OnConflict,
   Query,
@@ -19,7 +21,9 @@ import type {
 import { TableRefGrammar } from './table-ref.js'
 
 const [
+  AND,
   AS,
+  BY,
   CONFLICT,
   DEFAULT,
   DELETE,
@@ -27,18 +31,27 @@ const [
   FROM,
   INSERT,
   INTO,
+  MATCHED,
+  MERGE,
+  NOT,
   NOTHING,
   ON,
   RETURNING,
   SET,
+  SOURCE,
   TABLE,
+  TARGET,
+  THEN,
   TRUNCATE,
   UPDATE,
   USING,
   VALUES,
+  WHEN,
   WHERE,
 ] = [
+  t.kw('and'),
   t.kw('as'),
+  t.kw('by'),
   t.kw('conflict'),
   t.kw('default'),
   t.kw('delete'),
@@ -46,15 +59,22 @@ const [
   t.kw('from'),
   t.kw('insert'),
   t.kw('into'),
+  t.kw('matched'),
+  t.kw('merge'),
+  t.kw('not'),
   t.kw('nothing'),
   t.kw('on'),
   t.kw('returning'),
   t.kw('set'),
+  t.kw('source'),
   t.kw('table'),
+  t.kw('target'),
+  t.kw('then'),
   t.kw('truncate'),
   t.kw('update'),
   t.kw('using'),
   t.kw('values'),
+  t.kw('when'),
   t.kw('where'),
 ]
 
@@ -241,6 +261,122 @@ export abstract class DmlGrammar extends TableRefGrammar {
     }
   })
 
+  /** `WITH … INSERT`, UPDATE, DELETE and MERGE. */
+  readonly withWrite = this.RULE('withWrite', (): Insert | Update | Delete | Merge => {
+    const start = this.mark()
+    const tables = this.SUBRULE(this.with)
+    const write = this.OR<Insert | Update | Delete | Merge>([
+      { ALT: () => this.SUBRULE(this.insert) },
+      { ALT: () => this.SUBRULE(this.update) },
+      { ALT: () => this.SUBRULE(this.delete) },
+      { ALT: () => this.SUBRULE(this.merge) },
+    ])
+    return { ...write, with: tables, span: this.since(start) }
+  })
+
+  readonly merge = this.RULE('merge', (): Merge => {
+    const start = this.mark()
+    const clauses: MergeClause[] = []
+    this.CONSUME(MERGE)
+    this.CONSUME(INTO)
+    const table = this.SUBRULE(this.name)
+    const alias = this.SUBRULE(this.targetAlias)
+    this.CONSUME(USING)
+    const source = this.SUBRULE(this.tableRef)
+    this.CONSUME(ON)
+    const condition = this.SUBRULE(this.expression)
+    this.AT_LEAST_ONE(() => clauses.push(this.SUBRULE(this.mergeClause)))
+    return { kind: 'merge', table, ...(alias && { alias }), source, condition, clauses, span: this.since(start) }
+  })
+
+  readonly mergeClause = this.RULE('mergeClause', (): MergeClause => {
+    const start = this.mark()
+    let when: MergeClause['when'] = 'matched'
+    let where: Expr | undefined
+    this.CONSUME(WHEN)
+    this.OR([
+      { ALT: () => this.CONSUME(MATCHED) },
+      {
+        ALT: () => {
+          this.CONSUME(NOT)
+          this.CONSUME1(MATCHED)
+          when = 'not_matched'
+          this.OPTION(() => {
+            this.CONSUME(BY)
+            this.OR1([
+              { ALT: () => this.CONSUME(TARGET) },
+              {
+                ALT: () => {
+                  this.CONSUME(SOURCE)
+                  when = 'not_matched_by_source'
+                },
+              },
+            ])
+          })
+        },
+      },
+    ])
+    this.OPTION1(() => {
+      this.CONSUME(AND)
+      where = this.SUBRULE(this.expression)
+    })
+    this.CONSUME(THEN)
+    const action = this.SUBRULE(this.mergeAction)
+    return { kind: 'merge_clause', when, ...(where && { where }), action, span: this.since(start) }
+  })
+
+  readonly mergeAction = this.RULE('mergeAction', (): MergeClause['action'] => {
+    let columns: Ident[] = []
+    const values: Expr[] = []
+    return this.OR<MergeClause['action']>([
+      {
+        ALT: () => {
+          this.CONSUME(DO)
+          this.CONSUME(NOTHING)
+          return { do: 'nothing' }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(DELETE)
+          return { do: 'delete' }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(UPDATE)
+          this.CONSUME(SET)
+          return { do: 'update', assignments: this.SUBRULE(this.assignments) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(INSERT)
+          this.OPTION(() => {
+            columns = this.SUBRULE(this.identList)
+          })
+          this.OR1([
+            {
+              ALT: () => {
+                this.CONSUME(DEFAULT)
+                this.CONSUME(VALUES)
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME1(VALUES)
+                this.CONSUME(t.LeftParen)
+                this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => values.push(this.SUBRULE(this.expression)) })
+                this.CONSUME(t.RightParen)
+              },
+            },
+          ])
+          return { do: 'insert', columns, values }
+        },
+      },
+    ])
+  })
+
   readonly truncate = this.RULE('truncate', (): Truncate => {
     const start = this.mark()
     const names: Name[] = []
@@ -253,7 +389,7 @@ export abstract class DmlGrammar extends TableRefGrammar {
   readonly targetAlias = this.RULE('targetAlias', (): Ident | undefined => {
     let alias: Ident | undefined
     this.OPTION({
-      GATE: () => !this.nextIs(SET),
+      GATE: () => !this.nextIs(SET) && !this.nextIs(USING),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         alias = this.SUBRULE(this.ident)

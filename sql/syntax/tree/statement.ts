@@ -2,7 +2,7 @@
 
 import type { Expr, SortItem } from './expression.js'
 import type { Ident, Name, Span, TypeName } from './name.js'
-import type { Query, SelectItem, TableRef } from './query.js'
+import type { Query, SelectItem, TableRef, With } from './query.js'
 
 export type Statement =
   | Query
@@ -22,6 +22,7 @@ export type Statement =
   | Insert
   | Update
   | Delete
+  | Merge
   | Explain
   | Show
   | Describe
@@ -249,6 +250,7 @@ export interface Assignment {
 
 export interface Insert {
   readonly kind: 'insert'
+  readonly with?: With
   readonly table: Name
   /** Empty without a list. */
   readonly columns: readonly Ident[]
@@ -275,6 +277,7 @@ export interface OnConflict {
 
 export interface Update {
   readonly kind: 'update'
+  readonly with?: With
   readonly table: Name
   readonly alias?: Ident
   readonly assignments: readonly Assignment[]
@@ -286,11 +289,38 @@ export interface Update {
 
 export interface Delete {
   readonly kind: 'delete'
+  readonly with?: With
   readonly table: Name
   readonly alias?: Ident
   readonly using: readonly TableRef[]
   readonly where?: Expr
   readonly returning: readonly SelectItem[]
+  readonly span: Span
+}
+
+/** `MERGE INTO target USING source ON condition WHEN …`. */
+export interface Merge {
+  readonly kind: 'merge'
+  readonly with?: With
+  readonly table: Name
+  readonly alias?: Ident
+  readonly source: TableRef
+  readonly condition: Expr
+  readonly clauses: readonly MergeClause[]
+  readonly span: Span
+}
+
+/** `WHEN [NOT] MATCHED [BY SOURCE] [AND where] THEN action`. */
+export interface MergeClause {
+  readonly kind: 'merge_clause'
+  readonly when: 'matched' | 'not_matched' | 'not_matched_by_source'
+  readonly where?: Expr
+  readonly action:
+    | { readonly do: 'nothing' }
+    | { readonly do: 'delete' }
+    | { readonly do: 'update'; readonly assignments: readonly Assignment[] }
+    /** No values: all defaults. */
+    | { readonly do: 'insert'; readonly columns: readonly Ident[]; readonly values: readonly Expr[] }
   readonly span: Span
 }
 
