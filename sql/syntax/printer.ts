@@ -48,7 +48,7 @@ export function printStatement(statement: Statement): string {
       return `${head} ON ${printName(statement.table)} (${statement.columns.map(printSortItem).join(', ')})`
     }
     case 'alter_table':
-      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${printAction(statement.action)}`
+      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${statement.actions.map(printAction).join(', ')}`
     case 'create_schema':
       return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
     case 'drop_schema': {
@@ -195,6 +195,14 @@ function printAction(action: AlterAction): string {
       return `RENAME TO ${printIdent(action.to)}`
     case 'rename_column':
       return `RENAME COLUMN ${printIdent(action.column)} TO ${printIdent(action.to)}`
+    case 'add_column':
+      return `ADD COLUMN ${action.ifNotExists ? 'IF NOT EXISTS ' : ''}${printColumn(action.column)}`
+    case 'drop_column':
+      return `DROP COLUMN ${action.ifExists ? 'IF EXISTS ' : ''}${printIdent(action.column)}${action.cascade ? ' CASCADE' : ''}`
+    case 'set_type': {
+      const using = action.using === undefined ? '' : ` USING ${printExpr(action.using)}`
+      return `ALTER COLUMN ${printIdent(action.column)} TYPE ${printType(action.type)}${using}`
+    }
     case 'set_default':
       return `ALTER COLUMN ${printIdent(action.column)} SET DEFAULT ${printExpr(action.value)}`
     case 'drop_default':

@@ -152,7 +152,7 @@ const unreserved =
   'ignore index insert isnull isolation key last leading level matched materialized merge model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams subscribe symmetric ' +
-  'asymmetric tables target temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
+  'asymmetric tables target temp temporary ties time timestamp timestamptz trailing transaction truncate type unbounded uncommitted unknown update ' +
   'varying verify view views watermark without work write zone double character'
 
 /** Every keyword of the language by its lower-case spelling. */

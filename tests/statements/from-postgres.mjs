@@ -19,7 +19,7 @@ for (const file of process.argv.slice(2)) {
       const ordered = isOrdered(sql)
       const rows = answer.rows.map(rowText)
       out.push([`query${ordered ? ' ordered' : ''}`, sql, '----', ...(ordered ? rows : rows.sort())].join('\n'))
-    } else if (/^(INSERT|UPDATE|DELETE|MERGE|SELECT|COPY)$/.test(answer.command))
+    } else if (/^(INSERT|UPDATE|DELETE|MERGE|COPY)$/.test(answer.command))
       out.push(`statement count ${answer.rowCount}\n${sql}`)
     else out.push(`statement ok\n${sql}`)
   }

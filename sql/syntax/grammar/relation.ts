@@ -66,7 +66,7 @@ export abstract class RelationGrammar extends DmlGrammar {
   })
 
   /** Whether a constraint begins, and not a column that is called "constraint" or "foreign". */
-  private constraintAhead(): boolean {
+  protected constraintAhead(): boolean {
     const named = this.nextIs(CONSTRAINT)
     if (named && !this.nextMatches(t.Identifier, 2)) return false
     const at = named ? 3 : 1

@@ -108,18 +108,21 @@ export interface CreateTableAs {
   readonly span: Span
 }
 
-/** `ALTER TABLE t …`, one action. */
+/** `ALTER TABLE t …`; RENAME is alone. */
 export interface AlterTable {
   readonly kind: 'alter_table'
   readonly ifExists: boolean
   readonly name: Name
-  readonly action: AlterAction
+  readonly actions: readonly AlterAction[]
   readonly span: Span
 }
 
 export type AlterAction =
   | { readonly do: 'rename'; readonly to: Ident }
   | { readonly do: 'rename_column'; readonly column: Ident; readonly to: Ident }
+  | { readonly do: 'add_column'; readonly ifNotExists: boolean; readonly column: ColumnDefinition }
+  | { readonly do: 'drop_column'; readonly ifExists: boolean; readonly column: Ident; readonly cascade: boolean }
+  | { readonly do: 'set_type'; readonly column: Ident; readonly type: TypeName; readonly using?: Expr }
   | { readonly do: 'set_default'; readonly column: Ident; readonly value: Expr }
   | { readonly do: 'drop_default' | 'set_not_null' | 'drop_not_null'; readonly column: Ident }
   | { readonly do: 'add_constraint'; readonly constraint: Constraint }

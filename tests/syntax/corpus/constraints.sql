@@ -41,3 +41,7 @@ with s as (select 1) insert into t select * from s returning a;
 with s as (select 1) update t set a = 2 from s;
 with s as (select 1) delete from t using s where t.a = 1;
 select merge, matched, target from target;
+alter table t add column if not exists c int not null default 1 check (c > 0), drop column if exists d cascade, alter e type bigint using e + 1;
+alter table t add c int, add primary key (a), alter column type type int, drop type, add column column int, alter x set data type text;
+alter table t add constraint k primary key (a, b);
+alter table t drop constraint if exists k, drop constraint_name;
