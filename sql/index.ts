@@ -13,7 +13,7 @@ import { type CompileContext, type Compiled, newSession } from './compile/contex
 import { compileCopy } from './compile/copy.js'
 import { setOptions } from './compile/ddl/alter.js'
 import { alterTable } from './compile/ddl/alter-table.js'
-import { createIndex, reindex } from './compile/ddl/create-index.js'
+import { createIndex, maintain, reindex } from './compile/ddl/create-index.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
 import { createSource } from './compile/ddl/create-source.js'
@@ -129,6 +129,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return dropSchema(statement, context)
     case 'create_index':
       return createIndex(statement, context)
+    case 'maintain':
+      return maintain(statement, context)
     case 'reindex':
       return reindex(statement, context)
     case 'create_stream':

@@ -19,6 +19,7 @@ import { oneRow, project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type CompileContext, type Compiled, environmentOf, environmentOfWrite } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseGiven } from './ddl/filled-columns.js'
 import { hasSubquery, modify, needsQuery } from './modify.js'
 import { bindConflict } from './on-conflict.js'
 import { planQuery } from './query-plan.js'
@@ -65,6 +66,11 @@ function returning(
   return { ...compiled, command, fields }
 }
 
+/** A value that is another one in every row. */
+function eachRow(span: tree.Span): tree.Expr {
+  return { kind: 'column', parts: [], span }
+}
+
 /** All columns of the target in order: those that the statement gives, defaults for the others. */
 function insertSource(statement: tree.Insert, listed: readonly number[], to: Target, env: Environment): Rel {
   const { source } = statement
@@ -78,10 +84,11 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
     source.orderBy.length === 0 &&
     source.limit === undefined &&
     source.offset === undefined
-  if (body.kind === 'values' && plain) return insertValues(body, listed, to, env)
+  if (body.kind === 'values' && plain) return insertValues(body, listed, to, statement.overriding, env)
   const query = bindQuery(source, env)
   const into = places(listed, query.columns.length, to, source.span)
   const names = into.map((at) => to.columns[at]!)
+  const given = new Set(into.filter((at) => isGiven(eachRow(source.span), at, to, statement.overriding, env)))
   const mismatch = (i: number) => (from: string, type: string) =>
     `column "${names[i]!.name}" is of type ${type} but expression is of type ${from}`
   const rel = retype(
@@ -93,18 +100,44 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
   )
   return project(
     rel,
-    to.columns.map((c, at) => (into.includes(at) ? column(into.indexOf(at)) : defaultOf(c))),
+    to.columns.map((c, at) => (given.has(at) ? column(into.indexOf(at)) : defaultOf(c))),
   )
 }
 
-function insertValues(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
-  if (hasSubquery(values.rows)) return insertValuesOfQueries(values, listed, to, env)
+/** Whether a row's value for a column counts; a column that the engine fills has its own. */
+function isGiven(
+  cell: tree.Expr | undefined,
+  at: number,
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): cell is tree.Expr {
+  if (cell === undefined || cell.kind === 'default') return false
+  const filled = filledBy(env.catalog, to.definition.id, at)
+  if (filled?.kind === 'identity' && overriding === 'user') return false
+  const { name } = to.columns[at]!
+  refuseGiven(filled, name, overriding === 'system', cell.span)
+  if (filled?.kind === 'identity' && cell.kind === 'null') {
+    const message = `null value in column "${name}" of relation "${to.definition.name}" violates not-null constraint`
+    fail('NotNullViolation', message, cell.span)
+  }
+  return true
+}
+
+function insertValues(
+  values: tree.Values,
+  listed: readonly number[],
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): Rel {
+  if (hasSubquery(values.rows)) return insertValuesOfQueries(values, listed, to, overriding, env)
   const stage = valuesStage(env)
   const rows = values.rows.map((row) => {
     const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
     return to.columns.map((c, at): Expr => {
       const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
-      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      if (!isGiven(cell, at, to, overriding, env)) return defaultOf(c)
       const value = coerce(
         bindExpr(cell, stage),
         c.data_type,
@@ -118,14 +151,20 @@ function insertValues(values: tree.Values, listed: readonly number[], to: Target
 }
 
 /** Rows in which subqueries stand: each is a query of its own. */
-function insertValuesOfQueries(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
+function insertValuesOfQueries(
+  values: tree.Values,
+  listed: readonly number[],
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): Rel {
   const inputs = values.rows.map((row) => {
     const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
     const harvest = newHarvest([])
     const stage: Stage = { ...valuesStage(env), harvest, subqueries: 'below' }
     const cells = to.columns.map((c, at): Expr => {
       const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
-      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      if (!isGiven(cell, at, to, overriding, env)) return defaultOf(c)
       return coerce(
         bindExpr(cell, stage),
         c.data_type,

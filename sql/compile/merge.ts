@@ -1,5 +1,6 @@
 /** MERGE: source and target joined by the condition, and for each row the first clause that applies. */
 
+import type { Environment } from '../bind/environment.js'
 import { fail, unsupported } from '../bind/fail.js'
 import { bindQuery } from '../bind/query.js'
 import { retype } from '../bind/retype.js'
@@ -11,6 +12,7 @@ import { BOOLEAN, INTEGER } from '../types/data-type.js'
 import { nullOf } from '../types/literal.js'
 import { type CompileContext, type Compiled, environmentOfWrite } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseAssigned, refuseGiven } from './ddl/filled-columns.js'
 import { ACTION, modifyCommand, oneColumn } from './modify.js'
 import { defaultOf } from './row-expressions.js'
 import { type Target, target } from './target.js'
@@ -28,6 +30,7 @@ export function compileMerge(statement: tree.Merge, context: CompileContext): Co
   for (const clause of clauses) if (clause.when === 'not_matched') checkNames(clause, alias.name)
   const source = markedSource(statement)
   const conditions = clauses.map((clause) => condition(clause, columnOf(alias, THERE), source.given))
+  refuseFilled(clauses, to, env)
   const values = clauses.flatMap((clause, i) =>
     assigned(clause, to).flatMap(({ at, value }) =>
       value.kind === 'default' ? [] : [{ clause: i, at, value: guarded(value, conditions, i) }],
@@ -170,6 +173,18 @@ function condition(clause: tree.MergeClause, there: tree.Expr, given: tree.Expr 
   return tests.reduce(
     (left, right): tree.Expr => ({ kind: 'binary', operator: 'and', left, right, operatorSpan: span, span }),
   )
+}
+
+function refuseFilled(clauses: readonly tree.MergeClause[], to: Target, env: Environment): void {
+  for (const clause of clauses) {
+    for (const { at, value } of assigned(clause, to)) {
+      const filled = filledBy(env.catalog, to.definition.id, at)
+      const { name } = to.columns[at]!
+      if (value.kind === 'default') continue
+      if (clause.action.do === 'insert') refuseGiven(filled, name, false, value.span)
+      else refuseAssigned(filled, { kind: 'assignment', column: ident(name, value.span), value, span: value.span })
+    }
+  }
 }
 
 interface Assigned {

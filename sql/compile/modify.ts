@@ -17,6 +17,7 @@ import { foldExpr } from '../logical/fold.js'
 import { project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseAssigned } from './ddl/filled-columns.js'
 import { planQuery } from './query-plan.js'
 import { defaultOf } from './row-expressions.js'
 
@@ -108,6 +109,7 @@ export function assigned(
     if (seen.has(at))
       fail('SyntaxError', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     const into = to.columns[at]!
+    refuseAssigned(filledBy(stage.env.catalog, to.definition.id, at), assignment)
     seen.set(at, assignedValue(assignment, into, stage))
   }
   const attached = attachAll(found, stage.harvest!.below, resolveBelow)

@@ -10,6 +10,7 @@ import type {
   CopyOption,
   Expr,
   Format,
+  GeneratedColumn,
   Insert,
   Merge,
   MergeClause,
@@ -54,6 +55,10 @@ export function printStatement(statement: Statement): string {
     case 'drop_schema': {
       const names = statement.names.map(printIdent).join(', ')
       return `DROP SCHEMA ${statement.ifExists ? 'IF EXISTS ' : ''}${names}${statement.cascade ? ' CASCADE' : ''}`
+    }
+    case 'maintain': {
+      const names = statement.names.map((name) => ` ${printName(name)}`).join(',')
+      return `${statement.work.toUpperCase()}${names}`
     }
     case 'reindex':
       return `REINDEX${statement.name === undefined ? '' : ` TABLE ${printName(statement.name)}`}`
@@ -116,7 +121,7 @@ export function printStatement(statement: Statement): string {
       return `${statement.action.toUpperCase()}${isolation}${access}${name}`
     }
     case 'truncate':
-      return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}`
+      return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}${statement.restart ? ' RESTART IDENTITY' : ''}`
     case 'set_options':
       return `ALTER ${statement.object.toUpperCase()} ${printName(statement.name)} SET ${printOptions(statement.options)}`
     case 'seek_group': {
@@ -179,7 +184,15 @@ function printColumn(column: ColumnDefinition): string {
   const notNull = column.notNull ? ' NOT NULL' : ''
   const key = column.primaryKey ? ' PRIMARY KEY' : ''
   const constraints = column.constraints.map((c) => ` ${printConstraint(c)}`).join('')
-  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${key}${constraints}`
+  const generated = column.generated === undefined ? '' : ` ${printGenerated(column.generated)}`
+  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${generated}${key}${constraints}`
+}
+
+function printGenerated(generated: GeneratedColumn): string {
+  if (generated.kind === 'stored') return `GENERATED ALWAYS AS (${printExpr(generated.expr)}) STORED`
+  const start = generated.start === undefined ? '' : `START WITH ${generated.start} `
+  const when = generated.always ? 'ALWAYS' : 'BY DEFAULT'
+  return `GENERATED ${when} AS IDENTITY (${start}INCREMENT BY ${generated.increment})`
 }
 
 function printConstraint({ name, type, expr, columns }: Constraint): string {
@@ -270,8 +283,9 @@ function printCopyOption({ name, value }: CopyOption): string {
 function printInsert(insert: Insert): string {
   const columns = insert.columns.length === 0 ? '' : ` ${printIdents(insert.columns)}`
   const source = insert.source === undefined ? 'DEFAULT VALUES' : printQuery(insert.source)
+  const overriding = insert.overriding === undefined ? '' : ` OVERRIDING ${insert.overriding.toUpperCase()} VALUE`
   const alias = insert.alias === undefined ? '' : ` AS ${printIdent(insert.alias)}`
-  return `INSERT INTO ${printName(insert.table)}${alias}${columns} ${source}${printOnConflict(insert.onConflict)}${printReturning(insert)}`
+  return `INSERT INTO ${printName(insert.table)}${alias}${columns}${overriding} ${source}${printOnConflict(insert.onConflict)}${printReturning(insert)}`
 }
 
 function printOnConflict(clause: OnConflict | undefined): string {

@@ -5,7 +5,7 @@ import { bindExpr } from '../../bind/expr.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, objectName } from '../../bind/object-name.js'
 import { bindType } from '../../bind/type-name.js'
-import { kindName, qualified } from '../../catalog/catalog.js'
+import { isPart, kindName, qualified } from '../../catalog/catalog.js'
 import type { CatalogChange, ColumnDef, DataType, Definition, Expr } from '../../contract/plan.generated.js'
 import { SqlError } from '../../diag/error.js'
 import { constant } from '../../logical/expr.js'
@@ -15,6 +15,7 @@ import { nullOf } from '../../types/literal.js'
 import { type CompileContext, type DdlCompiled, environmentOf } from '../context.js'
 import { rowScope, rowStage } from '../row-expressions.js'
 import { bindColumns, columnAt, defaultOf } from './columns.js'
+import { withoutSerial } from './generated-columns.js'
 import { draftOf, finished, type TableDraft } from './table-draft.js'
 
 export function alterTable(statement: AlterTable, context: CompileContext): DdlCompiled {
@@ -97,9 +98,7 @@ function changed(ident: Ident, draft: TableDraft, change: (column: ColumnDef) =>
 
 /** Views are kept as they were written, with the names of then. */
 function refuseDependents(definition: Definition, statement: AlterTable, context: CompileContext): void {
-  const [other] = context.catalog
-    .dependents(definition.id)
-    .filter(({ object }) => object.kind !== 'index' && object.kind !== 'check')
+  const [other] = context.catalog.dependents(definition.id).filter(({ object }) => !isPart(object))
   if (other === undefined) return
   const what = `${kindName(other.object.kind)} ${other.name}`
   fail(
@@ -137,7 +136,7 @@ function renameColumn(column: Ident, name: Ident, draft: TableDraft): void {
 }
 
 function addColumn(action: Extract<AlterAction, { do: 'add_column' }>, draft: TableDraft): void {
-  const { column } = action
+  const column = withoutSerial(action.column)
   const { name } = column.name
   if (action.ifNotExists && draft.columns.some((other) => other.definition.name === name)) {
     draft.notices.push(`column "${name}" of relation "${draft.definition.name}" already exists, skipping`)
@@ -148,6 +147,11 @@ function addColumn(action: Extract<AlterAction, { do: 'add_column' }>, draft: Ta
   if (definition === undefined) return
   const value = definition.default ?? constant(nullOf(definition.data_type))
   draft.columns = [...draft.columns, { definition, value, from: undefined, retyped: false }]
+  if (column.generated?.kind === 'identity') {
+    const hint = 'Make another table with it, and insert the rows into that one.'
+    unsupported('adding an identity column to a table that is there', column.span, hint)
+  }
+  if (column.generated !== undefined) draft.generated.push(column)
   draft.rewritten = true
   for (const constraint of column.constraints) addConstraint(constraint, column.name, draft)
   if (column.primaryKey) setKey([column.name], draft)

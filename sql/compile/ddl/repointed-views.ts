@@ -3,7 +3,7 @@
 import { type BoundQuery, newEnvironment } from '../../bind/environment.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { bindQuery } from '../../bind/query.js'
-import { kindName } from '../../catalog/catalog.js'
+import { isPart, kindName } from '../../catalog/catalog.js'
 import type { Definition } from '../../contract/plan.generated.js'
 import { SqlError } from '../../diag/error.js'
 import { parseScript } from '../../syntax/script.js'
@@ -61,7 +61,7 @@ function readersOf({ definition, context }: TableDraft): Definition[] {
   const order: Definition[] = []
   const visit = (id: number) => {
     for (const reader of context.catalog.dependents(id)) {
-      if (reader.object.kind === 'index' || reader.object.kind === 'check' || order.includes(reader)) continue
+      if (isPart(reader.object) || order.includes(reader)) continue
       visit(reader.id)
       order.unshift(reader)
     }

@@ -12,6 +12,7 @@ import type { CompileContext } from '../context.js'
 import { planQuery } from '../query-plan.js'
 import { bindConstraint } from './constraints.js'
 import { idsAfter } from './create-table.js'
+import { bindGenerated } from './generated-columns.js'
 import { repointed } from './repointed-views.js'
 
 /** A column as it will be: its value over the old row, and the place it had there. */
@@ -38,6 +39,8 @@ export interface TableDraft {
   cascade: boolean
   readonly added: { readonly constraint: tree.Constraint; readonly column: tree.Ident | undefined }[]
   readonly dropped: Set<number>
+  /** New columns with values of their own. */
+  readonly generated: tree.ColumnDefinition[]
 }
 
 /** The changes that make the draft so. */
@@ -70,6 +73,7 @@ function written(draft: TableDraft, columns: ColumnDef[]): CatalogChange[] {
   }
   const parts = context.catalog.partsOf(definition.id)
   const views = repointed(draft, table)
+  const identities = parts.filter(({ object: part }) => part.kind === 'identity')
   const source = project(
     scan(
       definition.id,
@@ -80,16 +84,29 @@ function written(draft: TableDraft, columns: ColumnDef[]): CatalogChange[] {
   return [
     ...views.dropped.map((view): CatalogChange => ({ change: 'drop', id: view })),
     ...views.replaced.map((view): CatalogChange => ({ change: 'replace', definition: view })),
-    ...parts.map((part): CatalogChange => ({ change: 'drop', id: part.id })),
-    { change: 'drop', id: definition.id },
+    ...parts
+      .filter((part) => !identities.includes(part))
+      .map((part): CatalogChange => ({ change: 'drop', id: part.id })),
+    // The numbers of an identity column stay where they are, and it belongs to the new table before the old one goes.
+    { change: 'replace', definition: { ...definition, name: `${definition.name} before` } },
     { change: 'create', definition: table },
+    ...identities.map((part) => movedIdentity(part, table, draft)),
+    { change: 'drop', id: definition.id },
     ...parts.flatMap((part): CatalogChange[] => {
       const moved = draft.dropped.has(part.id) ? undefined : movedPart(part, table, ids, draft)
       return moved === undefined ? [] : [{ change: 'create', definition: moved }]
     }),
     ...constraintsOf(draft, id, ids),
+    ...generatedOf(draft, table, ids),
     { change: 'fill', relation: id, source: planQuery(source, context.catalog).rel },
   ]
+}
+
+/** What fills the columns that are new. */
+function generatedOf(draft: TableDraft, table: Definition, ids: () => number): CatalogChange[] {
+  const { id, name, schema } = table
+  const columns = draft.columns.map((one) => one.definition)
+  return bindGenerated(draft.generated, { id, name, schema, columns }, ids, draft.context)
 }
 
 function keyed(definition: ColumnDef, isKey: boolean): ColumnDef {
@@ -108,6 +125,39 @@ function constraintsOf(draft: TableDraft, id: number, nextId: () => number): Cat
   }))
 }
 
+function movedIdentity(part: Definition, table: Definition, draft: TableDraft): CatalogChange {
+  const { object } = part
+  if (object.kind !== 'identity') return fail('InternalError', 'not an identity column', draft.statement.span)
+  const at = draft.columns.findIndex(({ from }) => from === object.column)
+  if (at === -1) return { change: 'drop', id: part.id }
+  const moved = { ...object, table: table.id, column: at }
+  return { change: 'replace', definition: { ...part, depends_on: [table.id], object: moved } }
+}
+
+/** A generated column over the new columns; it keeps those that it is computed from. */
+function movedExpression(part: Definition, table: Definition, id: number, draft: TableDraft): Definition | undefined {
+  const { object } = part
+  if (object.kind !== 'generated') return undefined
+  const place = (old: number) => draft.columns.findIndex(({ from }) => from === old)
+  const at = place(object.column)
+  if (at === -1) return undefined
+  const used = [...usedColumns(object.expr)]
+  const gone = used.find((old) => place(old) === -1)
+  if (gone !== undefined) {
+    const { name } = draft.columns[at]!.definition
+    const dropped = draft.object.columns[gone]!.name
+    const message = `cannot drop column ${dropped} of table ${table.name} because other objects depend on it`
+    fail('DependentObjectsStillExist', message, draft.statement.span, {
+      detail: `column ${name} of table ${table.name} depends on column ${dropped} of table ${table.name}.`,
+      hint: 'Drop that column too.',
+    })
+  }
+  if ([object.column, ...used].some((old) => draft.columns[place(old)]!.retyped))
+    unsupported('cannot alter type of a column used by a generated column', draft.statement.span)
+  const moved = { ...object, table: table.id, column: at, expr: remap(object.expr, place) }
+  return { ...part, id, depends_on: [table.id], object: moved }
+}
+
 /** An index or condition over the new columns; none where one of them has gone. */
 function movedPart(part: Definition, table: Definition, ids: () => number, draft: TableDraft): Definition | undefined {
   const place = (old: number) => draft.columns.findIndex(({ from }) => from === old)
@@ -118,6 +168,7 @@ function movedPart(part: Definition, table: Definition, ids: () => number, draft
     if (columns.some((c) => c.column === -1)) return undefined
     return { ...base, id: ids(), object: { ...object, table: table.id, columns } }
   }
+  if (object.kind === 'generated') return movedExpression(part, table, ids(), draft)
   if (object.kind !== 'check') return undefined
   const used = [...usedColumns(object.predicate)]
   if (used.some((old) => place(old) === -1)) return undefined
@@ -161,5 +212,6 @@ export function draftOf(
     cascade: false,
     added: [],
     dropped: new Set(),
+    generated: [],
   }
 }

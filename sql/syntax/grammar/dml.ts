@@ -24,11 +24,14 @@ const [
   AND,
   AS,
   BY,
+  CASCADE,
   CONFLICT,
+  CONTINUE,
   DEFAULT,
   DELETE,
   DO,
   FROM,
+  IDENTITY,
   INSERT,
   INTO,
   MATCHED,
@@ -36,6 +39,8 @@ const [
   NOT,
   NOTHING,
   ON,
+  RESTART,
+  RESTRICT,
   RETURNING,
   SET,
   SOURCE,
@@ -52,11 +57,14 @@ const [
   t.kw('and'),
   t.kw('as'),
   t.kw('by'),
+  t.kw('cascade'),
   t.kw('conflict'),
+  t.kw('continue'),
   t.kw('default'),
   t.kw('delete'),
   t.kw('do'),
   t.kw('from'),
+  t.kw('identity'),
   t.kw('insert'),
   t.kw('into'),
   t.kw('matched'),
@@ -64,6 +72,8 @@ const [
   t.kw('not'),
   t.kw('nothing'),
   t.kw('on'),
+  t.kw('restart'),
+  t.kw('restrict'),
   t.kw('returning'),
   t.kw('set'),
   t.kw('source'),
@@ -88,6 +98,7 @@ export abstract class DmlGrammar extends TableRefGrammar {
     this.CONSUME(INTO)
     const table = this.SUBRULE(this.name)
     let alias: Ident | undefined
+    let overriding: Insert['overriding']
     this.OPTION2(() => {
       this.CONSUME(AS)
       alias = this.SUBRULE(this.ident)
@@ -96,6 +107,17 @@ export abstract class DmlGrammar extends TableRefGrammar {
       GATE: () => !this.queryInParens(),
       DEF: () => {
         columns = this.SUBRULE(this.identList)
+      },
+    })
+    this.OPTION3({
+      GATE: () => this.LA(1).image.toLowerCase() === 'overriding',
+      DEF: () => {
+        this.CONSUME(t.Identifier)
+        const whose = this.CONSUME1(t.Identifier)
+        const value = this.CONSUME2(t.Identifier)
+        this.ACTION(() => {
+          overriding = overridden(whose.image, value.image, whose.startOffset)
+        })
       },
     })
     this.OR([
@@ -120,6 +142,7 @@ export abstract class DmlGrammar extends TableRefGrammar {
       table,
       ...(alias && { alias }),
       columns,
+      ...(overriding && { overriding }),
       ...(source && { source }),
       ...(onConflict && { onConflict }),
       returning,
@@ -383,7 +406,22 @@ export abstract class DmlGrammar extends TableRefGrammar {
     this.CONSUME(TRUNCATE)
     this.OPTION(() => this.CONSUME(TABLE))
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
-    return { kind: 'truncate', names, span: this.since(start) }
+    let restart = false
+    this.OPTION1(() => {
+      this.OR([
+        {
+          ALT: () => {
+            this.CONSUME(RESTART)
+            restart = true
+          },
+        },
+        { ALT: () => this.CONSUME(CONTINUE) },
+      ])
+      this.CONSUME(IDENTITY)
+    })
+    // Nothing refers to a table but its views, which follow.
+    this.OPTION2(() => this.OR1([{ ALT: () => this.CONSUME(CASCADE) }, { ALT: () => this.CONSUME(RESTRICT) }]))
+    return { kind: 'truncate', names, restart, span: this.since(start) }
   })
 
   readonly targetAlias = this.RULE('targetAlias', (): Ident | undefined => {
@@ -397,6 +435,12 @@ export abstract class DmlGrammar extends TableRefGrammar {
     })
     return alias
   })
+}
+
+function overridden(whose: string, value: string, at: number): NonNullable<Insert['overriding']> {
+  const word = whose.toLowerCase()
+  if ((word === 'system' || word === 'user') && value.toLowerCase() === 'value') return word
+  throw new SqlError(Code.SyntaxError, 'expected OVERRIDING SYSTEM VALUE or OVERRIDING USER VALUE', { at })
 }
 
 /** An assignment for each of the columns. */

@@ -78,6 +78,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
           { ALT: () => this.SUBRULE(this.create) as Explainable },
           { ALT: () => this.SUBRULE(this.drop) },
           { ALT: () => this.SUBRULE(this.reindex) },
+          { ALT: () => this.SUBRULE(this.maintain) },
           { ALT: () => this.SUBRULE(this.show) },
           { ALT: () => this.SUBRULE(this.describe) },
           { ALT: () => this.SUBRULE(this.set) },

@@ -13,6 +13,7 @@ export type Statement =
   | AlterTable
   | DropSchema
   | Reindex
+  | Maintain
   | CreateStream
   | CreateSource
   | CreateView
@@ -61,8 +62,20 @@ export interface ColumnDefinition {
   /** CHECK and UNIQUE. */
   readonly constraints: readonly Constraint[]
   readonly default?: Expr
+  readonly generated?: GeneratedColumn
   readonly span: Span
 }
+
+/** `GENERATED … AS IDENTITY (…)` and `GENERATED ALWAYS AS (…) STORED`. */
+export type GeneratedColumn =
+  | {
+      readonly kind: 'identity'
+      readonly always: boolean
+      readonly start?: bigint
+      readonly increment: bigint
+      readonly span: Span
+    }
+  | { readonly kind: 'stored'; readonly expr: Expr; readonly span: Span }
 
 /** Of a table, or of a column, which it then says nothing of. */
 export interface Constraint {
@@ -157,6 +170,14 @@ export interface CreateIndex {
 export interface Reindex {
   readonly kind: 'reindex'
   readonly name?: Name
+  readonly span: Span
+}
+
+/** `ANALYZE [names]` and `VACUUM [names]`: what they do elsewhere happens by itself here. */
+export interface Maintain {
+  readonly kind: 'maintain'
+  readonly work: 'analyze' | 'vacuum'
+  readonly names: readonly Name[]
   readonly span: Span
 }
 
@@ -258,6 +279,8 @@ export interface Insert {
   /** Empty without a list. */
   readonly columns: readonly Ident[]
   readonly alias?: Ident
+  /** OVERRIDING SYSTEM VALUE, and OVERRIDING USER VALUE. */
+  readonly overriding?: 'system' | 'user'
   /** Absent for `DEFAULT VALUES`. */
   readonly source?: Query
   readonly onConflict?: OnConflict
@@ -450,6 +473,8 @@ export type IsolationLevel = 'serializable' | 'repeatable read' | 'read committe
 export interface Truncate {
   readonly kind: 'truncate'
   readonly names: readonly Name[]
+  /** RESTART IDENTITY. */
+  readonly restart: boolean
   readonly span: Span
 }
 
