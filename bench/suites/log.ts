@@ -20,7 +20,7 @@ const AMOUNT = {
   kafka: 500_000,
   node: 500_000,
   commits: 500,
-  scan: 20_000_000,
+  scan: 100_000_000,
   size: 500_000,
   megabytes: 1000,
   sealing: 256,

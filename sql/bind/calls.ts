@@ -180,7 +180,7 @@ function resultType(signature: FunctionSignature, args: readonly DataType[], ele
   }
 }
 
-function noSuchFunction(name: string, args: readonly Bound[], span: Span, near: string | undefined): never {
+export function noSuchFunction(name: string, args: readonly Bound[], span: Span, near?: string): never {
   return fail('UndefinedFunction', `function ${call(name, args)} does not exist`, span, {
     hint:
       near === undefined

@@ -35,6 +35,8 @@ export function dependentJoin(kind: JoinKind, left: Rel, inner: Dependent, condi
   if (!isCorrelated(inner.rel, inner.id) && kind !== 'semi' && kind !== 'anti')
     return join(kind, left, inner.rel, l, condition)
   const r = relTypes(inner.rel, env).length
+  const beside = unnestBeside(kind, left, inner, condition, env)
+  if (beside !== undefined) return beside
   const pulled = pullUp(kind, left, inner, condition, env)
   if (pulled !== undefined) return pulled
   const { rel, same } = overDomain(left, inner, env, r)
@@ -86,6 +88,51 @@ function pullUp(kind: JoinKind, left: Rel, inner: Dependent, condition: Expr, en
   const overWide = conjuncts(condition).map((part) => substitute(part, (i) => column(i < l ? i : i + w)))
   const joined = join('left', left, wide, l, and([...conditions.map(resolved), ...overWide]))
   return projectColumns(joined, [...range(l), ...exprs.map((_, i) => l + w + i)])
+}
+
+/** Lists of the left row itself (`FROM t, unnest(t.items)`) become rows beside it: no join is needed. */
+function unnestBeside(kind: JoinKind, left: Rel, inner: Dependent, condition: Expr, env: Environment): Rel | undefined {
+  if (kind !== 'inner' && kind !== 'left') return undefined
+  const layers: Rel[] = []
+  let current = inner.rel
+  while (current.op === 'project' || current.op === 'filter') {
+    layers.push(current)
+    current = current.input
+  }
+  if (current.op !== 'unnest' || current.input.op !== 'values' || current.input.rows.length !== 1) return undefined
+  // A left row without elements stays, unless something else than the lists decides.
+  const plain = layers.every((layer) => layer.op === 'project' && layer.exprs.every(strict))
+  if (kind === 'left' && !(plain && conjuncts(condition).length === 0)) return undefined
+  const [l, one] = [relTypes(left, env).length, relTypes(current.input, env).length]
+  const [first] = current.input.rows
+  // Over the left columns, then the elements.
+  const over = (expr: Expr): Expr =>
+    resolveOuter(
+      substitute(expr, (index) => (index < one ? first![index]! : column(l + index - one))),
+      inner.id,
+      inner.column,
+    )
+  let rel: Rel = { ...current, input: left, lists: current.lists.map(over), outer: kind === 'left' }
+  let exprs = relTypes(current, env).map((_, i): Expr => over(column(i)))
+  for (const layer of layers.reverse()) {
+    const onto = (expr: Expr) =>
+      resolveOuter(
+        substitute(expr, (index) => exprs[index]!),
+        inner.id,
+        inner.column,
+      )
+    if (layer.op === 'filter') rel = filter(rel, onto(layer.predicate))
+    else if (layer.op === 'project') exprs = layer.exprs.map(onto)
+  }
+  const on = substitute(condition, (index) => (index < l ? column(index) : exprs[index - l]!))
+  return project(filter(rel, on), [...range(l).map(column), ...exprs])
+}
+
+/** NULL where its column is. */
+function strict(expr: Expr): boolean {
+  if (expr.op === 'column') return true
+  if (expr.op === 'cast') return strict(expr.input)
+  return expr.op === 'call' && expr.function === 'row_field' && strict(expr.args[0]!)
 }
 
 interface Peeled {

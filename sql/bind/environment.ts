@@ -30,6 +30,8 @@ export interface Environment {
   readonly depth: number
   /** The queries around this subquery, nearest first. */
   readonly outer: OuterScope | undefined
+  /** Whether another query of the statement reads this one's rows. */
+  readonly inner?: boolean
   /** The FROM items before the one that is bound, and what is around them: what LATERAL can see. */
   readonly lateral: OuterScope | undefined
   /** How many outer scopes the statement has had: each gets a number of its own. */

@@ -19,6 +19,7 @@ import { FALSE, literalType, numberLiteral, TRUE } from '../types/literal.js'
 import { AGGREGATE_NAMES, bindAggregate, isAggregate } from './aggregates.js'
 import { bindCall } from './calls.js'
 import { type Bound, boolean, bound, castTo, coerce, known, unify, unknownNull, unknownText } from './coerce.js'
+import { bindDerived } from './derived-calls.js'
 import { fail, unsupported } from './fail.js'
 import { withEscape } from './like-escape.js'
 import {
@@ -31,15 +32,24 @@ import {
   bindSubscript,
   bindTypedArray,
 } from './nested.js'
-import { bindBinary, bindComparison, bindNegation, bindNot, comparable, noOperator } from './operators.js'
+import { bindBinary, bindComparison, bindNegation, bindNot, bindPrefix, comparable, noOperator } from './operators.js'
 import { asOuter, refersOut } from './outer.js'
 import { ParameterTypes } from './parameters.js'
 import { bindPredict } from './predict.js'
 import { bindRows } from './row-comparison.js'
 import { lookUp, noSuchColumn, type Scope } from './scope.js'
-import { addAggregate, place, type Stage } from './stage.js'
+import { bindSet, isSetReturning } from './set-returning.js'
+import { addAggregate, addSet, place, type Stage } from './stage.js'
 import { bindExistsValue, bindInValue, bindQuantified, bindScalarSubquery } from './subquery.js'
-import { bindArrayQuery, bindRegistered, bindSystemCall, bindSystemWord, isRegistered, shownName } from './system.js'
+import {
+  bindFunctionNumber,
+  bindRegistered,
+  bindSystemCall,
+  bindSystemWord,
+  isRegistered,
+  shownName,
+} from './system.js'
+import { withoutSystemSet } from './system-sets.js'
 import { bindType, isPadded, lengthOf } from './type-name.js'
 import { bindWindowCall, isWindowFunction, WINDOW_FUNCTION_NAMES } from './windows.js'
 
@@ -67,7 +77,8 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'unary': {
       const operand = bindExpr(expr.operand, stage)
       if (expr.operator === 'not') return bindNot(operand, span)
-      return expr.operator === '-' ? bindNegation(operand, span) : operand
+      if (expr.operator === '-') return bindNegation(operand, span)
+      return expr.operator === '+' ? operand : bindPrefix(expr.operator, operand, span)
     }
     case 'binary':
       if (expr.left.kind === 'row' && expr.right.kind === 'row')
@@ -113,7 +124,7 @@ export function bindExpr(expr: tree.Expr, stage: Stage): Bound {
     case 'subquery':
       return bindScalarSubquery(expr, stage)
     case 'case':
-      return bindCase(expr, stage)
+      return withoutSets('CASE', stage, () => bindCase(expr, stage), span)
     case 'cast':
       return bindCast(expr, stage)
     case 'collate':
@@ -176,7 +187,18 @@ function bindColumn(ref: tree.ColumnRef, stage: Stage): Bound {
     if (there !== undefined) return bound(asOuter(there.expr, there.type, outer), there.type, ref.span)
     around.push(outer.scope)
   }
-  return bindSystemWord(ref, stage) ?? noSuchColumn([stage.scope, ...around], ref)
+  return bindSystemWord(ref, stage) ?? bindWholeRow(stage.scope, ref) ?? noSuchColumn([stage.scope, ...around], ref)
+}
+
+/** The name of a table alone is its row. */
+function bindWholeRow(scope: Scope, ref: tree.ColumnRef): Bound | undefined {
+  const [only] = ref.parts
+  if (ref.parts.length > 1 || !scope.tables.includes(only!.name)) return undefined
+  const columns = scope.columns.filter((c) => c.table === only!.name)
+  if (columns.length === 0) return undefined
+  const args = columns.map((c) => mark(c.expr, ref))
+  const type: DataType = { type: 'row', fields: columns.map((c) => ({ name: c.name, data_type: c.type })) }
+  return bound({ op: 'call', function: 'row_construct', args, data_type: type }, type, ref.span)
 }
 
 const marks = new WeakMap<PlanExpr, tree.ColumnRef>()
@@ -293,6 +315,10 @@ function bindCase(expr: tree.Case, stage: Stage): Bound {
 
 function bindCast(expr: tree.Cast, stage: Stage): Bound {
   if (isRegistered(expr.type)) return bindRegistered(expr, stage)
+  if (expr.type.name === 'oid' && expr.operand.kind === 'cast' && expr.operand.type.name === 'regproc') {
+    const number = bindFunctionNumber(expr.operand, stage)
+    if (number !== undefined) return number
+  }
   if (expr.try) unsupported('TRY_CAST is not supported yet', expr.span)
   const written = bindType(expr.type)
   // As text such a value is the object's name.
@@ -364,7 +390,8 @@ const NOW_CASTS = new Map<string, DataType>([
   ['localtime', { type: 'time' }],
 ])
 
-function bindFunction(call: tree.Call, stage: Stage): Bound {
+function bindFunction(written: tree.Call, stage: Stage): Bound {
+  const call = withoutSystemSet(written, written.span)
   if (call.name.parts.length > 2 || (call.name.parts.length === 2 && call.name.parts[0]!.name !== 'pg_catalog')) {
     fail(
       'UndefinedFunction',
@@ -375,7 +402,9 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
   }
   const name = call.name.parts.at(-1)!.name
   if (call.over !== undefined) return bindWindowCall(call, name, stage)
-  if (isAggregate(name)) return bindAggregateCall(call, name, stage)
+  if (isAggregate(call, name)) return bindAggregateCall(call, name, stage)
+  if (call.withinGroup !== undefined)
+    fail('WrongObjectType', `WITHIN GROUP specified, but ${name} is not an aggregate function`, call.span)
   if (isWindowFunction(name)) fail('WrongObjectType', `window function ${name} requires an OVER clause`, call.span)
   if (call.star) fail('WrongObjectType', `${name}(*) specified, but ${name} is not an aggregate function`, call.span)
   if (call.distinct) fail('WrongObjectType', `DISTINCT specified, but ${name} is not an aggregate function`, call.span)
@@ -394,8 +423,69 @@ function bindFunction(call: tree.Call, stage: Stage): Bound {
     const now: PlanExpr = { op: 'call', function: 'now', args: [], data_type: TIMESTAMPTZ }
     return bound(castTo(now, TIMESTAMPTZ, moment), moment, call.span)
   }
-  const args = call.args.map((arg) => bindExpr(arg, stage))
+  if (name === 'coalesce')
+    return withoutSets('COALESCE', stage, () => bindCall(name, bindAll(call.args, stage), call.span), call.span)
+  const args = bindAll(call.args, stage)
+  if (isSetReturning(name)) return bindSetCall(name, args, call.span, stage)
+  const derived = bindDerived(name, args, call.span)
+  if (derived !== undefined) return derived
   return bindCall(name, args, call.span, [...AGGREGATE_NAMES, ...WINDOW_FUNCTION_NAMES, 'predict'])
+}
+
+function bindAll(exprs: readonly tree.Expr[], stage: Stage): Bound[] {
+  return exprs.map((expr) => bindExpr(expr, stage))
+}
+
+/** The array of a query's values, empty where it has no row: what a subquery with ARRAY_AGG over it gives. */
+function bindArrayQuery({ query, span }: tree.ArrayQuery, stage: Stage): Bound {
+  const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })
+  const value: tree.Expr = { kind: 'column', parts: [ident('value')], span }
+  const call: tree.Call = {
+    kind: 'call',
+    name: { kind: 'name', parts: [ident('array_agg')], span },
+    args: [value],
+    star: false,
+    distinct: false,
+    orderBy: [],
+    span,
+  }
+  const alias: tree.TableAlias = { kind: 'table_alias', name: ident('rows'), columns: [ident('value')], span }
+  const select: tree.Select = {
+    kind: 'select',
+    distinct: false,
+    distinctOn: [],
+    items: [{ kind: 'select_expr', expr: call, span }],
+    from: [{ kind: 'derived_table', query, lateral: false, alias, span }],
+    windows: [],
+    span,
+  }
+  const collected = bindScalarSubquery(
+    { kind: 'subquery', query: { kind: 'query', body: select, orderBy: [], span }, span },
+    stage,
+  )
+  return bindCall('coalesce', [collected, unknownText('{}', span)], span)
+}
+
+/** A guarded operand cannot multiply rows. */
+function withoutSets(what: string, stage: Stage, bind: () => Bound, span: tree.Span): Bound {
+  const before = stage.harvest?.sets.length
+  const value = bind()
+  if (stage.harvest?.sets.length !== before) unsupported(`set-returning functions are not allowed in ${what}`, span)
+  return value
+}
+
+/** Beside the rows of a select list; within a condition there is nothing that it could multiply. */
+function bindSetCall(name: string, args: readonly Bound[], span: tree.Span, stage: Stage): Bound {
+  if (stage.inside !== undefined) {
+    const outer = stage.inside === 'window' ? 'window' : 'aggregate'
+    unsupported(`${outer} function calls cannot contain set-returning function calls`, span, undefined)
+  }
+  const places = ['SELECT', 'ORDER BY', 'GROUP BY', 'DISTINCT ON']
+  if (stage.harvest === undefined || !places.includes(stage.clause))
+    unsupported(`set-returning functions are not allowed in ${stage.clause}`, span)
+  const list = bindSet(name, args, span)
+  if (list.type.type !== 'array') throw new Error(`${name} is no array`)
+  return bound(addSet(stage.harvest, list.expr), list.type.element, span)
 }
 
 function bindGroupingCall(call: tree.Call, stage: Stage): Bound {
@@ -421,21 +511,16 @@ function bindAggregateCall(call: tree.Call, name: string, stage: Stage): Bound {
       hint: stage.clause === 'WHERE' ? 'Use HAVING.' : undefined,
     })
   }
-  const inner: Stage = {
-    ...stage,
-    aggregates: false,
-    windows: false,
-    inside: 'aggregate',
-    subqueries: 'below',
-    clause: `an argument of ${name}`,
-  }
-  const bindable = bindAggregate(call, name, inner)
-  if (bindable.arg !== null && refersOut(bindable.arg) && usedColumns(bindable.arg).size === 0) {
-    unsupported(
-      'an aggregate of only columns of the query around is not supported',
-      call.span,
-      'It would be computed over the rows of the query around; compute it there, in a subquery of FROM.',
-    )
-  }
-  return bound(addAggregate(harvest, bindable), bindable.data_type, call.span)
+  const beside: Stage = { ...stage, aggregates: false, windows: false, clause: `a direct argument of ${name}` }
+  const inside: Stage = { ...beside, inside: 'aggregate', subqueries: 'below', clause: `an argument of ${name}` }
+  return bindAggregate(call, name, { inside, beside }, (aggregate) => {
+    if (aggregate.arg !== null && refersOut(aggregate.arg) && usedColumns(aggregate.arg).size === 0) {
+      unsupported(
+        'an aggregate of only columns of the query around is not supported',
+        call.span,
+        'It would be computed over the rows of the query around; compute it there, in a subquery of FROM.',
+      )
+    }
+    return addAggregate(harvest, aggregate)
+  })
 }

@@ -6,26 +6,26 @@ import { and, column, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
 import { filter, oneRow, project, projectColumns, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
-import { isSystemSchema } from '../system/index.js'
 import { commonType } from '../types/coercion.js'
-import { BIGINT, INTEGER, INTERVAL, TIMESTAMP, typeName } from '../types/data-type.js'
-import { integerValue } from '../types/literal.js'
+import { typeName } from '../types/data-type.js'
 import { bindAsOf } from './as-of.js'
-import { bound, castTo, coerce } from './coerce.js'
-import { constantMicroseconds, evaluateConstant } from './constants.js'
+import { asofJoin } from './asof-join.js'
+import { bound, castTo } from './coerce.js'
 import { type Dependent, dependentJoin } from './dependent-join.js'
 import { type BoundQuery, type Environment, relTypes } from './environment.js'
-import { bindCondition, bindExpr } from './expr.js'
+import { bindCondition } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { objectName } from './object-name.js'
-import { equality } from './operators.js'
+import { bindComparison, equality } from './operators.js'
 import { isCorrelated } from './outer.js'
 import { bindQuery } from './query.js'
 import { EMPTY_SCOPE, joinScopes, type Scope, type ScopeColumn, unqualified } from './scope.js'
-import { setFunctionTable } from './set-returning.js'
 import { newHarvest, resolveBelow, type Stage } from './stage.js'
 import { attachAll } from './subquery.js'
 import { bindSystemRelation } from './system.js'
+import { bindTableFunction } from './table-function.js'
+import { bindSample } from './table-sample.js'
+import { bindTimeWindow } from './time-windows.js'
 
 export interface BoundFrom {
   readonly rel: Rel
@@ -40,24 +40,6 @@ export function bindFrom(refs: readonly tree.TableRef[], env: Environment): Boun
   if (first === undefined) return { rel: oneRow(), scope: EMPTY_SCOPE }
   const outermost = { ...env, lateral: undefined }
   return rest.reduce((left, ref) => cross(left, ref, outermost), bindTableRef(first, outermost))
-}
-
-/** Whether its value is known while planning, or asked for. */
-function isConstant(expr: tree.Expr): boolean {
-  switch (expr.kind) {
-    case 'number':
-    case 'null':
-    case 'string':
-    case 'parameter':
-      return true
-    case 'unary':
-    case 'cast':
-      return isConstant(expr.operand)
-    case 'binary':
-      return isConstant(expr.left) && isConstant(expr.right)
-    default:
-      return false
-  }
 }
 
 /** What the items after this one see of it, if they are LATERAL. */
@@ -91,11 +73,13 @@ function checkAliases(left: Scope, right: Scope, ref: tree.TableRef): void {
 
 export function bindTableRef(ref: tree.TableRef, env: Environment): BoundFrom {
   switch (ref.kind) {
-    case 'table_name':
-      return bindTableName(ref, env)
+    case 'table_name': {
+      const from = bindTableName(ref, env)
+      return ref.sample === undefined ? from : bindSample(from, ref.sample, env)
+    }
     case 'derived_table': {
       const outer = ref.lateral ? (env.lateral ?? env.outer) : env.outer
-      const query = bindQuery(ref.query, { ...env, outer, lateral: undefined })
+      const query = bindQuery(ref.query, { ...env, outer, lateral: undefined, inner: true })
       return named(query, ref.alias?.name.name ?? 'subquery', ref.alias)
     }
     case 'table_function':
@@ -145,6 +129,7 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       tables: new Map(),
       parameters: [],
       outer: undefined,
+      inner: true,
       lateral: undefined,
       depth: env.depth + 1,
       asOf,
@@ -180,7 +165,7 @@ function columnsOfView(query: BoundQuery, view: tree.CreateView, columns: readon
   return { rel: projectColumns(query.rel, places), columns: places.map((at) => renamed[at]!) }
 }
 
-function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {
+export function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {
   const given = alias?.columns ?? []
   if (given.length > query.columns.length) {
     fail(
@@ -232,9 +217,11 @@ function bindJoin(ref: tree.Join, env: Environment): BoundFrom {
     harvest,
     aggregates: false,
     windows: false,
-    subqueries: kind === 'inner' ? 'below' : undefined,
+    subqueries: kind === 'inner' && !ref.asof ? 'below' : undefined,
   }
   const condition = ref.on === undefined ? TRUE_EXPR : bindCondition(ref.on, stage)
+  if (ref.asof)
+    return { rel: asofJoin(kind === 'left' ? 'left' : 'inner', left.rel, inner, condition, ref, env), scope: both }
   if (harvest.below.length === 0) return { rel: dependentJoin(kind, left.rel, inner, condition, env), scope: both }
   // Subqueries of an inner join's condition are joined to the pairs, and the condition filters what comes of it.
   const pairs = dependentJoin(kind, left.rel, inner, TRUE_EXPR, env)
@@ -269,13 +256,19 @@ function bindUsing(
     const r = only(right.scope, name, 'right', span)
     const there = shift(r.expr, width)
     const [a, b] = [bound(l.expr, l.type, span), bound(there, r.type, span)]
-    conditions.push(equality(a, b, span))
+    // The last column of an ASOF join is that of the nearest row.
+    if (ref.asof && merged.length === using.length - 1)
+      conditions.push(bindComparison('greater_equal', a, b, span, span, '>=').expr)
+    else conditions.push(equality(a, b, span))
     merged.push(mergedColumn(kind, name, l, r, there, span))
   }
   const names = new Set(using.map((u) => u.name))
   const columns = both.columns.map((c) => (names.has(c.name) && !c.qualifiedOnly ? { ...c, qualifiedOnly: true } : c))
+  const condition = and(conditions)
   return {
-    rel: dependentJoin(kind, left.rel, inner, and(conditions), env),
+    rel: ref.asof
+      ? asofJoin(kind === 'left' ? 'left' : 'inner', left.rel, inner, condition, ref, env)
+      : dependentJoin(kind, left.rel, inner, condition, env),
     scope: { tables: both.tables, columns: [...merged, ...columns] },
   }
 }
@@ -311,87 +304,4 @@ function only(scope: Scope, name: string, side: string, span: tree.Span): ScopeC
     found[0] ??
     fail('UndefinedColumn', `column "${name}" specified in USING clause does not exist in ${side} table`, span)
   )
-}
-
-/** TUMBLE and HOP: the source's columns, then window_start and window_end. */
-function bindTimeWindow(ref: tree.TimeWindow, env: Environment): BoundFrom {
-  const source = bindTableRef(ref.source, env)
-  const stage: Stage = {
-    env,
-    scope: source.scope,
-    clause: ref.window.toUpperCase(),
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-  }
-  const value = bindExpr(ref.time, stage)
-  const isDate = value.type.type === 'date'
-  if (value.unknown || (!isDate && value.type.type !== 'timestamp' && value.type.type !== 'timestamptz')) {
-    fail(
-      'DatatypeMismatch',
-      `the time of ${ref.window.toUpperCase()} must be a timestamp, not ${typeName(value.type)}`,
-      ref.time.span,
-    )
-  }
-  const time = isDate ? bound(coerce(value, TIMESTAMP), TIMESTAMP, value.span) : value
-  const length = (expr: tree.Expr, what: string, options = {}) =>
-    constantMicroseconds(coerce(bindExpr(expr, { ...stage, scope: EMPTY_SCOPE }), INTERVAL), what, expr.span, options)
-  const size = length(ref.size, 'the window size')
-  const slide = ref.slide === undefined ? size : length(ref.slide, 'the slide')
-  const offset = ref.offset === undefined ? 0n : length(ref.offset, 'the offset', { zero: true, negative: true })
-  if (size / slide > 10_000n) fail('InvalidParameterValue', 'a row would be in more than 10000 windows', ref.span)
-  const rel: Rel = {
-    op: 'time_window',
-    input: source.rel,
-    time: time.expr,
-    size_us: size,
-    slide_us: slide,
-    offset_us: offset,
-  }
-  const width = relTypes(source.rel, env).length
-  const table = ref.alias?.name.name ?? source.scope.tables[0] ?? ref.window
-  const added = ['window_start', 'window_end'].map(
-    (name, i): ScopeColumn => ({ name, table, expr: column(width + i), type: time.type, qualifiedOnly: false }),
-  )
-  const columns = [...source.scope.columns.map(({ origin: _, ...c }) => ({ ...c, table })), ...added]
-  const given = ref.alias?.columns ?? []
-  return { rel, scope: { tables: [table], columns: columns.map((c, i) => ({ ...c, name: given[i]?.name ?? c.name })) } }
-}
-
-function bindTableFunction(ref: tree.TableFunction, env: Environment): BoundFrom {
-  const [schema, second] = ref.name.parts
-  const qualified = second !== undefined && isSystemSchema(schema!.name)
-  const name = qualified ? second.name : objectName(ref.name)
-  const plain = name === 'generate_series' && !ref.ordinality && ref.args.every(isConstant)
-  const derived = plain ? undefined : setFunctionTable(ref, name)
-  if (derived !== undefined) return bindTableRef(derived, env)
-  if (name !== 'generate_series') {
-    fail('UndefinedFunction', `table function ${name} does not exist`, ref.name.span, {
-      hint: 'The table functions are generate_series, unnest, TUMBLE and HOP.',
-    })
-  }
-  if (ref.args.length < 2 || ref.args.length > 3)
-    fail('UndefinedFunction', `generate_series takes 2 or 3 arguments, not ${ref.args.length}`, ref.span)
-  const stage: Stage = {
-    env,
-    scope: EMPTY_SCOPE,
-    clause: 'functions in FROM',
-    harvest: undefined,
-    aggregates: false,
-    windows: false,
-    subqueries: undefined,
-  }
-  const args = ref.args.map((arg) => bindExpr(arg, stage))
-  const small = args.every((arg) => arg.type.type === 'integer' || arg.type.type === 'smallint' || arg.unknown)
-  const [start, stop, step = 1n] = args.map((arg) => {
-    const literal = evaluateConstant(coerce(arg, BIGINT), 'an argument of generate_series', arg.span)
-    return integerValue(literal) ?? unsupported('an argument of generate_series cannot be NULL', arg.span)
-  })
-  if (step === 0n) fail('InvalidParameterValue', 'step size cannot equal zero', ref.args[2]?.span)
-  const series: Rel = { op: 'generate_series', start: start!, stop: stop!, step }
-  // PostgreSQL's series of integers is of integers.
-  const rel = small ? project(series, [castTo(column(0), BIGINT, INTEGER)]) : series
-  const table = ref.alias?.name.name ?? name
-  return named({ rel, columns: [{ name: table, type: small ? INTEGER : BIGINT, unknown: false }] }, table, ref.alias)
 }

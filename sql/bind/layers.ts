@@ -17,6 +17,7 @@ export class Layers {
   readonly #harvest: Harvest
   readonly #grouped: boolean
   readonly #windowAt: number[] = []
+  readonly #setAt = new Map<number, number>()
 
   constructor(harvest: Harvest, belowValues: readonly Expr[], group: readonly Expr[] | undefined) {
     this.#belowValues = belowValues
@@ -27,7 +28,10 @@ export class Layers {
 
   /** An expression under the aggregate. */
   below(expr: Expr): Expr {
-    return resolveBelow(expr, this.#belowValues)
+    return substitute(resolveBelow(expr, this.#belowValues), (index) => {
+      const placed = placeOf(index)
+      return placed?.kind === 'set' && this.#setAt.has(placed.index) ? this.#place(index) : column(index)
+    })
   }
 
   /** An expression over it. */
@@ -67,6 +71,7 @@ export class Layers {
       above: () => this.aboveValues[placed.index]!,
       below: () => this.#belowValues[placed.index]!,
       window: () => column(this.#windowAt[placed.index]!),
+      set: () => column(this.#setAt.get(placed.index)!),
     }
     return at[placed.kind]()
   }
@@ -79,6 +84,24 @@ export class Layers {
       `${name} must appear in the GROUP BY clause or be used in an aggregate function`,
       ref?.span,
     )
+  }
+
+  /** The rows of the functions that return sets, those within others' arguments first. `which` are their numbers. */
+  sets(input: Rel, which: readonly number[], width: (rel: Rel) => number, finish: (expr: Expr) => Expr): Rel {
+    let rel = input
+    const { sets } = this.#harvest
+    const deepest = Math.max(-1, ...which.map((i) => sets[i]!.level))
+    for (let level = 0; level <= deepest; level++) {
+      const now = which.filter((i) => sets[i]!.level === level && !this.#setAt.has(i))
+      if (now.length === 0) continue
+      const before = width(rel)
+      const lists = now.map((i) => finish(sets[i]!.list))
+      rel = { op: 'unnest', input: rel, lists, ordinality: false, outer: false }
+      now.forEach((set, i) => {
+        this.#setAt.set(set, before + i)
+      })
+    }
+    return rel
   }
 
   /** One operator for all calls of equal partition and order. */

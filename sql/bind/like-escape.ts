@@ -1,11 +1,15 @@
 /** `LIKE pattern ESCAPE character`: the engine's patterns know only the backslash, so the pattern is written anew with it. */
-import { constant } from '../logical/expr.js'
+import type { Expr } from '../contract/plan.generated.js'
+import { constant, rewrite } from '../logical/expr.js'
+import { foldExpr } from '../logical/fold.js'
 import { TEXT } from '../types/data-type.js'
 import { type Bound, bound, coerce } from './coerce.js'
 import { fail, unsupported } from './fail.js'
+import { isParameter, standIn } from './parameters.js'
 
 export function withEscape(pattern: Bound, mark: Bound): Bound {
-  const [given, character] = [coerce(pattern, TEXT), coerce(mark, TEXT)]
+  // A parameter has to be known: the statement is planned with its value each time.
+  const [given, character] = [known(coerce(pattern, TEXT)), known(coerce(mark, TEXT))]
   if (character.op !== 'literal') return unsupported('an ESCAPE that is not a constant is not supported', mark.span)
   if (character.literal.type === 'null') return bound(character, TEXT, pattern.span)
   const written = character.literal.type === 'text' ? character.literal.value : ''
@@ -22,6 +26,11 @@ export function withEscape(pattern: Bound, mark: Bound): Bound {
     )
   if (given.literal.type !== 'text') return pattern
   return bound(constant({ type: 'text', value: rewritten(given.literal.value, written, pattern) }), TEXT, pattern.span)
+}
+
+/** What a parameter in it is, the rest folded. */
+function known(expr: Expr): Expr {
+  return rewrite(expr, (inner) => (isParameter(inner) ? standIn(inner) : foldExpr(inner)))
 }
 
 function rewritten(text: string, mark: string, pattern: Bound): string {

@@ -1,6 +1,6 @@
 /** Operators with their operand types: which operator of PostgreSQL is meant, and the casts that it needs. */
 import type { BinaryOp, Expr } from '../contract/plan.generated.js'
-import { and, binary, compare, isNull, not, TRUE_EXPR } from '../logical/expr.js'
+import { and, binary, compare, not } from '../logical/expr.js'
 import { negateLiteral } from '../logical/fold.js'
 import type { BinaryOperator, Span } from '../syntax/tree.js'
 import { arithmeticType, comparisonType, numericResult, timeArithmetic } from '../types/coercion.js'
@@ -13,8 +13,6 @@ import {
   isInteger,
   isNumber,
   isTime,
-  NUMERIC_PRECISION_MAX,
-  numericWith,
   TEXT,
 } from '../types/data-type.js'
 import { integerLiteral } from '../types/literal.js'
@@ -70,9 +68,37 @@ export function bindBinary(operator: BinaryOperator, left: Bound, right: Bound, 
       return bindConcat(left, right, at, span)
     case '^':
       return bindCall('power', [left, right], span)
+    case '^@':
+      return bindCall('starts_with', [left, right], span)
+    case '&':
+    case '|':
+    case '#':
+    case '<<':
+    case '>>': {
+      const integers = [left, right].every((side) => side.unknown || isInteger(side.type))
+      if (!integers || (left.unknown && right.unknown)) noOperator(operator, left, right, at)
+      return bindCall(BITS[operator], [left, right], span)
+    }
     default:
       return noOperator(operator, left, right, at)
   }
+}
+
+const BITS = {
+  '&': 'bit_and_of',
+  '|': 'bit_or_of',
+  '#': 'bit_xor_of',
+  '<<': 'shift_left_of',
+  '>>': 'shift_right_of',
+} as const
+
+/** `~`, `@`, `|/` and `||/` before their operand. */
+export function bindPrefix(operator: '~' | '@' | '|/' | '||/', operand: Bound, at: Span): Bound {
+  const name = { '~': 'bit_not_of', '@': 'abs', '|/': 'sqrt', '||/': 'cbrt' }[operator]
+  const fits = operator === '~' ? isInteger(operand.type) : isNumber(operand.type)
+  if (!operand.unknown && !fits)
+    fail('UndefinedFunction', `operator does not exist: ${operator} ${familyName(operand.type)}`, at)
+  return bindCall(name, [operand], at)
 }
 
 /** The function behind an operator of JSONB or of arrays. */
@@ -148,65 +174,21 @@ export function equality(left: Bound, right: Bound, at: Span): Expr {
   return comparison('equal', left, right, at, '=')
 }
 
-/** Equality of NUMERICs that no one type holds is written by their order, so that no rule makes it a join's key; so are its
- *  negations, which rules turn into it. */
 function comparison(operator: BinaryOp, left: Bound, right: Bound, at: Span, shown: string): Expr {
-  const [a, b] = comparable(left, right, EQUALITIES.has(operator)) ?? noOperator(shown, left, right, at)
-  if (!EQUALITIES.has(operator) || hashable(left, right)) return compare(operator, a, b)
-  const same = and([compare('less_equal', a, b), compare('greater_equal', a, b)])
-  switch (operator) {
-    case 'equal':
-      return same
-    case 'not_equal':
-      return compare('or', compare('less', a, b), compare('greater', a, b))
-    default: {
-      const alike = compare(
-        'or',
-        compare('is_not_distinct_from', same, TRUE_EXPR),
-        and([isNull(a, false), isNull(b, false)]),
-      )
-      return operator === 'is_not_distinct_from' ? alike : not(alike)
-    }
-  }
+  const [a, b] = comparable(left, right) ?? noOperator(shown, left, right, at)
+  return compare(operator, a, b)
 }
 
-const EQUALITIES: ReadonlySet<BinaryOp> = new Set(['equal', 'not_equal', 'is_distinct_from', 'is_not_distinct_from'])
-
-/** Both sides in the type in which they compare. NUMERICs compare at any scale, so that a column stays as it is; `alike` asks for
- *  one type all the same, as hashes and the keys of a join do. */
-export function comparable(left: Bound, right: Bound, alike = false): readonly [Expr, Expr] | undefined {
+/** Both sides in the type in which they compare. NUMERICs compare at any scale, so that a column stays as it is; where they are a
+ *  join's keys, the rule `align-join-keys` gives them one type. */
+export function comparable(left: Bound, right: Bound): readonly [Expr, Expr] | undefined {
   if (left.unknown && right.unknown) return [coerce(left, TEXT), coerce(right, TEXT)]
   if (left.unknown) return [coerce(left, literalTarget(left, right.type)), right.expr]
   if (right.unknown) return [left.expr, coerce(right, literalTarget(right, left.type))]
   const type = comparisonType(left.type, right.type)
   if (type === undefined) return undefined
-  if (type.type === 'numeric') return numericSides(left, right, alike)
+  if (type.type === 'numeric') return [asNumeric(left).expr, asNumeric(right).expr]
   return [castTo(left.expr, left.type, type), castTo(right.expr, right.type, type)]
-}
-
-function numericSides(left: Bound, right: Bound, alike: boolean): readonly [Expr, Expr] {
-  const [a, b] = [asNumeric(left), asNumeric(right)]
-  const common = !alike || isConstant(a.expr) || isConstant(b.expr) ? undefined : commonNumeric(a.type, b.type)
-  if (common === undefined) return [a.expr, b.expr]
-  return [castTo(a.expr, a.type, common), castTo(b.expr, b.type, common)]
-}
-
-/** False for NUMERICs that no one type holds: their equality must not become a join's key. */
-export function hashable(left: Bound, right: Bound): boolean {
-  const [a, b] = [asNumeric(left), asNumeric(right)]
-  if (a.type.type !== 'numeric' || b.type.type !== 'numeric' || isConstant(a.expr) || isConstant(b.expr)) return true
-  return commonNumeric(a.type, b.type) !== undefined
-}
-
-function commonNumeric(a: DataType, b: DataType): DataType | undefined {
-  if (a.type !== 'numeric' || b.type !== 'numeric') return undefined
-  const integers = Math.max(a.precision - a.scale, b.precision - b.scale)
-  const scale = Math.max(a.scale, b.scale)
-  return integers + scale <= NUMERIC_PRECISION_MAX ? numericWith(integers, scale) : undefined
-}
-
-function isConstant(expr: Expr): boolean {
-  return expr.op === 'literal' || (expr.op === 'cast' && isConstant(expr.input))
 }
 
 /** A string compared with NUMERIC keeps all its digits: `amount > '1.255'` must not round. */

@@ -51,7 +51,7 @@ export function withTables(clause: tree.With, env: Environment): Environment {
     const { name } = table.name
     if (names.has(name)) fail('DuplicateAlias', `WITH query name "${name}" specified more than once`, table.name.span)
     names.add(name)
-    const query = bindQuery(table.query, { ...env, tables: new Map(tables), lateral: undefined })
+    const query = bindQuery(table.query, { ...env, tables: new Map(tables), lateral: undefined, inner: true })
     if (table.columns.length > query.columns.length) {
       fail(
         'InvalidColumnReference',

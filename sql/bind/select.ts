@@ -4,7 +4,7 @@
 import { primaryKeyOf } from '../catalog/catalog.js'
 import type { Expr, Rel, SortKey } from '../contract/plan.generated.js'
 import { suggest } from '../diag/suggest.js'
-import { and, bigint, column, compare, exprKey, sameExpr } from '../logical/expr.js'
+import { and, bigint, column, compare, exprKey, sameExpr, some } from '../logical/expr.js'
 import { aggregate, filter, project, projectColumns, ROW_NUMBER, window } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { type Bound, boolean, bound, known } from './coerce.js'
@@ -16,15 +16,17 @@ import { bindGrouping, groupBySets } from './grouping.js'
 import { Layers } from './layers.js'
 import { outputName } from './output-name.js'
 import { type Scope, unqualified } from './scope.js'
-import { withoutSetFunctions } from './set-returning.js'
-import { type Harvest, has, newHarvest, resolveBelow, type Stage } from './stage.js'
+import { type Harvest, has, newHarvest, placeOf, resolveBelow, type Stage } from './stage.js'
 import { attachAll, bindConditionJoin, type ConditionJoin, parts } from './subquery.js'
-import { isRegistered, shownName } from './system.js'
+import { isRegistered, isVector, shownName, shownVector } from './system.js'
 import { direction } from './windows.js'
 
-/** The number of an object is shown as its name; what compares it in a subquery wants the number. */
-function asShown(expr: tree.Expr, { env }: Stage): tree.Expr {
-  return expr.kind === 'cast' && isRegistered(expr.type) && env.outer === undefined ? shownName(expr) : expr
+/** The number of an object is shown as its name, and a list of numbers as PostgreSQL's vectors; what reads them in the statement wants
+ *  the numbers. */
+function asShown(expr: tree.Expr, { env, scope }: Stage): tree.Expr {
+  if (env.outer !== undefined || env.inner === true) return expr
+  if (expr.kind === 'cast' && isRegistered(expr.type)) return shownName(expr)
+  return expr.kind === 'column' && isVector(expr, scope) ? shownVector(expr) : expr
 }
 
 export interface Item {
@@ -34,8 +36,7 @@ export interface Item {
   readonly expr?: tree.Expr
 }
 
-export function bindSelect(written: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
-  const select = withoutSetFunctions(written)
+export function bindSelect(select: tree.Select, orderBy: readonly tree.SortItem[], env: Environment): BoundQuery {
   const from = bindFrom(select.from, env)
   const harvest = newHarvest(select.windows)
   const above: Stage = {
@@ -76,7 +77,16 @@ export function bindSelect(written: tree.Select, orderBy: readonly tree.SortItem
     grouped ? [...group, ...(grouping.sets === undefined ? determined(group, from.scope, env) : [])] : undefined,
   )
 
+  const setsOf = (exprs: readonly Expr[]) =>
+    harvest.sets.flatMap((_, i) => (exprs.some((expr) => uses(expr, i, harvest)) ? [i] : []))
   if (grouped) {
+    // What rows are grouped by is computed for each of them.
+    rel = layers.sets(
+      rel,
+      setsOf(group),
+      (r) => relTypes(r, env).length,
+      (expr) => layers.below(expr),
+    )
     const keys = layers.group.map((expr) => layers.below(expr))
     const calls = harvest.aggregates.map((call) => ({
       ...call,
@@ -96,7 +106,21 @@ export function bindSelect(written: tree.Select, orderBy: readonly tree.SortItem
   if (having !== undefined) rel = filter(rel, layers.above(having))
   rel = layers.windows(rel, relTypes(rel, env).length)
   if (qualify !== undefined) rel = filter(rel, layers.above(qualify))
+  rel = layers.sets(
+    rel,
+    harvest.sets.map((_, i) => i).filter((i) => !grouped || !setsOf(group).includes(i)),
+    (r) => relTypes(r, env).length,
+    (expr) => layers.above(expr),
+  )
   return finish(rel, items, order, distinctOn.length > 0 ? distinctOn : select.distinct, layers)
+}
+
+/** Whether an expression needs that set, for itself or within another one. */
+function uses(expr: Expr, set: number, harvest: Harvest): boolean {
+  return some(expr, (e) => {
+    const placed = e.op === 'column' ? placeOf(e.index) : undefined
+    return placed?.kind === 'set' && (placed.index === set || uses(harvest.sets[placed.index]!.list, set, harvest))
+  })
 }
 
 /** The select list, with DISTINCT, and ORDER BY over it or over hidden columns beside it. `distinct` may be the keys of DISTINCT ON. */

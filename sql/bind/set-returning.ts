@@ -1,179 +1,133 @@
-/** Functions that give rows, where the engine has no operator for them: in FROM with arguments that are not constants, and in a select
- *  list. They are written over a series of numbers, one for each row that they may give. */
-import type * as tree from '../syntax/tree.js'
-import { isAggregate } from './aggregates.js'
-import { unsupported } from './fail.js'
-import { expressionOf, tableOf } from './template.js'
+/** Functions that give a set of rows. Each is an array, which UNNEST makes rows of: beside the row at hand in a select list, as a table
+ *  in FROM. */
+import type { Expr } from '../contract/plan.generated.js'
+import { constant, integer } from '../logical/expr.js'
+import type { Span } from '../syntax/tree.js'
+import {
+  arrayOf,
+  BIGINT,
+  type DataType,
+  INTEGER,
+  INTERVAL,
+  JSONB,
+  numeric,
+  numericOfInteger,
+  TEXT,
+  TIMESTAMP,
+  TIMESTAMPTZ,
+} from '../types/data-type.js'
+import { bindCall, noSuchFunction } from './calls.js'
+import { type Bound, bound, castTo, coerce } from './coerce.js'
 
-/** Rows that a function gives at most for each row beside it, and where nothing is beside it. */
-const LATERAL_MAX = 1600
-const ALONE_MAX = 1_000_000
+/** The array of what the function returns. */
+type Make = (args: readonly Bound[], span: Span, name: string) => Bound
 
-interface SetFunction {
-  readonly arguments: readonly number[]
-  /** How many rows it gives. */
-  readonly count: (args: number) => string
-  /** The n-th of them, from 1, where `#` is n. */
-  readonly value: (args: number) => string
+const MEMBER = (value: DataType): DataType => ({
+  type: 'row',
+  fields: [
+    { name: 'key', data_type: TEXT },
+    { name: 'value', data_type: value },
+  ],
+})
+
+const SETS = new Map<string, Make>([
+  ['unnest', unnested],
+  ['generate_series', series],
+  ['generate_subscripts', subscripts],
+  ['regexp_split_to_table', (args, span) => bindCall('regexp_split_to_array', args, span)],
+  ['string_to_table', (args, span) => bindCall('string_to_array', args, span)],
+  ['regexp_matches', patternMatches],
+  ...ofJson('array_elements', 'jsonb_elements_of', JSONB),
+  ...ofJson('array_elements_text', 'jsonb_element_texts_of', TEXT),
+  ...ofJson('each', 'jsonb_members_of', MEMBER(JSONB)),
+  ...ofJson('each_text', 'jsonb_member_texts_of', MEMBER(TEXT)),
+  ...ofJson('object_keys', 'jsonb_keys_of', TEXT),
+])
+
+export const SET_FUNCTION_NAMES: readonly string[] = [...SETS.keys()]
+
+export function isSetReturning(name: string): boolean {
+  return SETS.has(name)
 }
 
-const step = (args: number) => (args === 3 ? '($3)' : '1')
-const lengthOf = (at: number) => `cardinality($${at})`
-
-const FUNCTIONS: Readonly<Record<string, SetFunction>> = {
-  generate_series: {
-    arguments: [2, 3],
-    count: (args) => `greatest((($2) - ($1)) / ${step(args)} + 1, 0)`,
-    value: (args) => `($1) + (# - 1) * ${step(args)}`,
-  },
-  generate_subscripts: { arguments: [2], count: () => lengthOf(1), value: () => '#' },
-  unnest: { arguments: [1], count: () => lengthOf(1), value: () => '($1)[#]' },
-  // Of the SQL standard's schema: what drivers number the columns of a key with.
-  _pg_expandarray: {
-    arguments: [1],
-    count: () => lengthOf(1),
-    value: () => 'CAST(ROW(($1)[#], #) AS ROW(x integer, n integer))',
-  },
+export function bindSet(name: string, args: readonly Bound[], span: Span): Bound {
+  return SETS.get(name)!(args, span, name)
 }
 
-/** At most as many as the series has, which is an error and not a shorter answer. */
-function bounded(count: string, most: number): string {
-  return `CASE WHEN ${count} > ${most} THEN CAST(concat('a set of more than ${most} rows') AS integer) ELSE ${count} END`
+function call(name: string, args: Expr[], type: DataType, span: Span): Bound {
+  return bound({ op: 'call', function: name, args, data_type: type }, type, span)
 }
 
-export function isSetFunction(name: string): boolean {
-  return Object.hasOwn(FUNCTIONS, name)
+/** Under the names of JSON and JSONB, which are one type here. */
+function ofJson(name: string, list: string, element: DataType): [string, Make][] {
+  return ['json', 'jsonb'].map((prefix) => [
+    `${prefix}_${name}`,
+    (args, span, written) => {
+      const [value] = args
+      if (args.length !== 1 || (!value!.unknown && value!.type.type !== 'jsonb')) noSuchFunction(written, args, span)
+      return call(list, [coerce(value!, JSONB)], arrayOf(element), span)
+    },
+  ])
 }
 
-/** A call in FROM as a derived table; undefined where it is none of these functions. */
-export function setFunctionTable(ref: tree.TableFunction, name: string): tree.DerivedTable | undefined {
-  const { args, span } = ref
-  if (name === 'pg_partition_ancestors' && args.length === 1) {
-    return aliased(
-      'LATERAL (SELECT CAST(NULL AS bigint) AS relid, CAST(0 AS bigint) AS ordinality WHERE false) AS "$s"',
-      ref,
-      name,
-      [],
-    )
-  }
-  const several = name === 'unnest' && args.length > 1
-  const known = FUNCTIONS[name]
-  if (known === undefined || !(several || known.arguments.includes(args.length))) return undefined
-  const most = args.some(hasColumns) ? LATERAL_MAX : mostOf(args)
-  const lists = several ? args.map((_, at) => at + 1) : [0]
-  const values = several
-    ? lists.map((at) => `($${at})["$i"."$n"] AS unnest`)
-    : [`${known.value(args.length).replaceAll('#', '"$i"."$n"')} AS "${name}"`]
-  const count = several ? `greatest(${lists.map(lengthOf).join(', ')})` : known.count(args.length)
-  const ordinality = ref.ordinality ? ', CAST("$i"."$n" AS bigint) AS ordinality' : ''
-  const form = `LATERAL (SELECT ${values.join(', ')}${ordinality} FROM generate_series(1, ${most}) AS "$i" ("$n") WHERE "$i"."$n" <= ${bounded(count, most)}) AS "$s"`
-  return aliased(form, { ...ref, span }, name, args)
+/** An array of arrays gives the elements of all of them. */
+function unnested(args: readonly Bound[], span: Span, name: string): Bound {
+  const [array] = args
+  if (args.length !== 1 || array!.unknown || array!.type.type !== 'array') noSuchFunction(name, args, span)
+  let value = array!
+  while (value.type.type === 'array' && value.type.element.type === 'array')
+    value = call('array_flattened', [value.expr], value.type.element, span)
+  return value
 }
 
-function aliased(form: string, ref: tree.TableFunction, name: string, args: readonly tree.Expr[]): tree.DerivedTable {
-  const { alias, span } = ref
-  const table = tableOf(form, args, span)
-  if (table.kind !== 'derived_table') throw new Error('no derived table')
-  const named: tree.Ident = alias?.name ?? { kind: 'ident', name, span }
-  // The column of a function that gives one is called as the alias.
-  const columns =
-    alias !== undefined && alias.columns.length === 0 && name !== 'pg_partition_ancestors'
-      ? [named]
-      : (alias?.columns ?? [])
-  return { ...table, alias: { kind: 'table_alias', name: named, columns, span } }
+function patternMatches(args: readonly Bound[], span: Span, name: string): Bound {
+  const texts = args.every((arg) => arg.unknown || arg.type.type === 'text')
+  if (args.length < 2 || args.length > 3 || !texts) noSuchFunction(name, args, span)
+  const exprs = args.map((arg) => coerce(arg, TEXT))
+  return call('regexp_matches_of', exprs, arrayOf(arrayOf(TEXT)), span)
 }
 
-/** An array that is written out tells its own length. */
-function mostOf(args: readonly tree.Expr[]): number {
-  const lengths = args.map((arg) => {
-    if (arg.kind === 'array') return Math.max(arg.items.length, 1)
-    if (arg.kind === 'cast' && arg.operand.kind === 'string') return arg.operand.value.split(',').length
-    return ALONE_MAX
+function subscripts(args: readonly Bound[], span: Span, name: string): Bound {
+  if (args.length < 2 || args.length > 3) noSuchFunction(name, args, span)
+  const length = bindCall('array_length', args.slice(0, 2), span).expr
+  const one = integer(1)
+  const upwards: Expr[] = [one, length, one]
+  const reverse = args[2] === undefined ? undefined : coerce(args[2], { type: 'boolean' })
+  if (reverse === undefined) return call('series_of', upwards, arrayOf(INTEGER), span)
+  const pick = (when: Expr, otherwise: Expr): Expr => ({
+    op: 'case',
+    // biome-ignore lint/suspicious/noThenProperty: the contract's CASE branch has a THEN
+    branches: [{ when: reverse, then: when }],
+    otherwise,
+    data_type: INTEGER,
   })
-  return Math.max(...lengths)
+  return call('series_of', [pick(length, one), pick(one, length), pick(integer(-1), one)], arrayOf(INTEGER), span)
 }
 
-function hasColumns(node: unknown): boolean {
-  if (typeof node !== 'object' || node === null) return false
-  if (Array.isArray(node)) return node.some(hasColumns)
-  return (node as { kind?: string }).kind === 'column' || Object.values(node).some(hasColumns)
-}
-
-/** A select list with such functions, as one without them over one more table: functions side by side go on in step. */
-export function withoutSetFunctions(select: tree.Select): tree.Select {
-  const calls: tree.Call[] = []
-  collect(select.items, calls)
-  if (calls.length === 0) return select
-  const [first] = calls
-  if (select.groupBy !== undefined || select.having !== undefined || hasAggregate(select.items))
-    unsupported('set-returning functions beside GROUP BY or aggregates are not supported', first!.span)
-  const counts = calls.map((call) => ({ call, known: FUNCTIONS[call.name.parts.at(-1)!.name]! }))
-  const { span } = first!
-  const alone = !calls.some(({ args }) => args.some(hasColumns))
-  const most = alone ? Math.max(...calls.map((call) => mostOf(call.args))) : LATERAL_MAX
-  const lengths = counts.map(({ call, known }) => expressionOf(known.count(call.args.length), call.args, call.span))
-  const longest = lengths.reduce((left, right) => expressionOf('greatest($1, $2)', [left, right], span))
-  const rows = tableOf(
-    `LATERAL (SELECT "$i"."$n" FROM generate_series(1, ${most}) AS "$i" ("$n") WHERE "$i"."$n" <= ${bounded('$1', most)}) AS "$rows"`,
-    [longest],
-    span,
-  )
-  const replaced = new Map(
-    counts.map(({ call, known }): [tree.Call, tree.Expr] => {
-      const length = known.count(call.args.length)
-      const value = known.value(call.args.length).replaceAll('#', '"$rows"."$n"')
-      const form = calls.length === 1 ? value : `CASE WHEN "$rows"."$n" <= ${length} THEN ${value} END`
-      return [call, expressionOf(form, call.args, call.span)]
-    }),
-  )
-  const items = select.items.map((item) => {
-    if (item.kind !== 'select_expr') return item
-    const direct = item.expr.kind === 'call' && replaced.has(item.expr)
-    const name = direct ? (item.expr as tree.Call).name.parts.at(-1)! : undefined
-    return { ...item, expr: exchange(item.expr, replaced), ...(item.alias === undefined && name && { alias: name }) }
-  })
-  return { ...select, items, from: [...select.from, rows] }
-}
-
-/** Calls outside of subqueries. */
-function collect(node: unknown, into: tree.Call[]): void {
-  if (typeof node !== 'object' || node === null) return
-  if (Array.isArray(node)) {
-    for (const item of node) collect(item, into)
-    return
+function series(args: readonly Bound[], span: Span, name: string): Bound {
+  if (args.length < 2 || args.length > 3) noSuchFunction(name, args, span)
+  const moment = args.slice(0, 2).map((arg) => (arg.unknown ? undefined : arg.type.type))
+  if (moment.some((type) => type === 'timestamp' || type === 'timestamptz' || type === 'date')) {
+    if (args.length !== 3) noSuchFunction(name, args, span)
+    // Dates are taken as PostgreSQL takes them, to its preferred type.
+    const type = moment.every((t) => t === 'timestamp' || t === undefined) ? TIMESTAMP : TIMESTAMPTZ
+    const [start, stop, step] = [coerce(args[0]!, type), coerce(args[1]!, type), coerce(args[2]!, INTERVAL)]
+    return call('series_of', [start, stop, step], arrayOf(type), span)
   }
-  const { kind } = node as { kind?: string }
-  if (kind === 'query') return
-  if (kind === 'call') {
-    const call = node as tree.Call
-    const known = FUNCTIONS[call.name.parts.at(-1)!.name]
-    if (call.over === undefined && known?.arguments.includes(call.args.length) === true) {
-      into.push(call)
-      return
-    }
+  const numbers = ['smallint', 'integer', 'bigint', 'numeric']
+  if (args.some((arg) => !arg.unknown && !numbers.includes(arg.type.type))) noSuchFunction(name, args, span)
+  if (args.some((arg) => arg.type.type === 'numeric')) {
+    const decimals = args.map((arg) => {
+      const type = arg.unknown ? numeric(38, 0) : arg.type.type === 'numeric' ? arg.type : numericOfInteger(arg.type)
+      return { expr: arg.unknown ? coerce(arg, type) : castTo(arg.expr, arg.type, type), type }
+    })
+    const scale = Math.max(...decimals.map(({ type }) => (type.type === 'numeric' ? type.scale : 0)))
+    const exprs = decimals.map(({ expr }) => expr)
+    if (exprs.length < 3) exprs.push(constant({ type: 'numeric', value: '1', precision: 1, scale: 0 }))
+    return call('series_of', exprs, arrayOf(numeric(38, scale)), span)
   }
-  for (const value of Object.values(node)) collect(value, into)
-}
-
-function hasAggregate(node: unknown): boolean {
-  if (typeof node !== 'object' || node === null) return false
-  if (Array.isArray(node)) return node.some(hasAggregate)
-  const { kind } = node as { kind?: string }
-  if (kind === 'query') return false
-  if (kind === 'call') {
-    const call = node as tree.Call
-    if (call.over === undefined && isAggregate(call.name.parts.at(-1)!.name)) return true
-  }
-  return Object.values(node).some(hasAggregate)
-}
-
-function exchange(expr: tree.Expr, by: ReadonlyMap<tree.Call, tree.Expr>): tree.Expr {
-  const walk = (node: unknown): unknown => {
-    if (typeof node !== 'object' || node === null) return node
-    if (Array.isArray(node)) return node.map(walk)
-    const other = by.get(node as tree.Call)
-    if (other !== undefined) return other
-    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, walk(value)]))
-  }
-  return walk(expr) as tree.Expr
+  const type = args.every((arg) => arg.unknown || arg.type.type !== 'bigint') ? INTEGER : BIGINT
+  const exprs = args.map((arg) => coerce(arg, type))
+  if (exprs.length < 3) exprs.push(castTo(integer(1), INTEGER, type))
+  return call('series_of', exprs, arrayOf(type), span)
 }

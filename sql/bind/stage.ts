@@ -12,6 +12,7 @@ const BASE = {
   above: 3_000_000,
   below: 4_000_000,
   grouping: 5_000_000,
+  set: 6_000_000,
 } as const
 
 export type PlaceKind = keyof typeof BASE
@@ -23,7 +24,7 @@ export function place(kind: PlaceKind, index: number): Expr {
 /** The kind and number of a placeholder; undefined for a real column. */
 export function placeOf(index: number): { kind: PlaceKind; index: number } | undefined {
   if (index < BASE.aggregate) return undefined
-  const kinds: PlaceKind[] = ['grouping', 'below', 'above', 'window', 'aggregate']
+  const kinds: PlaceKind[] = ['set', 'grouping', 'below', 'above', 'window', 'aggregate']
   const kind = kinds.find((k) => index >= BASE[k])!
   return { kind, index: index - BASE[kind] }
 }
@@ -53,11 +54,13 @@ export interface Harvest {
   /** Subqueries joined above the aggregate, and below it. */
   readonly above: Attachment[]
   readonly below: Attachment[]
+  /** Arrays of functions that return sets, each with how many are within its arguments. */
+  readonly sets: { readonly list: Expr; readonly level: number }[]
   readonly named: readonly WindowDefinition[]
 }
 
 export function newHarvest(named: readonly WindowDefinition[]): Harvest {
-  return { aggregates: [], windows: [], groupings: [], above: [], below: [], named }
+  return { aggregates: [], windows: [], groupings: [], above: [], below: [], sets: [], named }
 }
 
 export interface Stage {
@@ -74,6 +77,20 @@ export interface Stage {
   readonly inside?: 'aggregate' | 'window'
 }
 
+/** The placeholder of a function that returns a set. Equal ones share one: they go through their rows together anyway. */
+export function addSet(harvest: Harvest, list: Expr): Expr {
+  const key = exprKey(list)
+  const same = harvest.sets.findIndex((other) => exprKey(other.list) === key)
+  if (same !== -1) return place('set', same)
+  let level = 0
+  some(list, (e) => {
+    const placed = e.op === 'column' ? placeOf(e.index) : undefined
+    if (placed?.kind === 'set') level = Math.max(level, harvest.sets[placed.index]!.level + 1)
+    return false
+  })
+  return place('set', harvest.sets.push({ list, level }) - 1)
+}
+
 /** The placeholder of an aggregate; equal calls share one. */
 export function addAggregate(harvest: Harvest, call: AggregateCall): Expr {
   const key = aggregateKey(call)
@@ -83,7 +100,8 @@ export function addAggregate(harvest: Harvest, call: AggregateCall): Expr {
 
 function aggregateKey(call: AggregateCall): string {
   const of = (expr: Expr | null) => (expr === null ? '' : exprKey(expr))
-  return `${call.function}:${call.distinct}:${of(call.arg)}:${of(call.filter)}`
+  const order = (call.order ?? []).map((key) => `${key.descending}${key.nulls_first}`).join()
+  return `${call.function}:${call.distinct}:${order}:${of(call.arg)}:${of(call.filter)}`
 }
 
 /** An expression under the aggregate, once the values of its subqueries are known. */

@@ -18,7 +18,7 @@ import {
 import { type BoundQuery, relTypes } from './environment.js'
 import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
-import { bindBinary, comparable, equality, hashable, noOperator } from './operators.js'
+import { bindBinary, comparable, equality, noOperator } from './operators.js'
 import { outerColumn } from './outer.js'
 import { bindQuery } from './query.js'
 import { type Attachment, type Finish, place, type Stage } from './stage.js'
@@ -132,8 +132,8 @@ function bindAny(
   checkWidth(inner, operands.length, at)
   const [first] = operands
   const values = operands.map((_, i) => subqueryColumn(inner, i, at.query.span))
-  if (operator === '=' && operands.length === 1 && hashable(first!, values[0]!)) {
-    const sides = comparable(first!, values[0]!, true) ?? noOperator('=', first!, values[0]!, written.span)
+  if (operator === '=' && operands.length === 1) {
+    const sides = comparable(first!, values[0]!) ?? noOperator('=', first!, values[0]!, written.span)
     const column0 = { ...inner, rel: project(inner.rel, [sides[1]]) }
     return attach(
       (left, finish) => attachMembership(left, finish(sides[0]), dependent(column0, finish), env),

@@ -16,12 +16,14 @@ function parsed(select: string): tree.Select {
 }
 
 /** The tree with the arguments in their places; errors point at `span`. */
-function placed<T>(node: T, args: readonly tree.Expr[], span: tree.Span): T {
+function placed<T>(node: T, args: readonly tree.Expr[], span: tree.Span, source?: tree.TableRef): T {
   const place = (inner: unknown): unknown => {
     if (typeof inner !== 'object' || inner === null) return inner
     if (Array.isArray(inner)) return inner.map(place)
     const { kind, index } = inner as { kind?: string; index?: number }
     if (kind === 'parameter') return args[index! - 1]
+    if (kind === 'table_name' && source !== undefined)
+      return { ...source, ...(place(aliasOf(inner as tree.TableName)) as object) }
     return Object.fromEntries(
       Object.entries(inner).map(([key, value]) => [key, /[sS]pan$/.test(key) ? span : place(value)]),
     )
@@ -41,4 +43,20 @@ export function tableOf(form: string, args: readonly tree.Expr[], span: tree.Spa
   const from = parsed(`SELECT 1 FROM ${form}`).from[0]
   if (from === undefined) throw new Error(`no table: ${form}`)
   return placed(from, args, span)
+}
+
+/** An item of FROM over a written one, which stands where the text has a table. */
+export function tableOver(
+  form: string,
+  source: tree.TableRef,
+  args: readonly tree.Expr[],
+  span: tree.Span,
+): tree.TableRef {
+  const from = parsed(`SELECT 1 FROM ${form}`).from[0]
+  if (from === undefined) throw new Error(`no table: ${form}`)
+  return placed(from, args, span, source)
+}
+
+function aliasOf({ alias }: tree.TableName): { alias?: tree.TableAlias } {
+  return alias === undefined ? {} : { alias }
 }

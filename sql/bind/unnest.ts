@@ -63,6 +63,13 @@ export function unnest(rel: Rel, domain: Domain, env: Environment): Rel {
       const input = unnest(rel.input, domain, env)
       return domainLast({ ...rel, input, time: inside(rel.time, domain, below) }, below, domain.values.length, 2)
     }
+    case 'unnest': {
+      const below = width(rel.input, env)
+      const lists = rel.lists.map((expr) => inside(expr, domain, below))
+      const added = lists.length + (rel.ordinality ? 1 : 0)
+      const unnested: Rel = { ...rel, input: unnest(rel.input, domain, env), lists }
+      return domainLast(unnested, below, domain.values.length, added)
+    }
     case 'sort':
     case 'limit':
       return unnestLimit(rel, domain, env)

@@ -1,5 +1,13 @@
 /** Window calls: function, partition, order and frame, with PostgreSQL's defaults written out. */
-import type { Frame, FrameBound, Literal, SortKey, WindowCall, WindowFunction } from '../contract/plan.generated.js'
+import type {
+  Frame,
+  FrameBound,
+  Literal,
+  Expr as PlanExpr,
+  SortKey,
+  WindowCall,
+  WindowFunction,
+} from '../contract/plan.generated.js'
 
 import type * as tree from '../syntax/tree.js'
 import { BIGINT, type DataType, INTEGER, isNumber, isTime, typeName } from '../types/data-type.js'
@@ -12,15 +20,16 @@ import { bindExpr } from './expr.js'
 import { fail, unsupported } from './fail.js'
 import { place, type Stage } from './stage.js'
 
-const FUNCTIONS = ['row_number', 'rank', 'dense_rank', 'lag', 'lead', 'first_value', 'last_value'] as const
+const FUNCTIONS = ['row_number', 'rank', 'dense_rank', 'lag', 'lead', 'first_value', 'last_value', 'nth_value'] as const
 /** What is computed from the others; see `distribution.ts`. */
 const DERIVED: readonly string[] = DISTRIBUTION_NAMES
-const LATER = ['nth_value']
+/** Those that IGNORE NULLS can be said of. */
+const VALUES = ['lag', 'lead', 'first_value', 'last_value', 'nth_value']
 
 export const WINDOW_FUNCTION_NAMES: readonly string[] = [...FUNCTIONS, ...DISTRIBUTION_NAMES]
 
 export function isWindowFunction(name: string): boolean {
-  return WINDOW_FUNCTION_NAMES.includes(name) || LATER.includes(name)
+  return WINDOW_FUNCTION_NAMES.includes(name)
 }
 
 export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bound {
@@ -41,6 +50,7 @@ export function bindWindowCall(call: tree.Call, name: string, stage: Stage): Bou
   const { windows } = stage.harvest
   const use = (windowCall: WindowCall) => place('window', windows.push({ partition, order, call: windowCall }) - 1)
   if (DERIVED.includes(name)) return bindDistribution(call, name, inner, use)
+  if (isAggregate(call, name)) return bindAggregateOver(call, name, inner, frame, use)
   const windowCall = bindCallOver(call, name, inner, frame)
   return bound(use(windowCall), windowCall.data_type, call.span)
 }
@@ -92,37 +102,50 @@ export function direction(item: tree.SortItem): { descending: boolean; nulls_fir
   }
 }
 
-function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame): WindowCall {
-  if (call.nulls === 'ignore') unsupported('IGNORE NULLS is not supported yet', call.span)
-  if (isAggregate(name)) {
-    // Aggregates of the query may be arguments here: SUM(COUNT(*)) OVER ().
-    const aggregate = bindAggregate(call, name, stage)
-    if (aggregate.distinct) unsupported('DISTINCT in a window call is not supported', call.span)
-    const args = aggregate.arg === null ? [] : [aggregate.arg]
-    return {
+/** Aggregates of the query may be arguments here: SUM(COUNT(*)) OVER (). */
+function bindAggregateOver(
+  call: tree.Call,
+  name: string,
+  stage: Stage,
+  frame: Frame,
+  use: (call: WindowCall) => PlanExpr,
+): Bound {
+  if (call.withinGroup !== undefined) unsupported(`OVER is not supported for ordered-set aggregate ${name}`, call.span)
+  if (call.distinct) unsupported('DISTINCT is not implemented for window functions', call.span)
+  if (call.orderBy.length > 0) unsupported('aggregate ORDER BY is not implemented for window functions', call.span)
+  return bindAggregate(call, name, { inside: stage, beside: stage }, (aggregate) => {
+    if (aggregate.distinct || (aggregate.order ?? []).length > 0)
+      unsupported(`${name} is not supported as a window function yet`, call.span)
+    return use({
       function: { function: 'aggregate', aggregate: aggregate.function },
-      args,
+      args: aggregate.arg === null ? [] : [aggregate.arg],
       filter: aggregate.filter,
       frame,
       data_type: aggregate.data_type,
-    }
-  }
-  if (LATER.includes(name)) unsupported(`window function ${name} is not supported yet`, call.span)
+    })
+  })
+}
+
+function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame): WindowCall {
   if (!isWindowFunction(name)) {
     fail('WrongObjectType', `OVER specified, but ${name} is not a window function nor an aggregate function`, call.span)
   }
   if (call.filter !== undefined)
     unsupported('FILTER is not implemented for non-aggregate window functions', call.filter.span)
   if (call.distinct || call.star) fail('WrongObjectType', `${name} takes neither DISTINCT nor *`, call.span)
-  const [least, most] = name === 'lag' || name === 'lead' ? [1, 3] : name.endsWith('_value') ? [1, 1] : [0, 0]
+  const ignoring = call.nulls === 'ignore'
+  if (ignoring && !VALUES.includes(name)) fail('WrongObjectType', `${name} does not accept IGNORE NULLS`, call.span)
+  const [least, most] = argumentsOf(name)
   if (call.args.length < least || call.args.length > most) {
     fail('UndefinedFunction', `window function ${name} with ${call.args.length} arguments does not exist`, call.span, {
       hint:
         most === 3
           ? `${name} takes a value, an offset and a default.`
-          : most === 1
-            ? `${name} takes one value.`
-            : `${name} takes no argument.`,
+          : most === 2
+            ? `${name} takes a value and a number.`
+            : most === 1
+              ? `${name} takes one value.`
+              : `${name} takes no argument.`,
     })
   }
   const args = call.args.map((arg) => bindExpr(arg, stage))
@@ -135,18 +158,59 @@ function bindCallOver(call: tree.Call, name: string, stage: Stage, frame: Frame)
     case 'first_value':
     case 'last_value': {
       const value = known(args[0]!)
-      return { function: { function: named }, args: [value.expr], filter: null, frame, data_type: value.type }
+      const how: WindowFunction = ignoring
+        ? { function: 'nth_value', n: 1, from_last: named === 'last_value', ignore_nulls: true, default: null }
+        : { function: named }
+      return { function: how, args: [value.expr], filter: null, frame, data_type: value.type }
     }
+    case 'nth_value':
+      return bindNth(args, frame, ignoring)
     case 'lag':
     case 'lead':
-      return bindShift(named, args, frame)
+      return bindShift(named, args, frame, ignoring)
     default:
       return named satisfies never
   }
 }
 
+/** How many a window function takes, at least and at most. */
+function argumentsOf(name: string): readonly [number, number] {
+  if (name === 'lag' || name === 'lead') return [1, 3]
+  if (name === 'nth_value') return [2, 2]
+  return name.endsWith('_value') ? [1, 1] : [0, 0]
+}
+
+function bindNth(args: readonly Bound[], frame: Frame, ignoring: boolean): WindowCall {
+  const value = known(args[0]!)
+  const place = args[1]!
+  const n = integerValue(evaluateConstant(coerce(place, INTEGER), 'the place of nth_value', place.span))
+  if (n === undefined) unsupported('the place of nth_value cannot be NULL', place.span)
+  if (n <= 0n) fail('InvalidArgumentForNthValue', 'argument of nth_value must be greater than zero', place.span)
+  const how: WindowFunction = {
+    function: 'nth_value',
+    n: Number(n),
+    from_last: false,
+    ignore_nulls: ignoring,
+    default: null,
+  }
+  return { function: how, args: [value.expr], filter: null, frame, data_type: value.type }
+}
+
+const ONE: Literal = { type: 'bigint', value: 1n }
+/** The rows before the current one, and those after it. */
+const BEFORE: Frame = {
+  unit: 'rows',
+  start: { bound: 'unbounded_preceding' },
+  end: { bound: 'preceding', offset: ONE },
+}
+const AFTER: Frame = {
+  unit: 'rows',
+  start: { bound: 'following', offset: ONE },
+  end: { bound: 'unbounded_following' },
+}
+
 /** LAG and LEAD: the offset and the default are constants of the plan. */
-function bindShift(name: 'lag' | 'lead', args: readonly Bound[], frame: Frame): WindowCall {
+function bindShift(name: 'lag' | 'lead', args: readonly Bound[], frame: Frame, ignoring: boolean): WindowCall {
   const [value, offsetArg, fallbackArg] = args
   const offset =
     offsetArg === undefined
@@ -162,12 +226,14 @@ function bindShift(name: 'lag' | 'lead', args: readonly Bound[], frame: Frame): 
   const { type, exprs } = unify(fallbackArg === undefined ? [value!] : [value!, fallbackArg], name)
   const fallback =
     fallbackArg === undefined ? null : evaluateConstant(exprs[1]!, `the default of ${name}`, fallbackArg.span)
-  const how: WindowFunction = {
-    function: name,
-    offset: Number(offset),
-    default: fallback?.type === 'null' ? null : fallback,
+  const otherwise = fallback?.type === 'null' ? null : fallback
+  const call = { args: [exprs[0]!], filter: null, data_type: type }
+  if (ignoring && offset > 0n) {
+    const n = Number(offset)
+    const nth = { n, from_last: name === 'lag', ignore_nulls: true, default: otherwise }
+    return { ...call, function: { function: 'nth_value', ...nth }, frame: name === 'lag' ? BEFORE : AFTER }
   }
-  return { function: how, args: [exprs[0]!], filter: null, frame, data_type: type }
+  return { ...call, function: { function: name, offset: Number(offset), default: otherwise }, frame }
 }
 
 const UNBOUNDED_PRECEDING: FrameBound = { bound: 'unbounded_preceding' }
@@ -183,8 +249,8 @@ function bindFrame(spec: tree.WindowSpec, keys: readonly BoundSortKey[], stage: 
       end: keys.length === 0 ? UNBOUNDED_FOLLOWING : { bound: 'current_row' },
     }
   }
-  if (frame.unit === 'groups') unsupported('GROUPS frames are not supported yet', frame.span)
-  if (frame.exclude !== undefined) unsupported('EXCLUDE in a frame is not supported yet', frame.span)
+  if (frame.unit === 'groups' && keys.length === 0)
+    fail('WindowingError', 'GROUPS mode requires an ORDER BY clause', frame.span)
   if (frame.start.kind === 'unbounded_following')
     fail('WindowingError', 'frame start cannot be UNBOUNDED FOLLOWING', frame.start.span)
   if (frame.end.kind === 'unbounded_preceding')
@@ -205,6 +271,7 @@ function bindFrame(spec: tree.WindowSpec, keys: readonly BoundSortKey[], stage: 
     unit: frame.unit,
     start: bindBound(frame.start, frame.unit, keys, stage),
     end: bindBound(frame.end, frame.unit, keys, stage),
+    ...(frame.exclude && { exclude: frame.exclude }),
   }
 }
 
@@ -214,13 +281,13 @@ function words(at: tree.FrameBound): string {
 
 function bindBound(
   at: tree.FrameBound,
-  unit: 'rows' | 'range',
+  unit: tree.Frame['unit'],
   keys: readonly BoundSortKey[],
   stage: Stage,
 ): FrameBound {
   if (at.kind !== 'preceding' && at.kind !== 'following') return { bound: at.kind }
   const value = bindExpr(at.offset, { ...stage, aggregates: false, subqueries: undefined, clause: 'a frame offset' })
-  const type = unit === 'rows' ? BIGINT : offsetType(keys[0]!.type, at)
+  const type = unit !== 'range' ? BIGINT : offsetType(keys[0]!.type, at)
   const literal = evaluateConstant(coerce(value, type, 'assignment'), 'a frame offset', at.offset.span)
   checkOffset(literal, at)
   return { bound: at.kind, offset: literal }

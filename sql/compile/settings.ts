@@ -66,6 +66,9 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ['server_version', fixed('16.0')],
   ['server_version_num', fixed('160000')],
   ['max_identifier_length', fixed('63')],
+  ['max_index_keys', fixed('32')],
+  ['max_function_args', fixed('100')],
+  ['block_size', fixed('8192')],
   ['idle_in_transaction_session_timeout', fixed('0')],
   // Nothing waits for a lock.
   ['lock_timeout', free('0')],

@@ -26,23 +26,31 @@ export type JoinKey = { left: Expr, right: Expr,
  */
 nulls_equal: boolean, };
 
+export type KeyOrder = { descending: boolean, nulls_first: boolean, };
+
 export type SortKey = { expr: Expr, descending: boolean, nulls_first: boolean, };
 
-export type AggregateFunction = "count_star" | "count" | "sum" | "min" | "max" | "avg" | "bool_and" | "bool_or";
+export type AggregateFunction = "count_star" | "count" | "sum" | "min" | "max" | "avg" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" | "var_pop" | "var_samp" | "stddev_pop" | "stddev_samp" | "moments" | "collect";
 
 export type AggregateCall = { function: AggregateFunction, arg: Expr | null, distinct: boolean, 
 /**
  * FILTER (WHERE …): only rows for which this is true.
  */
-filter: Expr | null, data_type: DataType, };
+filter: Expr | null, data_type: DataType, 
+/**
+ * How a collection sorts by each of its keys.
+ */
+order?: Array<KeyOrder>, };
 
-export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, };
+export type WindowFunction = { "function": "row_number" } | { "function": "rank" } | { "function": "dense_rank" } | { "function": "lag", offset: number, default: Literal | null, } | { "function": "lead", offset: number, default: Literal | null, } | { "function": "first_value" } | { "function": "last_value" } | { "function": "aggregate", aggregate: AggregateFunction, } | { "function": "nth_value", n: number, from_last: boolean, ignore_nulls: boolean, default: Literal | null, };
 
-export type FrameUnit = "rows" | "range";
+export type FrameUnit = "rows" | "range" | "groups";
+
+export type FrameExclude = "no_others" | "current_row" | "group" | "ties";
 
 export type FrameBound = { "bound": "unbounded_preceding" } | { "bound": "preceding", offset: Literal, } | { "bound": "current_row" } | { "bound": "following", offset: Literal, } | { "bound": "unbounded_following" };
 
-export type Frame = { unit: FrameUnit, start: FrameBound, end: FrameBound, };
+export type Frame = { unit: FrameUnit, start: FrameBound, end: FrameBound, exclude?: FrameExclude, };
 
 export type WindowCall = { function: WindowFunction, args: Array<Expr>, filter: Expr | null, 
 /**
@@ -52,7 +60,7 @@ frame: Frame, data_type: DataType, };
 
 export type AsOf = { "as_of": "epoch", epoch: bigint, } | { "as_of": "timestamp", time: Expr, };
 
-export type Rel = { "op": "scan", relation: RelationId, columns: Array<number>, as_of: AsOf | null, } | { "op": "values", types: Array<DataType>, rows: Array<Array<Expr>>, } | { "op": "filter", input: Rel, predicate: Expr, } | { "op": "project", input: Rel, exprs: Array<Expr>, } | { "op": "join", kind: JoinKind, left: Rel, right: Rel, keys: Array<JoinKey>, residual: Expr | null, } | { "op": "aggregate", input: Rel, group: Array<Expr>, aggregates: Array<AggregateCall>, } | { "op": "window", input: Rel, partition: Array<Expr>, order: Array<SortKey>, calls: Array<WindowCall>, } | { "op": "sort", input: Rel, keys: Array<SortKey>, limit: bigint | null, offset: bigint, } | { "op": "limit", input: Rel, limit: bigint | null, offset: bigint, } | { "op": "union_all", inputs: Array<Rel>, } | { "op": "time_window", input: Rel, time: Expr, size_us: bigint, slide_us: bigint, offset_us: bigint, } | { "op": "generate_series", start: bigint, stop: bigint, step: bigint, };
+export type Rel = { "op": "scan", relation: RelationId, columns: Array<number>, as_of: AsOf | null, } | { "op": "values", types: Array<DataType>, rows: Array<Array<Expr>>, } | { "op": "filter", input: Rel, predicate: Expr, } | { "op": "project", input: Rel, exprs: Array<Expr>, } | { "op": "join", kind: JoinKind, left: Rel, right: Rel, keys: Array<JoinKey>, residual: Expr | null, } | { "op": "aggregate", input: Rel, group: Array<Expr>, aggregates: Array<AggregateCall>, } | { "op": "window", input: Rel, partition: Array<Expr>, order: Array<SortKey>, calls: Array<WindowCall>, } | { "op": "sort", input: Rel, keys: Array<SortKey>, limit: bigint | null, offset: bigint, } | { "op": "limit", input: Rel, limit: bigint | null, offset: bigint, } | { "op": "union_all", inputs: Array<Rel>, } | { "op": "time_window", input: Rel, time: Expr, size_us: bigint, slide_us: bigint, offset_us: bigint, } | { "op": "generate_series", start: bigint, stop: bigint, step: bigint, } | { "op": "unnest", input: Rel, lists: Array<Expr>, ordinality: boolean, outer: boolean, };
 
 export type ConflictAction = { "action": "error" } | { "action": "do_nothing" } | { "action": "replace" } | { "action": "update", assignments: Array<Assignment>, predicate: Expr | null, };
 

@@ -48,6 +48,13 @@ function refusedOperator(rel: Rel, what: string): Refusal | undefined {
         }
       }
       return undefined
+    case 'aggregate':
+      if (rel.aggregates.some((call) => call.function === 'collect' && (call.order ?? []).length === 0))
+        return {
+          message: `an aggregate whose result depends on the order of its rows needs an ORDER BY in ${what}`,
+          hint: 'Write one within the call: array_agg(x ORDER BY y).',
+        }
+      return undefined
     default:
       return undefined
   }

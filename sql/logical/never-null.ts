@@ -19,6 +19,7 @@ export function neverNull(expr: Expr, rel: Rel, width: (rel: Rel) => number): bo
     }
     case 'window':
     case 'time_window':
+    case 'unnest':
       return index >= width(rel.input) ? false : neverNull(expr, rel.input, width)
     case 'sort':
     case 'limit':

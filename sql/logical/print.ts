@@ -105,6 +105,8 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
       const slide = kind === 'hop' ? ` slide ${us(rel.slide_us)}` : ''
       return `${kind} ${show(rel.time)} size ${us(rel.size_us)}${slide}${rel.offset_us === 0n ? '' : ` offset ${us(rel.offset_us)}`}`
     }
+    case 'unnest':
+      return `unnest${rel.outer ? ' outer' : ''} [${rel.lists.map(show).join(', ')}]${rel.ordinality ? ' with ordinality' : ''}`
     case 'generate_series':
       return `generate_series ${rel.start} to ${rel.stop} step ${rel.step}`
     default:
@@ -166,6 +168,12 @@ export function namesOf(rel: Rel, catalog: Catalog): string[] {
       return namesOf(rel.inputs[0]!, catalog)
     case 'time_window':
       return [...namesOf(rel.input, catalog), 'window_start', 'window_end']
+    case 'unnest':
+      return [
+        ...namesOf(rel.input, catalog),
+        ...rel.lists.map(() => 'unnest'),
+        ...(rel.ordinality ? ['ordinality'] : []),
+      ]
     case 'generate_series':
       return ['generate_series']
     default:
@@ -260,7 +268,12 @@ export function printExpr(expr: Expr, names: readonly string[]): string {
 function printAggregate(call: AggregateCall, names: readonly string[]): string {
   const arg = call.arg === null ? '*' : printExpr(call.arg, names)
   const name = call.function === 'count_star' ? 'count' : call.function
-  return `${name}(${call.distinct ? 'distinct ' : ''}${arg})${call.filter === null ? '' : ` filter (${printExpr(call.filter, names)})`}`
+  const keys = (call.order ?? []).map(
+    (key) =>
+      `${key.descending ? ' desc' : ''}${key.nulls_first === key.descending ? '' : ` nulls ${key.nulls_first ? 'first' : 'last'}`}`,
+  )
+  const order = keys.some((key) => key !== '') ? ` by${keys.map((key) => key || ' asc').join(',')}` : ''
+  return `${name}(${call.distinct ? 'distinct ' : ''}${arg}${order})${call.filter === null ? '' : ` filter (${printExpr(call.filter, names)})`}`
 }
 
 function printWindowCall(call: WindowCall, names: readonly string[], ordered: boolean): string {
@@ -273,6 +286,11 @@ function printWindowCall(call: WindowCall, names: readonly string[], ordered: bo
       const fallback = how.default === null ? '' : `, ${printLiteral(how.default)}`
       const offset = how.offset === 1 && fallback === '' ? '' : `, ${how.offset}`
       return `${how.function}(${args.join(', ')}${offset}${fallback})`
+    }
+    case 'nth_value': {
+      const fallback = how.default === null ? '' : `, ${printLiteral(how.default)}`
+      const words = `${how.from_last ? ' from last' : ''}${how.ignore_nulls ? ' ignore nulls' : ''}`
+      return `nth_value(${args.join(', ')}, ${how.n}${fallback}${words}) ${printFrame(call.frame, ordered)}`.trimEnd()
     }
     case 'row_number':
     case 'rank':
@@ -289,8 +307,9 @@ function printWindowCall(call: WindowCall, names: readonly string[], ordered: bo
 
 function printFrame(frame: Frame, ordered: boolean): string {
   const whole = frame.start.bound === 'unbounded_preceding' && frame.end.bound === 'unbounded_following'
-  if (whole && !ordered) return ''
-  return `${frame.unit} ${printBound(frame.start)} to ${printBound(frame.end)}`
+  const without = frame.exclude === undefined ? '' : ` exclude ${frame.exclude.replaceAll('_', ' ')}`
+  if (whole && !ordered && without === '') return ''
+  return `${frame.unit} ${printBound(frame.start)} to ${printBound(frame.end)}${without}`
 }
 
 function printBound(bound: FrameBound): string {

@@ -121,6 +121,7 @@ export function inputs(rel: Rel): readonly Rel[] {
     case 'sort':
     case 'limit':
     case 'time_window':
+    case 'unnest':
       return [rel.input]
     default:
       return rel satisfies never
@@ -184,6 +185,8 @@ export function mapExprs(rel: Rel, f: (expr: Expr) => Expr): Rel {
       return replaced(rel, { keys: list(rel.keys, key) })
     case 'time_window':
       return replaced(rel, { time: f(rel.time) })
+    case 'unnest':
+      return replaced(rel, { lists: list(rel.lists, f) })
     default:
       return rel satisfies never
   }

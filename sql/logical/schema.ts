@@ -99,6 +99,15 @@ function derive(rel: Rel, columns: ColumnTypes): readonly DataType[] {
       must(time.type === 'timestamp' || time.type === 'timestamptz', 'a time window over no time')
       return [...types, time, time]
     }
+    case 'unnest': {
+      const types = typesOf(rel.input, columns)
+      const elements = rel.lists.map((list) => {
+        const type = check(list, types)
+        must(type.type === 'array', `unnest of ${typeName(type)}`)
+        return (type as DataType & { type: 'array' }).element
+      })
+      return [...types, ...elements, ...(rel.ordinality ? [BIGINT] : [])]
+    }
     case 'generate_series':
       return [BIGINT]
     default:

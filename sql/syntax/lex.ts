@@ -10,7 +10,7 @@ import * as t from './tokens.js'
 
 const lexer = t.createLexer(false)
 const [CASE, END, TIME, WITH, ZONE] = [t.kw('case'), t.kw('end'), t.kw('time'), t.kw('with'), t.kw('zone')]
-const WITHOUT = t.kw('without')
+const [GROUP, WITHOUT] = [t.kw('group'), t.kw('without')]
 const QUERY_STARTS = new Set(['select', 'with', 'values', 'from'].map(t.kw))
 
 /** `partner[i]` is the index of the ")" that closes the "(" at i; 0 elsewhere. */
@@ -119,6 +119,7 @@ function headOf(
   }
   if (next === t.LeftBracket) return word === 'array' ? t.ArrayHead : undefined
   if (next === TIME) return word === 'at' ? t.AtHead : undefined
+  if (next === GROUP) return word === 'within' && tokens[i + 2]?.tokenType === t.LeftParen ? t.WithinHead : undefined
   const withZone = (next === WITH || next === WITHOUT) && (word === 'timestamp' || word === 'time')
   if (withZone && tokens[i + 2]?.tokenType === TIME && tokens[i + 3]?.tokenType === ZONE) {
     const value = tokens[i + 4]

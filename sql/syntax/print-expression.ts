@@ -162,13 +162,14 @@ function printCall(call: Call): string {
   if (WITHOUT_PARENTHESES.has(name) && call.args.length === 0) return name.toUpperCase()
   const distinct = call.distinct ? 'DISTINCT ' : ''
   const args = call.star ? '*' : `${distinct}${printExprs(call.args)}${printOrderBy(call.orderBy)}`
+  const within = call.withinGroup === undefined ? '' : ` WITHIN GROUP (${printOrderBy(call.withinGroup).trimStart()})`
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${printExpr(call.filter)})`
   const nulls = call.nulls === undefined ? '' : ` ${call.nulls.toUpperCase()} NULLS`
   const over =
     call.over === undefined
       ? ''
       : ` OVER ${call.over.kind === 'window_name' ? printIdent(call.over.name) : printWindow(call.over)}`
-  return `${isFunctionWord(name) ? name : printName(call.name)}(${args})${filter}${nulls}${over}`
+  return `${isFunctionWord(name) ? name : printName(call.name)}(${args})${within}${filter}${nulls}${over}`
 }
 
 /** Keywords that need no quotes before a "(". */

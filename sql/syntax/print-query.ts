@@ -1,6 +1,6 @@
 /** Queries and what stands in FROM, as SQL text. */
 import { printExpr, printExprs, printOrderBy, printWindow } from './print-expression.js'
-import { printIdent, printIdents, printName } from './print-name.js'
+import { printIdent, printIdents, printName, printType } from './print-name.js'
 import type {
   AsOf,
   GroupBy,
@@ -13,6 +13,7 @@ import type {
   SetOperation,
   TableAlias,
   TableRef,
+  TableSample,
   With,
 } from './tree.js'
 
@@ -116,21 +117,27 @@ function printGroupItem(item: GroupItem): string {
 export function printTableRef(ref: TableRef): string {
   switch (ref.kind) {
     case 'table_name':
-      if (ref.asOf === undefined) return `${printName(ref.name)}${printAlias(ref.alias)}`
+      if (ref.asOf === undefined) return `${printName(ref.name)}${printAlias(ref.alias)}${printSample(ref.sample)}`
       // Where it could end a query it would be the query's.
       return ref.alias === undefined
-        ? `(${printName(ref.name)}${printAsOf(ref.asOf)})`
-        : `${printName(ref.name)}${printAsOf(ref.asOf)}${printAlias(ref.alias)}`
+        ? `(${printName(ref.name)}${printAsOf(ref.asOf)}${printSample(ref.sample)})`
+        : `${printName(ref.name)}${printAsOf(ref.asOf)}${printAlias(ref.alias)}${printSample(ref.sample)}`
     case 'derived_table':
       return `${ref.lateral ? 'LATERAL ' : ''}(${printQuery(ref.query)})${printAlias(ref.alias)}`
-    case 'table_function':
-      return `${ref.lateral ? 'LATERAL ' : ''}${printName(ref.name)}(${printExprs(ref.args)})${ref.ordinality ? ' WITH ORDINALITY' : ''}${printAlias(ref.alias)}`
+    case 'table_function': {
+      const all = [ref, ...(ref.beside ?? [])].map(({ name, args }) => `${printName(name)}(${printExprs(args)})`)
+      const rows = ref.beside === undefined ? all[0]! : `ROWS FROM (${all.join(', ')})`
+      const numbered = ref.ordinality === true ? ' WITH ORDINALITY' : ''
+      return `${ref.lateral ? 'LATERAL ' : ''}${rows}${numbered}${printAlias(ref.alias)}`
+    }
     case 'time_window': {
       const durations = [ref.time, ref.slide, ref.size, ref.offset].filter((expr) => expr !== undefined)
-      return `${ref.window}(${printTableRef(ref.source)}, ${printExprs(durations)})${printAlias(ref.alias)}`
+      // A list in parentheses: without them the time would be one of the columns.
+      const by = ref.partitionBy.length === 0 ? '' : ` PARTITION BY (${printExprs(ref.partitionBy)})`
+      return `${ref.window}(${printTableRef(ref.source)}${by}, ${printExprs(durations)})${printAlias(ref.alias)}`
     }
     case 'join': {
-      const words = `${ref.natural ? 'NATURAL ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
+      const words = `${ref.natural ? 'NATURAL ' : ''}${ref.asof ? 'ASOF ' : ''}${ref.join === 'inner' ? '' : `${ref.join.toUpperCase()} `}JOIN`
       const right = ref.right.kind === 'join' ? `(${printTableRef(ref.right)})` : printTableRef(ref.right)
       const on = ref.on === undefined ? '' : ` ON ${printExpr(ref.on)}`
       const using = ref.using === undefined ? '' : ` USING ${printIdents(ref.using)}`
@@ -141,7 +148,17 @@ export function printTableRef(ref: TableRef): string {
   }
 }
 
+function printSample(sample: TableSample | undefined): string {
+  if (sample === undefined) return ''
+  const seed = sample.seed === undefined ? '' : ` REPEATABLE (${printExpr(sample.seed)})`
+  return ` TABLESAMPLE ${printIdent(sample.method)} (${printExprs(sample.args)})${seed}`
+}
+
 function printAlias(alias: TableAlias | undefined): string {
   if (alias === undefined) return ''
+  if (alias.types !== undefined) {
+    const columns = alias.columns.map((column, i) => `${printIdent(column)} ${printType(alias.types![i]!)}`)
+    return ` AS ${printIdent(alias.name)} (${columns.join(', ')})`
+  }
   return ` AS ${printIdent(alias.name)}${alias.columns.length > 0 ? ` ${printIdents(alias.columns)}` : ''}`
 }

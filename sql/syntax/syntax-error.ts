@@ -25,10 +25,10 @@ const SYMBOLS = [
   t.NumberLiteral,
   t.Word,
 ]
-const CANDIDATES: readonly TokenType[] = [...SYMBOLS, ...t.keywords.values(), t.FilterHead]
+const CANDIDATES: readonly TokenType[] = [...SYMBOLS, ...t.keywords.values(), t.FilterHead, t.WithinHead]
 /** Keywords that continue any expression, and those that begin one: they are summed up as one word each. */
 const OPERATOR_WORDS = new Set(
-  ['and', 'or', 'is', 'isnull', 'notnull', 'in', 'like', 'ilike', 'between', 'not', 'at'].map((word) =>
+  ['and', 'or', 'is', 'isnull', 'notnull', 'in', 'like', 'ilike', 'similar', 'between', 'not', 'at'].map((word) =>
     word.toUpperCase(),
   ),
 )

@@ -129,11 +129,11 @@ const OtherComparison = token({
 })
 /** Binary operators of arithmetic and text; `fold.ts` knows how tightly each binds. */
 export const Arithmetic = token({ name: 'Arithmetic', label: 'an operator' })
-const OtherArithmetic = token({
+export const OtherArithmetic = token({
   name: 'OtherArithmetic',
   label: 'an operator',
-  pattern: /\|\||!~\*|!~|~\*|~|\/|%|\^|->>|->|#>>|#>|#-|@>|<@|\?\||\?&|\?|&&/,
-  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '?', '&'],
+  pattern: /\|\|\/|\|\/|\|\||\||!~\*|!~|~\*|~|\/|%|\^@|\^|->>|->|#>>|#>|#-|#|@>|@|<@|<<|>>|\?\||\?&|\?|&&|&/,
+  starts: ['|', '!', '~', '/', '%', '^', '-', '#', '@', '<', '>', '?', '&'],
   categories: [Arithmetic],
 })
 Equal.CATEGORIES = [Comparison]
@@ -153,6 +153,7 @@ const unreserved =
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restart restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stored stream streams subscribe symmetric ' +
   'asymmetric tables target temp temporary ties time timestamp timestamptz trailing transaction truncate type unbounded uncommitted unknown update vacuum verbose ' +
+  'asof placing similar tablesample ' +
   'varying verify view views watermark without work write zone double character'
 
 /** Every keyword of the language by its lower-case spelling. */
@@ -182,12 +183,15 @@ function head(name: string): TokenType {
 export const ExtractHead = head('extract')
 export const SubstringHead = head('substring')
 export const PositionHead = head('position')
+export const OverlayHead = head('overlay')
 export const TrimHead = head('trim')
 export const RowHead = head('row')
 export const TryCastHead = head('try_cast')
 export const FilterHead = head('filter')
 export const ArrayHead = head('array')
 export const AtHead = head('at')
+/** `WITHIN GROUP (`. */
+export const WithinHead = head('within')
 /** The first word of `DATE '2024-01-01'`, `INTERVAL '1 day'`, `my_type 'text'`. */
 export const TypedLiteralHead = token({ name: 'TypedLiteralHead', label: 'a value', categories: [Label] })
 
@@ -196,10 +200,12 @@ export const callHeads: ReadonlyMap<string, TokenType> = new Map([
   ['extract', ExtractHead],
   ['substring', SubstringHead],
   ['position', PositionHead],
+  ['overlay', OverlayHead],
   ['trim', TrimHead],
   ['row', RowHead],
   ['try_cast', TryCastHead],
   ['filter', FilterHead],
+  ['array', ArrayHead],
 ])
 
 /** Order matters: the first that matches wins, so longer symbols stand before their beginnings. */
@@ -239,8 +245,8 @@ export const vocabulary: TokenType[] = [
   ...lexed,
   ...keywords.values(),
   ...callHeads.values(),
-  ArrayHead,
   AtHead,
+  WithinHead,
   TypedLiteralHead,
 ]
 

@@ -35,7 +35,7 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
     pg_get_constraintdef: { from: 1, forms: [BY_KEY('$constraint_definitions'), BY_KEY('$constraint_definitions')] },
     pg_get_ruledef: { from: 1, forms: [NOTHING, NOTHING] },
     pg_get_triggerdef: { from: 1, forms: [NOTHING, NOTHING] },
-    pg_get_functiondef: { from: 1, forms: [NOTHING] },
+    pg_get_functiondef: { from: 1, forms: [BY_KEY('$function_definitions')] },
     pg_get_function_result: {
       from: 1,
       forms: [
@@ -44,11 +44,11 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
     },
     pg_get_function_arguments: {
       from: 1,
-      forms: [`(SELECT array_to_string("$p".proargtypes, ', ') FROM pg_catalog.pg_proc AS "$p" WHERE "$p".oid = $1)`],
+      forms: [BY_KEY('$function_arguments')],
     },
     pg_get_function_identity_arguments: {
       from: 1,
-      forms: [`(SELECT array_to_string("$p".proargtypes, ', ') FROM pg_catalog.pg_proc AS "$p" WHERE "$p".oid = $1)`],
+      forms: [BY_KEY('$function_arguments')],
     },
     pg_get_function_sqlbody: { from: 1, forms: [NOTHING] },
     pg_get_partkeydef: { from: 1, forms: [NOTHING] },
@@ -71,7 +71,10 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
         `(SELECT "$d".description FROM pg_catalog.pg_description AS "$d" WHERE "$d".objoid = $1 AND "$d".objsubid = $2)`,
       ],
     },
-    pg_table_is_visible: { from: 1, forms: TRUE },
+    pg_table_is_visible: {
+      from: 1,
+      forms: ['NOT EXISTS (SELECT 1 FROM pg_catalog."$hidden" AS "$l" WHERE "$l"."$key" = $1)'],
+    },
     pg_type_is_visible: { from: 1, forms: TRUE },
     pg_function_is_visible: { from: 1, forms: TRUE },
     pg_operator_is_visible: { from: 1, forms: TRUE },
@@ -111,11 +114,7 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
     current_role: { from: 0, forms: ["current_setting('session_authorization')"] },
     current_database: { from: 0, forms: ["current_setting('$database')"] },
     current_catalog: { from: 0, forms: ["current_setting('$database')"] },
-    current_schema: { from: 0, forms: ["'public'"] },
-    current_schemas: {
-      from: 1,
-      forms: ["CASE WHEN $1 THEN CAST('{pg_catalog,public}' AS text[]) ELSE CAST('{public}' AS text[]) END"],
-    },
+    current_schema: { from: 0, forms: [BY_KEY('$search_path', '1')] },
     version: { from: 0, forms: ["'PostgreSQL ' || current_setting('server_version') || ' (Millrace)'"] },
     pg_size_pretty: {
       from: 1,
@@ -138,6 +137,13 @@ export const SYSTEM_FUNCTIONS: Readonly<Record<string, { readonly from: number; 
       forms: [`CASE WHEN $1 ~ '^[a-z_][a-z0-9_$]*$' THEN $1 ELSE '"' || replace($1, '"', '""') || '"' END`],
     },
     quote_literal: { from: 1, forms: [`'''' || replace(($1)::text, '''', '''''') || ''''`] },
+    parse_ident: {
+      from: 1,
+      forms: [
+        `ARRAY(SELECT CASE WHEN "$m"."$p"[1] LIKE '"%' THEN replace(substr("$m"."$p"[1], 2, length("$m"."$p"[1]) - 2), '""', '"') ELSE lower(trim("$m"."$p"[1])) END
+          FROM regexp_matches($1, '"(?:[^"]|"")*"|[^.]+', 'g') WITH ORDINALITY AS "$m"("$p", "$n") ORDER BY "$m"."$n")`,
+      ],
+    },
     inet_server_addr: { from: 0, forms: [NOTHING] },
     inet_server_port: { from: 0, forms: ['CAST(NULL AS integer)'] },
     inet_client_addr: { from: 0, forms: [NOTHING] },

@@ -1,9 +1,18 @@
 /** The rows of information_schema that the catalog's objects make. Yes and no are words here, and what is unknown is NULL. */
 import { FUNCTIONS } from '../contract/functions.generated.js'
 import type { DataType } from '../contract/plan.generated.js'
-import { indexesOf, relationsOf, type UserIndex, type UserRelation, viewDefinition } from './objects.js'
+import {
+  checksOf,
+  indexesOf,
+  relationsOf,
+  schemasOf,
+  type UserCheck,
+  type UserIndex,
+  type UserRelation,
+  viewDefinition,
+} from './objects.js'
 import { pgType } from './pg-types.js'
-import { DATABASE, type Facts, NAMESPACES, ROLE, type Row } from './relation.js'
+import { DATABASE, type Facts, ROLE, type Row } from './relation.js'
 import { oidOfType, standardName } from './type-oids.js'
 
 const PRIVILEGES = ['INSERT', 'SELECT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']
@@ -43,8 +52,8 @@ function typeColumns(type: DataType): Row {
   }
 }
 
-function constraint(index: UserIndex): Row {
-  return { constraint_catalog: DATABASE.name, constraint_schema: index.relation.schema, constraint_name: index.name }
+function constraint({ relation, name }: UserIndex | UserCheck): Row {
+  return { constraint_catalog: DATABASE.name, constraint_schema: relation.schema, constraint_name: name }
 }
 
 function constraintIndexes(facts: Facts): UserIndex[] {
@@ -77,8 +86,8 @@ function grants(facts: Facts): Row[] {
 
 export const STANDARD: Readonly<Record<string, (facts: Facts) => readonly Row[]>> = {
   information_schema_catalog_name: () => [{ catalog_name: DATABASE.name }],
-  schemata: () =>
-    Object.keys(NAMESPACES).map((schema_name) => ({
+  schemata: (facts) =>
+    Array.from(schemasOf(facts).keys(), (schema_name) => ({
       catalog_name: DATABASE.name,
       schema_name,
       schema_owner: ROLE.name,
@@ -120,8 +129,8 @@ export const STANDARD: Readonly<Record<string, (facts: Facts) => readonly Row[]>
         is_trigger_deletable: 'NO',
         is_trigger_insertable_into: 'NO',
       })),
-  table_constraints: (facts) =>
-    constraintIndexes(facts).map((index) => ({
+  table_constraints: (facts) => [
+    ...constraintIndexes(facts).map((index) => ({
       ...constraint(index),
       ...table(index.relation),
       constraint_type: index.primary ? 'PRIMARY KEY' : 'UNIQUE',
@@ -130,6 +139,17 @@ export const STANDARD: Readonly<Record<string, (facts: Facts) => readonly Row[]>
       enforced: 'YES',
       nulls_distinct: index.primary ? null : 'YES',
     })),
+    ...checksOf(facts).map((check) => ({
+      ...constraint(check),
+      ...table(check.relation),
+      constraint_type: 'CHECK',
+      is_deferrable: 'NO',
+      initially_deferred: 'NO',
+      enforced: 'YES',
+    })),
+  ],
+  check_constraints: (facts) =>
+    checksOf(facts).map((check) => ({ ...constraint(check), check_clause: check.condition })),
   key_column_usage: keyColumns,
   constraint_column_usage: keyColumns,
   constraint_table_usage: (facts) =>

@@ -1,8 +1,19 @@
 /** What functions such as pg_get_viewdef look up by number: relations of a key and a value, which only `functions.ts` names. */
-import { columnNames, indexDefinition, indexesOf, quoted, relationsOf, viewDefinition } from './objects.js'
-import { constraintDefinitions } from './pg-catalog.js'
-import { PG_TYPES } from './pg-types.js'
-import { type Facts, NAMESPACES, type Row } from './relation.js'
+import {
+  columnNames,
+  indexDefinition,
+  indexesOf,
+  isVisible,
+  quoted,
+  relationsOf,
+  schemasOf,
+  searched,
+  shortest,
+  viewDefinition,
+} from './objects.js'
+import { constraintDefinitions, functionArguments, functionDefinitions } from './pg-catalog.js'
+import { PG_TYPES, pgType } from './pg-types.js'
+import type { Facts, Row } from './relation.js'
 import { INFORMATION_SCHEMA, PG_CATALOG } from './shapes.js'
 
 interface Lookup {
@@ -43,20 +54,42 @@ export function classNames(facts: Facts): [number, string][] {
   const system = (schema: string, shapes: Readonly<Record<string, readonly [number, string]>>) =>
     Object.entries(shapes).map(([name, [oid]]): [number, string] => [oid, schema === '' ? name : `${schema}.${name}`])
   return [
-    ...relationsOf(facts).map((relation): [number, string] => [relation.oid, quoted(relation.name)]),
-    ...indexesOf(facts).map((index): [number, string] => [index.oid, quoted(index.name)]),
+    ...relationsOf(facts).map((relation): [number, string] => [relation.oid, shortest(relation, facts)]),
+    ...indexesOf(facts).map((index): [number, string] => [
+      index.oid,
+      shortest({ schema: index.relation.schema, name: index.name }, facts),
+    ]),
     ...system('', PG_CATALOG),
     ...system('information_schema', INFORMATION_SCHEMA),
   ]
+}
+
+function spelledOid(oid: number): string {
+  return spelledType(pgType(oid)?.name ?? 'anyelement')
 }
 
 export const LOOKUPS: Readonly<Record<string, Lookup>> = {
   $class_names: lookup(classNames),
   $type_names: lookup((facts) => [
     ...PG_TYPES.map((type): [number, string] => [type.oid, spelledType(type.name)]),
-    ...relationsOf(facts).map((relation): [number, string] => [relation.oid + 3, quoted(relation.name)]),
+    ...relationsOf(facts).map((relation): [number, string] => [relation.oid + 3, shortest(relation, facts)]),
   ]),
-  $namespace_names: lookup(() => Object.entries(NAMESPACES).map(([name, oid]): [number, string] => [oid, name])),
+  $namespace_names: lookup((facts) =>
+    Array.from(schemasOf(facts), ([name, oid]): [number, string] => [oid, quoted(name)]),
+  ),
+  /** The schemas that are searched, by their places from 1. */
+  $search_path: lookup((facts) => searched(facts).map((name, at): [number, string] => [at + 1, name])),
+  /** What a bare name is not. */
+  $hidden: lookup((facts) => [
+    ...relationsOf(facts)
+      .filter((relation) => !isVisible(relation, facts))
+      .map(({ oid, name }): [number, string] => [oid, name]),
+    ...indexesOf(facts)
+      .filter(({ relation, name }) => !isVisible({ schema: relation.schema, name }, facts))
+      .map(({ oid, name }): [number, string] => [oid, name]),
+  ]),
+  $function_arguments: lookup(() => functionArguments(spelledOid)),
+  $function_definitions: lookup(() => functionDefinitions(spelledOid)),
   $view_definitions: lookup((facts) =>
     relationsOf(facts)
       .filter((relation) => relation.kind !== 'r')

@@ -1,11 +1,16 @@
 /** The rows of pg_catalog that the catalog's objects make. */
 import { FUNCTIONS } from '../contract/functions.generated.js'
+import type { ParameterType } from '../contract/plan.generated.js'
 import {
+  checksOf,
   columnNames,
   defaultOid,
   indexDefinition,
   indexesOf,
+  quoted,
   relationsOf,
+  schemasOf,
+  type UserCheck,
   type UserIndex,
   type UserRelation,
   viewDefinition,
@@ -14,7 +19,7 @@ import { pgType, typeRows } from './pg-types.js'
 import { BTREE, DEFAULT_COLLATION, type Facts, HEAP, INTERNAL, NAMESPACES, ROLE, type Row } from './relation.js'
 import { modifierOfType, oidOfType } from './type-oids.js'
 
-function relationRow(relation: UserRelation, indexed: boolean): Row {
+function relationRow(relation: UserRelation, indexed: boolean, checks: number): Row {
   return {
     oid: relation.oid,
     relname: relation.name,
@@ -28,6 +33,7 @@ function relationRow(relation: UserRelation, indexed: boolean): Row {
     relpersistence: 'p',
     relkind: relation.kind,
     relnatts: relation.columns.length,
+    relchecks: checks,
     relhasrules: relation.kind !== 'r',
     relispopulated: true,
     relreplident: 'd',
@@ -100,26 +106,30 @@ function attributes(facts: Facts): Row[] {
 }
 
 function constraints(facts: Facts): Row[] {
-  return indexesOf(facts).flatMap((index) => {
+  const keys = indexesOf(facts).flatMap((index) => {
     if (index.constraint === null) return []
-    return [
-      {
-        oid: index.constraint,
-        conname: index.name,
-        connamespace: index.relation.namespace,
-        contype: index.primary ? 'p' : 'u',
-        convalidated: true,
-        conrelid: index.relation.oid,
-        conindid: index.oid,
-        conislocal: true,
-        connoinherit: true,
-        confupdtype: ' ',
-        confdeltype: ' ',
-        confmatchtype: ' ',
-        conkey: index.columns,
-      },
-    ]
+    const { constraint: oid, primary, oid: conindid, columns: conkey } = index
+    return [constraintRow(index, { oid, contype: primary ? 'p' : 'u', conindid, connoinherit: true, conkey })]
   })
+  const checks = checksOf(facts).map((check) => {
+    const { oid, condition: conbin } = check
+    return constraintRow(check, { oid, contype: 'c', conindid: 0, connoinherit: false, conkey: [], conbin })
+  })
+  return [...keys, ...checks]
+}
+
+function constraintRow({ name, relation }: UserIndex | UserCheck, more: Row): Row {
+  return {
+    conname: name,
+    connamespace: relation.namespace,
+    convalidated: true,
+    conrelid: relation.oid,
+    conislocal: true,
+    confupdtype: ' ',
+    confdeltype: ' ',
+    confmatchtype: ' ',
+    ...more,
+  }
 }
 
 /** As pg_get_constraintdef would print them, by the constraint's number. */
@@ -129,12 +139,44 @@ export function constraintDefinitions(facts: Facts): Map<number, string> {
     const word = index.primary ? 'PRIMARY KEY' : 'UNIQUE'
     return [[index.constraint, `${word} (${columnNames(index.relation, index.columns)})`]]
   })
-  return new Map(keys)
+  const checks = checksOf(facts).map(({ oid, condition }): [number, string] => [oid, `CHECK (${condition})`])
+  return new Map([...keys, ...checks])
+}
+
+/** The first of the numbers of functions. */
+const FIRST_FUNCTION = 100_000_000
+
+/** Each function's arguments as they are written, by its number. */
+export function functionArguments(spelled: (oid: number) => string): [number, string][] {
+  return FUNCTIONS.map(({ parameters, variadic }, at) => {
+    const names = parameters.map((parameter) => spelled(parameterOid(parameter)))
+    if (variadic !== null) names.push(`VARIADIC ${spelled(parameterOid(variadic))}[]`)
+    return [FIRST_FUNCTION + at, names.join(', ')]
+  })
+}
+
+/** As pg_get_functiondef would print them. */
+export function functionDefinitions(spelled: (oid: number) => string): [number, string][] {
+  const listed = new Map(functionArguments(spelled))
+  return procedures().map((row): [number, string] => {
+    const [oid, name] = [Number(row.oid), quoted(String(row.proname))]
+    const kind = VOLATILITY[String(row.provolatile)] ?? 'VOLATILE'
+    return [
+      oid,
+      `CREATE OR REPLACE FUNCTION pg_catalog.${name}(${listed.get(oid) ?? ''})\n RETURNS ${spelled(Number(row.prorettype))}\n LANGUAGE internal\n ${kind} PARALLEL SAFE STRICT\nAS $function$${String(row.proname)}$function$\n`,
+    ]
+  })
+}
+
+const VOLATILITY: Readonly<Record<string, string>> = { i: 'IMMUTABLE', s: 'STABLE', v: 'VOLATILE' }
+
+function parameterOid(parameter: ParameterType): number {
+  return parameter.parameter === 'exact' ? oidOfType(parameter.data_type) : ANYELEMENT
 }
 
 function procedures(): Row[] {
   return FUNCTIONS.map((signature, at) => ({
-    oid: 100_000_000 + at,
+    oid: FIRST_FUNCTION + at,
     proname: signature.name,
     pronamespace: NAMESPACES.pg_catalog,
     proowner: ROLE.oid,
@@ -147,7 +189,7 @@ function procedures(): Row[] {
     proparallel: 's',
     pronargs: signature.parameters.length,
     prorettype: signature.result.returns === 'fixed' ? oidOfType(signature.result.data_type) : ANYELEMENT,
-    proargtypes: signature.parameters.map((p) => (p.parameter === 'exact' ? oidOfType(p.data_type) : ANYELEMENT)),
+    proargtypes: signature.parameters.map(parameterOid),
     prosrc: signature.name,
   }))
 }
@@ -185,12 +227,14 @@ function views(facts: Facts, kind: 'v' | 'm'): UserRelation[] {
 }
 
 export const OBJECTS: Readonly<Record<string, (facts: Facts) => readonly Row[]>> = {
-  pg_namespace: () => Object.entries(NAMESPACES).map(([nspname, oid]) => ({ oid, nspname, nspowner: ROLE.oid })),
+  pg_namespace: (facts) => Array.from(schemasOf(facts), ([nspname, oid]) => ({ oid, nspname, nspowner: ROLE.oid })),
   pg_class: (facts) => {
     const indexes = indexesOf(facts)
     const indexed = new Set(indexes.map((index) => index.relation.oid))
+    const checks = checksOf(facts).map((check) => check.relation.oid)
+    const checked = (oid: number) => checks.filter((of) => of === oid).length
     return [
-      ...relationsOf(facts).map((relation) => relationRow(relation, indexed.has(relation.oid))),
+      ...relationsOf(facts).map((relation) => relationRow(relation, indexed.has(relation.oid), checked(relation.oid))),
       ...indexes.map(indexRow),
     ]
   },
@@ -222,7 +266,7 @@ export const OBJECTS: Readonly<Record<string, (facts: Facts) => readonly Row[]>>
       indkey: index.columns,
       indcollation: index.columns.map(() => 0),
       indclass: index.columns.map(() => 0),
-      indoption: index.columns.map(() => 0),
+      indoption: index.order.map((o) => Number(o.descending) + 2 * Number(o.nulls_first)),
     })),
   pg_constraint: constraints,
   pg_proc: procedures,

@@ -14,7 +14,7 @@ import {
 } from '../../sql/index.js'
 import type { StoredCatalog } from '../catalog/stored-catalog.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
-import type { NativeEngine, NativeSubscription } from '../native/native.js'
+import type { NativeEngine, NativeLookUp, NativeSubscription } from '../native/native.js'
 import { mayBeAtOnce } from './at-once.js'
 import { Copies, type CopyPeer } from './copy/copies.js'
 import { literalFree } from './literal-free.js'
@@ -123,6 +123,8 @@ export class Session {
   readonly #compiled = new StatementCache<Planned>()
   /** As well; by the declared types and the text. */
   readonly #ready = new StatementCache<PreparedPlan>()
+  /** Those of them that look a row up by its key, once they have been run. */
+  readonly #lookUps = new WeakMap<PreparedPlan, NativeLookUp>()
   /** Writes that the engine has and has not acknowledged. */
   readonly #writes = new Set<Promise<unknown>>()
   /** The transaction that BEGIN in a text begins. */
@@ -199,13 +201,16 @@ export class Session {
 
   /** A short query with numbers in its conditions, by the plan of all that differ in these only; undefined where it is something
    *  else, or fails: then the text itself tells what is wrong. */
-  async short(text: string, options: RunOptions): Promise<Outcome | undefined> {
+  async short(
+    text: string,
+    options: RunOptions,
+  ): Promise<{ readonly outcome: Outcome; readonly plan: PreparedPlan } | undefined> {
     const free = literalFree(text)
     const { scope = this.#scope } = options
     if (free === undefined || scope.status !== 'idle') return undefined
     try {
       const plan = await this.prepare(free.text, free.types, options)
-      return plan.generic === undefined ? undefined : await this.execute(plan, free.values, options)
+      return plan.generic === undefined ? undefined : { plan, outcome: await this.execute(plan, free.values, options) }
     } catch (error) {
       if (options.signal?.aborted) throw error
       return undefined
@@ -366,13 +371,30 @@ export class Session {
     })
   }
 
+  /** The look-up by key that a statement is, if it was run and is one. */
+  lookUp(prepared: PreparedPlan): NativeLookUp | undefined {
+    return this.#lookUps.get(prepared)
+  }
+
+  /** Inside of a turn, so that the engine's catalog is that of the plan. */
+  #findLookUp(prepared: PreparedPlan, ready: PreparedPlan): void {
+    const known = this.#lookUps.get(ready)
+    if (known !== undefined) this.#lookUps.set(prepared, known)
+    const { generic } = ready
+    if (known !== undefined || generic?.kind !== 'query' || !mayBeAtOnce(generic.command)) return
+    const lookUp = this.engine.lookUp(generic.command)
+    if (lookUp === undefined) return
+    this.#lookUps.set(ready, lookUp)
+    this.#lookUps.set(prepared, lookUp)
+  }
+
   /** The plan of a prepared statement with these values, on the catalog of now. */
   async #withValues(prepared: PreparedPlan, values: readonly Expr[], options: RunOptions): Promise<Planned> {
     const { scope = this.#scope } = options
     scope.admit(prepared.head)
     let ready = prepared
     if (prepared.catalog !== this.#catalog) {
-      ready = await this.#planReady(prepared.text, prepared.types, options)
+      ready = await this.#readyFor(prepared.text, prepared.types, options)
       if (!sameFields(ready.fields, prepared.fields)) {
         throw new MillraceError(Code.FeatureNotSupported, 'cached plan must not change result type')
       }
@@ -381,7 +403,10 @@ export class Session {
       const message = `bind message supplies ${values.length} parameters, but the prepared statement requires ${ready.types.length}`
       throw new MillraceError(Code.ProtocolViolation, message)
     }
-    if (ready.generic !== undefined) return withValues(ready.generic, values)
+    if (ready.generic !== undefined) {
+      if (options.formats !== undefined) this.#findLookUp(prepared, ready)
+      return withValues(ready.generic, values)
+    }
     const parameters = asLiterals(values, ready.types)
     const script = this.#scriptOf(prepared.text)
     try {
@@ -398,10 +423,15 @@ export class Session {
     options: RunOptions,
   ): Promise<PreparedPlan> {
     const { scope = this.#scope } = options
-    const key = `${declared.map((type) => (type === undefined ? '' : typeName(type))).join(',')} ${text}`
+    const { settings = this.#settings } = options
+    // The search path says what the names are.
+    const path = settings.has('search_path') ? settings.get('search_path') : ''
+    const key = `${path} ${declared.map((type) => (type === undefined ? '' : typeName(type))).join(',')} ${text}`
     const known = this.#ready.get(key)
-    scope.admit(known?.head)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      scope.admit(known.head)
+      return known
+    }
     const ready = await this.#planReady(text, declared, options)
     if (ready.generic !== undefined) this.#ready.set(key, ready)
     return ready
@@ -495,7 +525,7 @@ export class Session {
     scope.admit(heads[index])
     // Parameters and the transaction are a part of the plan, and the search path says what its names are.
     const { settings = this.#settings } = options
-    const plain = parameters === undefined && scope.id === null && !settings.changed.has('search_path')
+    const plain = parameters === undefined && scope.id === null && !settings.has('search_path')
     const kept = form.as === 'run' && plain ? text : undefined
     const known = kept === undefined ? undefined : this.#compiled.get(kept)
     const planned = known ?? (await this.#plan(script, index, form, scope.id, options))

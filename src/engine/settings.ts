@@ -4,6 +4,9 @@ import { MillraceError } from '../native/errors.js'
 
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** Parameters of the user's own have a dot in their names. */
+const OWN = /^[\p{L}_][\p{L}\p{N}_$]*(\.[\p{L}_][\p{L}\p{N}_$]*)+$/u
+
 const STARTED = new Date().toISOString()
 /** Whoever has not said who it is. */
 const NOBODY = {
@@ -24,6 +27,11 @@ export class Settings {
     return new Map([...this.#facts, ...this.#values])
   }
 
+  /** Whether the user has changed it. */
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
   /** Once more is known of the user. */
   as(facts: Readonly<Record<string, string>>): void {
     for (const [name, value] of Object.entries(facts)) this.#facts.set(name, value)
@@ -37,6 +45,11 @@ export class Settings {
   set(given: string, value: string | null): void {
     const name = given.toLowerCase()
     const setting = SETTINGS.get(name)
+    if (setting === undefined && OWN.test(name)) {
+      // As in PostgreSQL, what has been set once stays known.
+      this.#values.set(name, value ?? '')
+      return
+    }
     if (setting === undefined) {
       throw new MillraceError(Code.UndefinedObject, `unrecognized configuration parameter "${given}"`)
     }

@@ -59,6 +59,31 @@ export interface BindingConsumer {
   close(): void
 }
 
+/** A statement that looks a row up by its key. */
+export interface NativeLookUp {
+  /** Its class has no members. */
+  readonly constructor: unknown
+}
+
+/** A client's look-ups, answered from the bytes that it sends. */
+export interface NativeShortcut {
+  learnQuery(text: string, lookUp: NativeLookUp, description: Uint8Array, oids: number[]): void
+  learnStatement(
+    name: string,
+    text: string,
+    declared: number[],
+    lookUp: NativeLookUp,
+    description: Uint8Array,
+    oids: number[],
+    number: number,
+  ): void
+  forget(name: string): void
+  forgetAll(): void
+  takeUnnamed(): number | null
+  /** The length of the answer, which is written from `at` on; 0 where it has to be answered elsewhere. */
+  answer(asked: Buffer, answer: Buffer, at: number): number
+}
+
 /** `begin` and `consumer` are optional, as an addon of an earlier build may lie beside these sources. */
 export interface DataRowsResult {
   readonly error?: NativeError
@@ -77,6 +102,8 @@ export interface BindingEngine {
   /** Nothing where the query may take longer. Absent of an older build. */
   queryNow?(command: Uint8Array): QueryResult | null
   rowsNow?(command: Uint8Array, formats: number[]): DataRowsResult | null
+  lookUp?(command: Uint8Array): NativeLookUp | null
+  shortcut?(): NativeShortcut
   dataRowsNow(ipc: Uint8Array, formats: number[]): DataRowsResult
   dataRows(ipc: Uint8Array, formats: number[]): Promise<DataRowsResult>
   upload(): BindingUpload

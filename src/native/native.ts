@@ -11,10 +11,14 @@ import type {
   BindingEngine,
   BindingSubscription,
   BindingUpload,
+  NativeLookUp,
   NativeOptions,
+  NativeShortcut,
 } from './binding-types.js'
 import { type EncodedCommand, encodeAppend, encodeCommand, encodeSeek } from './encode.js'
 import { canceled, closed, fromNative, MillraceError } from './errors.js'
+
+export type { NativeLookUp, NativeShortcut } from './binding-types.js'
 
 /** What a write did. */
 export interface Executed {
@@ -104,6 +108,16 @@ export class NativeEngine {
     const { error, rows, bytes } = result
     if (error) throw fromNative(error)
     return bytes && { rows, bytes }
+  }
+
+  /** The look-up by key that a query with parameters is, if it is one. */
+  lookUp(command: Command): NativeLookUp | undefined {
+    return this.#open().lookUp?.(encodeCommand(command)) ?? undefined
+  }
+
+  /** For one client of the server. */
+  shortcut(): NativeShortcut | undefined {
+    return this.#open().shortcut?.()
   }
 
   /** A result as PostgreSQL's `DataRow` messages. `formats` has a code a column, one for all, or none for text. */

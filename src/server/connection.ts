@@ -12,10 +12,12 @@ import { reportChange } from './handshake.js'
 import type { Message } from './message-reader.js'
 import * as messages from './messages.js'
 import { Outgoing } from './outgoing.js'
-import type { Prepared } from './portal.js'
+import { type LookUps, Shortcut, Statements } from './shortcut.js'
 
 const STATUS = { idle: 'I', active: 'T', failed: 'E' } as const
 const TEXT_FORMAT: readonly number[] = []
+/** The letter of a simple query. */
+const QUERY = 0x51
 const NOTICE_CODE = '00000'
 const WARNING_CODE = '01000'
 /** What may change a setting that the client is told of. */
@@ -26,17 +28,22 @@ export class Connection {
   readonly out: Outgoing
   readonly session: Session
   readonly scope = new TransactionScope(false)
-  readonly statements = new Map<string, Prepared>()
+  readonly shortcut: Shortcut
+  readonly statements: Statements
   readonly options: RunOptions
+  readonly #socket: Socket
   readonly #extended: Extended
   /** After an error of the extended protocol: all is skipped until Sync. */
   #skipping = false
   #running: AbortController | undefined
 
   /** `next` gives the client's messages, of which COPY takes some itself. */
-  constructor(socket: Socket, session: Session, next: () => Promise<Message | undefined>) {
+  constructor(socket: Socket, session: Session, known: LookUps, next: () => Promise<Message | undefined>) {
+    this.#socket = socket
     this.out = new Outgoing(socket)
     this.session = session
+    this.shortcut = new Shortcut(session.engine, known)
+    this.statements = new Statements(this.shortcut)
     const copy = new WirePeer(this.out, next)
     this.options = { scope: this.scope, settings: this.settings, prepared: this.statements, copy }
     this.#extended = new Extended(this)
@@ -57,9 +64,26 @@ export class Connection {
     if (this.scope.status !== 'idle') await this.session.rollback(this.scope).catch(() => undefined)
   }
 
+  /** Answers what has come while the client waits for nothing, if it asks for look-ups that are known and nothing else. */
+  atOnce(asked: Buffer): boolean {
+    if (this.#skipping || !this.canShorten || this.session.engine.closed) return false
+    const answer = this.shortcut.answer(asked)
+    if (answer === undefined) return false
+    if (asked[0] === QUERY) this.#extended.forgetUnnamed()
+    this.#socket.write(answer)
+    return true
+  }
+
+  /** Whether the client is in no transaction, and its names are everybody's. */
+  get canShorten(): boolean {
+    return this.scope.status === 'idle' && !this.scope.implicit && !this.settings.has('search_path')
+  }
+
   /** False when the client is done. `next` is the type of the message after this one, if that has come. */
   async handle({ type, body }: Message, next: string | undefined): Promise<boolean> {
     if (type === 'X') return false
+    const unnamed = this.shortcut.takeUnnamed()
+    if (unnamed !== undefined) this.statements.set('', unnamed)
     if (this.#skipping && type !== 'S') return true
     const reader = new BodyReader(body)
     switch (type) {
@@ -110,7 +134,11 @@ export class Connection {
       this.#extended.forgetUnnamed()
       await this.cancellable(async (signal, begin) => {
         const short = await this.session.short(text, { ...this.options, formats: TEXT_FORMAT, signal })
-        if (short !== undefined) return await this.#give(short)
+        if (short !== undefined) {
+          const lookUp = short.outcome.wire && this.canShorten ? this.session.lookUp(short.plan) : undefined
+          if (lookUp !== undefined) this.shortcut.learnQuery(short.plan, lookUp)
+          return await this.#give(short.outcome)
+        }
         let any = false
         for await (const outcome of this.session.script(
           text,

@@ -80,7 +80,8 @@ export class Extended {
 
   #bind(reader: BodyReader): void {
     const name = reader.text()
-    const statement = this.#statement(reader.text())
+    const statementName = reader.text()
+    const statement = this.#statement(statementName)
     const formats = Array.from({ length: reader.uint16() }, () => reader.uint16())
     const values = Array.from({ length: reader.uint16() }, () => {
       const length = reader.int32()
@@ -114,7 +115,7 @@ export class Extended {
         literal: parameterValue(bytes, oidOf(statement, types[index]!, index), format, index + 1),
       }
     })
-    this.#portals.set(name, new Portal(statement, parameters, resultFormats))
+    this.#portals.set(name, new Portal(statementName, statement, parameters, resultFormats))
     this.#connection.out.send(messages.bindComplete)
   }
 
@@ -155,6 +156,7 @@ export class Extended {
           }),
       )
       this.#connection.notices(outcome)
+      if (outcome.wire !== undefined) this.#learn(portal)
       const { ipc } = outcome
       const rows =
         outcome.wire ?? (ipc === undefined ? undefined : await this.#session.engine.dataRows(ipc, portal.formats))
@@ -169,6 +171,17 @@ export class Extended {
         messages.commandComplete(outcome?.ipc || outcome?.wire ? withCount(outcome.tag, rows) : (outcome?.tag ?? '')),
       )
     await out.sent()
+  }
+
+  /** What was answered at once is known from now on, if it is a look-up. */
+  #learn({ name, statement }: Portal): void {
+    const { statements, shortcut, canShorten } = this.#connection
+    // It may have been exchanged for another since Bind.
+    if (!canShorten || statements.get(name) !== statement) return
+    const lookUp = this.#session.lookUp(statement.plan)
+    if (lookUp === undefined) return
+    const oids = statement.plan.types.map((type, index) => oidOf(statement, type, index))
+    shortcut.learnStatement(name, statement, oids, lookUp)
   }
 
   #statement(name: string): Prepared {

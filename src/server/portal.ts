@@ -10,6 +10,8 @@ export interface Prepared {
 }
 
 export class Portal {
+  /** The name of its statement. */
+  readonly name: string
   readonly statement: Prepared
   readonly parameters: readonly Expr[]
   readonly formats: readonly number[]
@@ -18,7 +20,8 @@ export class Portal {
   #rows: Buffer = Buffer.alloc(0)
   #given = 0
 
-  constructor(statement: Prepared, parameters: readonly Expr[], formats: readonly number[]) {
+  constructor(name: string, statement: Prepared, parameters: readonly Expr[], formats: readonly number[]) {
+    this.name = name
     this.statement = statement
     this.parameters = parameters
     this.formats = formats

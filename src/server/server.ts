@@ -7,9 +7,11 @@ import type { Session } from '../engine/session.js'
 import { canceled, MillraceError } from '../native/errors.js'
 import { Connection } from './connection.js'
 import { applyStartup, authenticate, fatal, greet, readStartup } from './handshake.js'
+import { Incoming } from './incoming.js'
 import { type Message, MessageReader } from './message-reader.js'
 import { negotiateProtocolVersion } from './messages.js'
 import { type Verifier, verifierOf } from './scram.js'
+import { LookUps } from './shortcut.js'
 
 export interface ListenOptions {
   /** `127.0.0.1` if not given. An address that others can reach needs a password. */
@@ -30,6 +32,8 @@ const PORT = 5432
 const CONNECTIONS_MAX = 100
 /** From the connection to the end of the password. */
 const HANDSHAKE_MS = 60_000
+/** What a client has to take what it was sent, when the server ends. */
+const GOODBYE_MS = 1000
 
 /** A client that is through the door. */
 interface Client {
@@ -44,6 +48,7 @@ export class Server {
   readonly #secure: SecureContext | undefined
   readonly #connectionsMax: number
   readonly #idleMs: number
+  readonly #lookUps = new LookUps()
   readonly #sockets = new Map<Socket, Promise<void>>()
   readonly #clients = new Map<number, Client>()
   #address: AddressInfo | undefined
@@ -106,7 +111,12 @@ export class Server {
       this.#net.close()
       const over = new MillraceError(Code.AdminShutdown, 'terminating connection due to administrator command')
       for (const { connection } of this.#clients.values()) connection.cancel(over)
-      for (const socket of this.#sockets.keys()) socket.end(fatal(over), () => socket.destroy())
+      for (const socket of this.#sockets.keys()) {
+        // Who does not read does not hear it.
+        const late = setTimeout(() => socket.destroy(), GOODBYE_MS)
+        socket.once('close', () => clearTimeout(late))
+        socket.end(fatal(over), () => socket.destroy())
+      }
     }
     await Promise.all(this.#sockets.values())
   }
@@ -130,15 +140,16 @@ export class Server {
     try {
       const reader = new MessageReader()
       let socket = raw
-      let input = messagesOf(socket, reader)
+      let input = new Incoming(socket, reader)
       for (;;) {
-        const message = (await input.next()).value as Message | undefined
+        const message = await input.next()
         if (message === undefined) return
         const startup = readStartup(message)
         if (startup.kind === 'cancel') return this.#cancel(startup.process, startup.secret)
         if (startup.kind === 'session') {
-          const next = async () => (await input.next()).value as Message | undefined
-          const connection = new Connection(socket, this.#session, next)
+          const incoming = input
+          const next = () => incoming.next()
+          const connection = new Connection(socket, this.#session, this.#lookUps, next)
           connections.push(connection)
           process = await this.#letIn(connection, startup, reader, next)
           if (process === undefined) return
@@ -151,6 +162,7 @@ export class Server {
             )
             socket.setTimeout(this.#idleMs, () => socket.end(fatal(idle), () => socket.destroy()))
           }
+          incoming.atOnce = (chunk) => connection.atOnce(chunk)
           for (;;) {
             const asked = await next()
             if (asked === undefined || !(await connection.handle(asked, reader.peek()))) return
@@ -165,10 +177,10 @@ export class Server {
           throw new MillraceError(Code.ProtocolViolation, 'received unencrypted data after SSL request')
         }
         raw.write('S')
-        await input.return(undefined)
+        input.stop()
         socket = new TLSSocket(raw, { isServer: true, secureContext: this.#secure })
         socket.on('error', () => raw.destroy())
-        input = messagesOf(socket, reader)
+        input = new Incoming(socket, reader)
       }
     } catch (error) {
       const last = connections.at(-1)
@@ -218,17 +230,6 @@ export class Server {
   #cancel(process: number, secret: number): void {
     const client = this.#clients.get(process)
     if (client?.secret === secret) client.connection.cancel(canceled(undefined))
-  }
-}
-
-/** A socket's messages until it ends. The socket is read only as fast as they are asked for, and stays open after `return`. */
-async function* messagesOf(socket: Socket, reader: MessageReader): AsyncGenerator<Message, undefined> {
-  const chunks = socket.iterator({ destroyOnReturn: false })
-  for (;;) {
-    for (let message = reader.next(); message !== undefined; message = reader.next()) yield message
-    const { value, done } = await chunks.next()
-    if (done) return undefined
-    reader.add(value as Buffer)
   }
 }
 

@@ -271,3 +271,13 @@ describe('ALTER TABLE and CREATE OR REPLACE VIEW', () => {
     expect(await rows('SELECT b FROM m')).toEqual([[2]])
   })
 })
+
+test('a parameter with a dot in its name is the user’s own', async () => {
+  await run("SET app.user = 'ann'")
+  expect(await rows('SHOW app.user')).toEqual([['ann']])
+  expect(await rows("SELECT current_setting('app.user')")).toEqual([['ann']])
+  await run('RESET app.user')
+  expect(await rows('SHOW app.user')).toEqual([['']])
+  expect((await refusal('SHOW app.other')).code).toBe('42704')
+  expect((await refusal('SET other = 1')).code).toBe('42704')
+})

@@ -54,6 +54,10 @@ function formsOf(kind: Kind, deeper: Deeper, choices: Choices): (() => string)[]
         () => `(- ${deeper()})`,
         () => `ABS(${deeper()})`,
         () => `LENGTH(${deeper('text')})`,
+        () => `POSITION('b' IN ${deeper('text')})`,
+        () => `ASCII(${deeper('text')})`,
+        () => `CAST(SIGN(${deeper()}) AS INTEGER)`,
+        () => `CAST(${deeper('numeric')} AS INTEGER)`,
         () => `STRPOS(${deeper('text')}, 'a')`,
         () => `(${deeper('date')} - ${deeper('date')})`,
         () => `CAST(${deeper('boolean')} AS INTEGER)`,
@@ -78,6 +82,8 @@ function formsOf(kind: Kind, deeper: Deeper, choices: Choices): (() => string)[]
         () => `CAST(${deeper('integer')} AS NUMERIC(12,2))`,
         () => `ROUND(${deeper()}, 1)`,
         () => `FLOOR(${deeper()})`,
+        () => `CEIL(${deeper()})`,
+        () => `CAST((${deeper()} % NULLIF(${deeper()}, 0)) AS NUMERIC(12,2))`,
       ]
     case 'double':
       return [
@@ -100,6 +106,15 @@ function formsOf(kind: Kind, deeper: Deeper, choices: Choices): (() => string)[]
         () => `CAST(${deeper('date')} AS TEXT)`,
         () => `LEFT(${deeper()}, ${choices.between(0, 2)})`,
         () => `REVERSE(${deeper()})`,
+        () => `RPAD(${deeper()}, ${choices.between(0, 4)}, 'ab')`,
+        () => `RIGHT(${deeper()}, ${choices.between(-2, 2)})`,
+        () => `SPLIT_PART(${deeper()}, '${choices.one(['b', 'a', '_'])}', ${choices.between(1, 2)})`,
+        () => `CONCAT(${deeper()}, ${deeper('integer')}, ${deeper()})`,
+        () => `REPEAT(${deeper()}, ${choices.between(0, 2)})`,
+        () => `TRANSLATE(${deeper()}, 'ab', 'xy')`,
+        () => `MD5(${deeper()})`,
+        () => `CAST(${deeper('boolean')} AS TEXT)`,
+        () => `CAST(${deeper('bigint')} AS TEXT)`,
         () => `LPAD(${deeper()}, ${choices.between(0, 4)}, 'x')`,
       ]
     case 'date':
@@ -153,6 +168,7 @@ function conditions(deeper: Deeper, choices: Choices): (() => string)[] {
     () => `(${deeper('boolean')} IS ${choices.one(['TRUE', 'NOT TRUE', 'FALSE', 'NOT FALSE'])})`,
     () =>
       `(${deeper('text')} ${choices.one(['', 'NOT '])}${choices.one(['LIKE', 'ILIKE'])} '${choices.one(['a%', '%b', '_', '%', 'a_c', '%a%', ''])}')`,
+    () => `STARTS_WITH(${deeper('text')}, 'a')`,
     () => `(${deeper('integer')} ${choices.one(['=', '<', '<>'])} ${deeper('numeric')})`,
     () => `(${deeper('bigint')} ${choices.one(['=', '>', '<='])} ${deeper('integer')})`,
     () => `(${deeper('date')} ${choices.one(['=', '<', '>='])} ${deeper('timestamp')})`,

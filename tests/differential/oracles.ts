@@ -18,12 +18,14 @@ export interface Judge {
 }
 
 export async function duckDb(): Promise<Judge> {
-  let oracle = await openOracle()
+  const oracle = await openOracle()
   return {
     name: 'duckdb',
+    // Another instance would take longer than all queries on the tables.
     reset: async () => {
-      oracle.close()
-      oracle = await openOracle()
+      for (const [name] of await oracle.query('SELECT table_name FROM duckdb_tables()')) {
+        await oracle.run(`DROP TABLE ${name}`)
+      }
     },
     run: async (sql) => {
       try {
@@ -46,6 +48,11 @@ function postgresBinaries(): string | undefined {
     .sort((a, b) => Number(b) - Number(a))
     .map((version) => join(root, version, 'bin'))
   return newest.find((bin) => existsSync(join(bin, 'postgres')))
+}
+
+/** Whether `postgres()` has a server to start. */
+export function hasPostgres(): boolean {
+  return postgresBinaries() !== undefined && unprivileged() !== undefined
 }
 
 /** A server of its own, over a socket in a folder of its own; undefined when there is none to run. */

@@ -39,6 +39,7 @@ export class QueryMaker {
       () => this.#windowed(kinds),
       () => this.#setOperation(kinds),
       () => this.#withClause(kinds),
+      () => this.#distinctOn(kinds),
     ])()
     const ordered = choices.once(3) && !kinds.includes('double')
     if (!ordered) return { sql: base, kinds, ordered }
@@ -116,10 +117,16 @@ export class QueryMaker {
       const right = this.#relation(lateral ? left.columns : [], depth)
       const columns = [...left.columns, ...right.columns]
       const keys = left.keys.length > 0 && right.keys.length > 0 ? [...left.keys, ...right.keys] : []
-      const on = kind === 'CROSS JOIN' ? '' : ` ON ${this.#joinCondition(kind, left, right)}`
+      const on = kind === 'CROSS JOIN' ? '' : this.#joinedBy(kind, left, right)
       left = { sql: `${left.sql} ${kind} ${right.sql}${on}`, columns, keys }
     }
     return left
+  }
+
+  #joinedBy(kind: string, left: Source, right: Source): string {
+    const twoTables = left.keys.length === 1 && right.keys.length === 1
+    if (twoTables && this.#choices.once(5)) return ' USING (id)'
+    return ` ON ${this.#joinCondition(kind, left, right)}`
   }
 
   /** PostgreSQL does FULL JOIN only where the condition has an equality that can be hashed. */
@@ -154,10 +161,17 @@ export class QueryMaker {
     ])()
   }
 
-  /** One row for certain: an aggregate. */
+  /** One row at most for certain: an aggregate, or the first row. */
   #scalar(kind: Kind, outer: readonly Column[], depth: number): string {
+    const choices = this.#choices
     const from = this.#from(depth)
-    const where = this.#where([...from.columns, ...outer], depth)
+    const columns = [...from.columns, ...outer]
+    const where = this.#where(columns, depth)
+    if (from.keys.length > 0 && choices.once(3)) {
+      const order = from.keys.map((key) => `${key} NULLS LAST`).join(', ')
+      const offset = choices.one(['', ' OFFSET 1'])
+      return `(SELECT ${this.#expr(kind, columns, 0)} FROM ${from.sql}${where} ORDER BY ${order} LIMIT 1${offset})`
+    }
     return `(SELECT ${this.#aggregate(kind, from.columns)} FROM ${from.sql}${where})`
   }
 
@@ -168,6 +182,19 @@ export class QueryMaker {
     const items = kinds.map((kind, i) => `${this.#expr(kind, columns, depth - 1)} AS c${i + 1}`)
     const distinct = choices.once(5) ? 'DISTINCT ' : ''
     return `SELECT ${distinct}${items.join(', ')} FROM ${from.sql}${this.#where(columns, depth)}`
+  }
+
+  /** Its first row of each value, in an order of all rows. */
+  #distinctOn(kinds: readonly Kind[]): string {
+    const choices = this.#choices
+    const from = this.#from(1)
+    if (from.keys.length === 0) return this.#select(kinds, [], 1)
+    const discrete = from.columns.filter(({ kind }) => kind !== 'double')
+    const on = choices.one(discrete).name
+    const order = [on, ...from.keys].map((name) => `${name}${choices.one([' NULLS LAST', ' DESC NULLS FIRST'])}`)
+    const items = kinds.map((kind, i) => `${this.#expr(kind, from.columns, 0)} AS c${i + 1}`)
+    const first = `SELECT DISTINCT ON (${on}) ${items.join(', ')} FROM ${from.sql}${this.#where(from.columns, 1)}`
+    return `SELECT * FROM (${first} ORDER BY ${order.join(', ')}) AS ${this.#alias()}`
   }
 
   #grouped(kinds: readonly Kind[], outer: readonly Column[], depth: number): string {
@@ -271,8 +298,14 @@ export class QueryMaker {
     const wrapped = aggregate.replace(/^CAST\((.*) AS ([A-Z ]+(?:\(\d+,\d+\))?)\)$/s, '$1')
     const type = /^CAST\(.* AS ([A-Z ]+(?:\(\d+,\d+\))?)\)$/s.exec(aggregate)?.[1]
     const cast = (call: string) => (type === undefined ? call : `CAST(${call} AS ${type})`)
+    const integers = from.columns.filter((column) => column.kind === 'integer').map((column) => column.name)
+    const plain = wrapped.replaceAll('DISTINCT ', '')
+    const frame = () => `BETWEEN ${bound(true)} AND ${bound(false)}`
     const forms = [
-      () => cast(`${wrapped.replaceAll('DISTINCT ', '')} ${over(some)}`),
+      () => cast(`${plain} ${over(some)}`),
+      ...(integers.length === 0
+        ? []
+        : [() => cast(`${plain} ${over(`ORDER BY ${choices.one(integers)}${direction()} RANGE ${frame()}`)}`)]),
       () => cast(`${wrapped.replaceAll('DISTINCT ', '')} ${over('')}`),
       ...(from.keys.length === 0
         ? []

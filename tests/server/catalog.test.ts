@@ -212,5 +212,21 @@ it('functions that give rows', async () => {
       [2, 2],
     ],
   )
-  await expect(db.query('SELECT generate_series(1, 2), count(*)')).rejects.toMatchObject({ code: '0A000' })
+  expect(await values('SELECT generate_series(1, 2), count(*)')).toEqual([
+    [1, 1n],
+    [2, 1n],
+  ])
+})
+
+it('shows vectors as PostgreSQL does, and reads them as arrays', async () => {
+  const text = "FROM pg_catalog.pg_index AS i WHERE i.indrelid = 'cust'::regclass"
+  expect(await values(`SELECT i.indkey, indoption ${text}`)).toEqual([['1', '0']])
+  expect(await values(`SELECT unnest(indkey) ${text}`)).toEqual([[1]])
+  expect(await values(`SELECT array_length(k, 1) FROM (SELECT indkey AS k ${text}) AS q`)).toEqual([[1]])
+  await expect(db.query('SELECT $1::regclass', ['no_such'])).rejects.toMatchObject({ code: '42P01' })
+  expect(
+    await values(
+      "SELECT 'pg_catalog.upper'::regproc = 'upper', relname LIKE 'c/_%' ESCAPE '/' FROM pg_class WHERE relname = 'cust'",
+    ),
+  ).toEqual([[true, false]])
 })

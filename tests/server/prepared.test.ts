@@ -200,3 +200,19 @@ it('tells an error at once to who sends Flush and no Sync', async () => {
   client.send(SYNC)
   expect(types(await client.until('Z'))).toBe('Z')
 })
+
+it('ends a transaction that has failed, or goes back to a savepoint of it, in the extended protocol too', async () => {
+  const alone = async (text: string) => {
+    client.send(parse('', text), bind(''), execute, SYNC)
+    return await client.until('Z')
+  }
+  const tag = (heard: readonly Heard[]) => heard.find(({ type }) => type === 'C')?.body.toString()
+  for (const text of ['BEGIN', 'SAVEPOINT here', 'SELECT 1 / 0']) await alone(text)
+  expect(errorOf((await alone('SELECT 1'))[0]).C).toBe('25P02')
+  expect(errorOf((await alone('SELECT $1'))[0]).C).toBe('25P02')
+  expect(tag(await alone('ROLLBACK TO SAVEPOINT here'))).toBe('ROLLBACK\0')
+  expect(rows(await alone('SELECT 1'))).toEqual([['1']])
+  await alone('SELECT 1 / 0')
+  expect(tag(await alone('COMMIT'))).toBe('ROLLBACK\0')
+  expect(rows(await alone('SELECT 1'))).toEqual([['1']])
+})

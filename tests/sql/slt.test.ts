@@ -19,13 +19,15 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.slt'))) 
 }
 
 async function checkQueries(records: readonly SltRecord[]): Promise<void> {
-  const oracle = await openOracle()
+  // Where every answer is written, the set-up need not be DuckDB's SQL.
+  const asked = records.some((record) => record.kind === 'query' && record.expected === undefined)
+  const oracle = asked ? await openOracle() : undefined
   const database = await open()
   try {
     for (const record of records) {
       if (record.kind === 'statement') {
         if (record.error === undefined) {
-          await oracle.run(record.sql)
+          await oracle?.run(record.sql)
           await database.query(record.sql)
         } else {
           const failure = await database.query(record.sql).then(() => 'no error', codeOf)
@@ -35,14 +37,14 @@ async function checkQueries(records: readonly SltRecord[]): Promise<void> {
       }
       const expected =
         record.expected?.map((line) => writtenRow(line, record.types)) ??
-        (await oracle.query(record.sql)).map((row) => normalRow(row, record.types))
+        (await oracle!.query(record.sql)).map((row) => normalRow(row, record.types))
       const found = await rowsOf(database, record.sql, record.types)
       const order = (rows: string[]) => (record.ordered ? rows : rows.toSorted())
       expect({ line: record.line, rows: order(found) }).toEqual({ line: record.line, rows: order(expected) })
     }
   } finally {
     await database.close()
-    oracle.close()
+    oracle?.close()
   }
 }
 

@@ -123,6 +123,16 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
       const after = context.width(input.rel)
       return { rel: { ...rel, input: input.rel, time: moved(rel.time, input) }, at: [...input.at, after, after + 1] }
     }
+    case 'unnest': {
+      // Every list stays: the longest of them decides how many rows there are.
+      const width = context.width(rel.input)
+      const below = [...wanted].filter((i) => i < width)
+      const input = prune(rel.input, union(below, rel.lists), context)
+      const after = context.width(input.rel)
+      const added = rel.lists.length + (rel.ordinality ? 1 : 0)
+      const lists = rel.lists.map((expr) => moved(expr, input))
+      return { rel: { ...rel, input: input.rel, lists }, at: [...input.at, ...range(added).map((i) => after + i)] }
+    }
     default:
       return rel satisfies never
   }

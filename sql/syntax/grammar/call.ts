@@ -46,6 +46,7 @@ export abstract class CallGrammar extends PrimaryGrammar {
     let distinct = false
     let args: Expr[] = []
     let orderBy: SortItem[] = []
+    let withinGroup: SortItem[] | undefined
     let filter: Expr | undefined
     let nulls: Call['nulls']
     let over: Call['over']
@@ -75,11 +76,25 @@ export abstract class CallGrammar extends PrimaryGrammar {
             this.OPTION2(() => {
               orderBy = this.SUBRULE(this.orderBy)
             })
+            // The standard has it behind the call; others write it within.
+            this.OPTION7({
+              GATE: () => this.nextIs(NULLS, 2),
+              DEF: () => {
+                nulls = this.SUBRULE(this.nullTreatment)
+              },
+            })
           },
         },
       ]),
     )
     this.CONSUME(t.RightParen)
+    this.OPTION6(() => {
+      this.CONSUME(t.WithinHead)
+      this.CONSUME(GROUP)
+      this.CONSUME2(t.LeftParen)
+      withinGroup = this.SUBRULE1(this.orderBy)
+      this.CONSUME2(t.RightParen)
+    })
     this.OPTION3(() => {
       this.CONSUME(t.FilterHead)
       this.CONSUME1(t.LeftParen)
@@ -90,21 +105,7 @@ export abstract class CallGrammar extends PrimaryGrammar {
     this.OPTION4({
       GATE: () => this.nextIs(NULLS, 2),
       DEF: () => {
-        nulls = this.OR2([
-          {
-            ALT: () => {
-              this.CONSUME(IGNORE)
-              return 'ignore' as const
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(RESPECT)
-              return 'respect' as const
-            },
-          },
-        ])
-        this.CONSUME(NULLS)
+        nulls = this.SUBRULE1(this.nullTreatment)
       },
     })
     this.OPTION5(() => {
@@ -121,11 +122,31 @@ export abstract class CallGrammar extends PrimaryGrammar {
       star,
       distinct,
       orderBy,
+      ...(withinGroup && { withinGroup }),
       ...(filter && { filter }),
       ...(nulls && { nulls }),
       ...(over && { over }),
       span: this.since(start),
     }
+  })
+
+  readonly nullTreatment = this.RULE('nullTreatment', (): 'ignore' | 'respect' => {
+    const nulls = this.OR<'ignore' | 'respect'>([
+      {
+        ALT: () => {
+          this.CONSUME(IGNORE)
+          return 'ignore'
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(RESPECT)
+          return 'respect'
+        },
+      },
+    ])
+    this.CONSUME(NULLS)
+    return nulls
   })
 
   readonly windowName = this.RULE('windowName', (): WindowName => {

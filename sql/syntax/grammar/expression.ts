@@ -47,8 +47,16 @@ const [AND, BETWEEN, DISTINCT, ESCAPE, FALSE, FROM, ILIKE, IN, IS, ISNULL, LIKE,
   t.kw('true'),
 ]
 const [ALL, ANY, SOME] = [t.kw('all'), t.kw('any'), t.kw('some')]
+const [SIMILAR, TO] = [t.kw('similar'), t.kw('to')]
 const [ASYMMETRIC, SYMMETRIC, UNKNOWN, ZONE] = [t.kw('asymmetric'), t.kw('symmetric'), t.kw('unknown'), t.kw('zone')]
-const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE])
+const NEGATABLE = new Set([BETWEEN, IN, LIKE, ILIKE, SIMILAR])
+/** Operators before their operand: not, the bits' complement, absolute value and roots. */
+const PREFIXES: ReadonlySet<string> = new Set(['-', '+', '~', '@', '|/', '||/'])
+const ONLY_PREFIXES: ReadonlySet<string> = new Set(['@', '|/', '||/'])
+
+function unexpected(token: IToken): SqlError {
+  return new SqlError(Code.SyntaxError, `syntax error at or near "${token.image}"`, { at: token.startOffset })
+}
 
 export abstract class ExpressionGrammar extends TypesGrammar {
   abstract readonly query: ParserMethod<[], Query>
@@ -240,6 +248,7 @@ export abstract class ExpressionGrammar extends TypesGrammar {
           { ALT: () => this.SUBRULE(this.between, args) },
           { ALT: () => this.SUBRULE(this.inList, args) },
           { ALT: () => this.SUBRULE(this.like, args) },
+          { ALT: () => this.SUBRULE(this.similar, args) },
         ])
       },
     })
@@ -310,6 +319,21 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     return escaping === undefined ? base : { ...base, escape: escaping }
   })
 
+  /** A call of the function that it is. */
+  readonly similar = this.RULE('similar', (operand: Expr, negated: boolean, start: number): Expr => {
+    this.CONSUME(SIMILAR)
+    this.CONSUME(TO)
+    const args = [operand, this.SUBRULE(this.value)]
+    this.OPTION(() => {
+      this.CONSUME(ESCAPE)
+      args.push(this.SUBRULE1(this.value))
+    })
+    const span = this.since(start)
+    const name: Name = { kind: 'name', parts: [{ kind: 'ident', name: 'similar_to', span }], span }
+    const call: Expr = { kind: 'call', name, args, star: false, distinct: false, orderBy: [], span }
+    return negated ? { kind: 'unary', operator: 'not', operand: call, span } : call
+  })
+
   /** `a, b, c` */
   readonly expressions = this.RULE('expressions', (): Expr[] => {
     const list: Expr[] = []
@@ -324,6 +348,9 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     operands.push(this.SUBRULE(this.unary))
     this.MANY(() => {
       const token = this.CONSUME(t.Arithmetic)
+      this.ACTION(() => {
+        if (ONLY_PREFIXES.has(token.image)) throw unexpected(token)
+      })
       operators.push({ operator: operatorOf(token.image), span: spanOf(token) })
       operands.push(this.SUBRULE1(this.unary))
     })
@@ -334,8 +361,15 @@ export abstract class ExpressionGrammar extends TypesGrammar {
     const start = this.mark()
     const signs: { operator: Unary['operator']; start: number }[] = []
     this.MANY(() => {
-      const token = this.OR([{ ALT: () => this.CONSUME(t.Minus) }, { ALT: () => this.CONSUME(t.Plus) }])
-      signs.push({ operator: token.image as '-' | '+', start: token.startOffset })
+      const token = this.OR([
+        { ALT: () => this.CONSUME(t.Minus) },
+        { ALT: () => this.CONSUME(t.Plus) },
+        { ALT: () => this.CONSUME(t.OtherArithmetic) },
+      ])
+      this.ACTION(() => {
+        if (!PREFIXES.has(token.image)) throw unexpected(token)
+      })
+      signs.push({ operator: token.image as Unary['operator'], start: token.startOffset })
     })
     const operandStart = this.mark()
     let result = this.SUBRULE(this.primary)

@@ -37,6 +37,7 @@ const [AS, BOTH, CASE, CAST, DEFAULT, ELSE, END, EXISTS, FALSE, FOR, FROM, IN, L
   t.kw('right'),
   t.kw('then'),
 ]
+const PLACING = t.kw('placing')
 const [TRAILING, TRUE, WHEN] = [t.kw('trailing'), t.kw('true'), t.kw('when')]
 const CURRENT = ['current_timestamp', 'current_date', 'current_time', 'localtimestamp', 'localtime'].map(t.kw)
 const UNITS: ReadonlySet<string> = new Set<IntervalUnit>(['year', 'month', 'day', 'hour', 'minute', 'second'])
@@ -82,6 +83,7 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
       { ALT: () => this.SUBRULE(this.extract) },
       { ALT: () => this.SUBRULE(this.substring) },
       { ALT: () => this.SUBRULE(this.position) },
+      { ALT: () => this.SUBRULE(this.overlay) },
       { ALT: () => this.SUBRULE(this.trim) },
       { ALT: () => this.SUBRULE(this.row) },
       { ALT: () => this.SUBRULE(this.array) },
@@ -235,6 +237,38 @@ export abstract class PrimaryGrammar extends ExpressionGrammar {
     const operand = this.SUBRULE(this.expression)
     this.CONSUME(t.RightParen)
     return { kind: 'extract', field: this.ACTION(() => field.toLowerCase()), operand, span: this.since(start) }
+  })
+
+  /** `OVERLAY(x PLACING y FROM a FOR b)`, or with commas. */
+  readonly overlay = this.RULE('overlay', (): Expr => {
+    const start = this.mark()
+    const name = toIdent(this.CONSUME(t.OverlayHead))
+    this.CONSUME(t.LeftParen)
+    const args = [this.SUBRULE(this.expression)]
+    this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(PLACING)
+          args.push(this.SUBRULE1(this.expression))
+          this.CONSUME(FROM)
+          args.push(this.SUBRULE2(this.expression))
+          this.OPTION(() => {
+            this.CONSUME(FOR)
+            args.push(this.SUBRULE3(this.expression))
+          })
+        },
+      },
+      {
+        ALT: () => {
+          this.AT_LEAST_ONE(() => {
+            this.CONSUME(t.Comma)
+            args.push(this.SUBRULE4(this.expression))
+          })
+        },
+      },
+    ])
+    this.CONSUME(t.RightParen)
+    return plainCall(name, args, this.since(start))
   })
 
   /** `SUBSTRING(x FROM a FOR b)`, in any of its shortened forms, or with commas. */

@@ -244,7 +244,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
         },
         {
           ALT: () => {
-            name = this.SUBRULE(this.ident)
+            name = this.SUBRULE(this.parameterName)
             return 'setting' as const
           },
         },
@@ -261,6 +261,12 @@ export abstract class UtilityGrammar extends SessionGrammar {
     return { kind: 'describe', name, span: this.since(start) }
   })
 
+  /** A dot is part of it: `SET app.user = 'ann'` is a parameter of the user's own. */
+  readonly parameterName = this.RULE('parameterName', (): Ident => {
+    const { parts, span } = this.SUBRULE(this.name)
+    return this.ACTION(() => ({ kind: 'ident', name: parts.map((part) => part.name).join('.'), span }))
+  })
+
   readonly set = this.RULE('set', (): SetVariable => {
     const start = this.mark()
     let value: string | undefined
@@ -273,7 +279,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
             GATE: () => this.LA(1).image.toLowerCase() === 'session' && !this.nextIs(t.Equal, 2) && !this.nextIs(TO, 2),
             DEF: () => this.CONSUME(t.Identifier),
           })
-          let variable = this.SUBRULE(this.ident)
+          let variable = this.SUBRULE(this.parameterName)
           this.OR1([
             { ALT: () => this.CONSUME(t.Equal) },
             { ALT: () => this.CONSUME(TO) },
@@ -301,7 +307,7 @@ export abstract class UtilityGrammar extends SessionGrammar {
       {
         ALT: () => {
           this.CONSUME(RESET)
-          return this.SUBRULE1(this.ident)
+          return this.SUBRULE1(this.parameterName)
         },
       },
     ])

@@ -87,7 +87,7 @@ export interface ColumnRef {
 
 export interface Unary {
   readonly kind: 'unary'
-  readonly operator: 'not' | '-' | '+'
+  readonly operator: 'not' | '-' | '+' | '~' | '@' | '|/' | '||/'
   readonly operand: Expr
   readonly span: Span
 }
@@ -117,6 +117,12 @@ export type BinaryOperator =
   | '?|'
   | '?&'
   | '&&'
+  | '&'
+  | '|'
+  | '#'
+  | '<<'
+  | '>>'
+  | '^@'
   | '+'
   | '-'
   | '*'
@@ -225,13 +231,6 @@ export interface CaseBranch {
   readonly span: Span
 }
 
-/** `ARRAY(SELECT …)`: the rows of one column, in their order. */
-export interface ArrayQuery {
-  readonly kind: 'array_query'
-  readonly query: Query
-  readonly span: Span
-}
-
 /** `x COLLATE "C"`. */
 export interface Collate {
   readonly kind: 'collate'
@@ -262,6 +261,8 @@ export interface Call {
   readonly star: boolean
   readonly distinct: boolean
   readonly orderBy: readonly SortItem[]
+  /** `WITHIN GROUP (ORDER BY …)`. */
+  readonly withinGroup?: readonly SortItem[]
   readonly filter?: Expr
   readonly nulls?: 'ignore' | 'respect'
   readonly over?: WindowSpec | WindowName
@@ -293,6 +294,13 @@ export interface Row {
 export interface ArrayLiteral {
   readonly kind: 'array'
   readonly items: readonly Expr[]
+  readonly span: Span
+}
+
+/** `ARRAY(SELECT …)`: the rows of one column, in their order. */
+export interface ArrayQuery {
+  readonly kind: 'array_query'
+  readonly query: Query
   readonly span: Span
 }
 

@@ -1,7 +1,7 @@
 /** Queries and what stands in their FROM. */
 
 import type { Expr, SortItem, WindowDefinition } from './expression.js'
-import type { Ident, Name, Span } from './name.js'
+import type { Ident, Name, Span, TypeName } from './name.js'
 
 export interface Query {
   readonly kind: 'query'
@@ -130,6 +130,8 @@ export interface TableAlias {
   readonly kind: 'table_alias'
   readonly name: Ident
   readonly columns: readonly Ident[]
+  /** Of a function that returns records: `AS r (a integer, b text)`. One a column. */
+  readonly types?: readonly TypeName[]
   readonly span: Span
 }
 
@@ -138,6 +140,16 @@ export interface TableName {
   readonly name: Name
   readonly asOf?: AsOf
   readonly alias?: TableAlias
+  readonly sample?: TableSample
+  readonly span: Span
+}
+
+/** `TABLESAMPLE BERNOULLI (10) REPEATABLE (42)`. */
+export interface TableSample {
+  readonly kind: 'table_sample'
+  readonly method: Ident
+  readonly args: readonly Expr[]
+  readonly seed?: Expr
   readonly span: Span
 }
 
@@ -154,9 +166,11 @@ export interface TableFunction {
   readonly kind: 'table_function'
   readonly name: Name
   readonly args: readonly Expr[]
-  readonly lateral: boolean
+  /** `ROWS FROM (f(), g())`: those after the first. */
+  readonly beside?: readonly { readonly name: Name; readonly args: readonly Expr[] }[]
   /** WITH ORDINALITY: a last column that numbers the rows. */
-  readonly ordinality: boolean
+  readonly ordinality?: true
+  readonly lateral: boolean
   readonly alias?: TableAlias
   readonly span: Span
 }
@@ -164,8 +178,10 @@ export interface TableFunction {
 /** `TUMBLE(source, time, size [, offset])` or `HOP(source, time, slide, size [, offset])`. A tumble has no `slide`. */
 export interface TimeWindow {
   readonly kind: 'time_window'
-  readonly window: 'tumble' | 'hop'
+  readonly window: 'tumble' | 'hop' | 'cumulate' | 'session'
   readonly source: TableName | DerivedTable
+  /** Of sessions: each has its own. */
+  readonly partitionBy: readonly Expr[]
   readonly time: Expr
   readonly slide?: Expr
   readonly size: Expr
@@ -179,6 +195,8 @@ export interface Join {
   readonly kind: 'join'
   readonly join: 'inner' | 'left' | 'right' | 'full' | 'cross'
   readonly natural: boolean
+  /** Inner or left: with the nearest row of the right side. */
+  readonly asof?: true
   readonly left: TableRef
   readonly right: TableRef
   readonly on?: Expr

@@ -58,3 +58,6 @@ select year from t order by year, month desc;
 select a
 from t -- ; not an end
 where b = ';' and c = $$;$$ and d = $x$ ; $$ ; $x$ and e = E'\';';
+SELECT * FROM t ASOF JOIN u ON t.k = u.k AND t.a >= u.a;
+SELECT * FROM t AS x ASOF LEFT JOIN u USING (k, a);
+SELECT asof.a FROM t AS asof JOIN u AS asof2 ON TRUE;

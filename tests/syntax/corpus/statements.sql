@@ -136,3 +136,6 @@ copy t to stdout with (format csv, force_quote *);
 select a from t where b operator(pg_catalog.~) '^x$' collate pg_catalog.default;
 select array(select 1), x::pg_catalog.int4, y::"char", z::pg_catalog.regclass from unnest(a) with ordinality as u (x, y);
 show transaction isolation level;
+SET app.user.name = 'ann';
+SHOW app.user.name;
+RESET app.user.name;

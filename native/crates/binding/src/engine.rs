@@ -12,6 +12,7 @@ use napi_derive::napi;
 use crate::consumer::ConsumerResult;
 use crate::convert::{BeginResult, CloseResult, DataRowsResult, ExecuteResult, NativeError, QueryResult};
 use crate::promise::promise;
+use crate::shortcut::{NativeLookUp, NativeShortcut};
 use crate::subscription::SubscribeResult;
 use crate::upload::NativeUpload;
 
@@ -100,6 +101,18 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn rows_now(&self, command: &[u8], formats: Vec<u16>) -> Option<DataRowsResult> {
         self.inner.rows_at_once(command, &formats).transpose().map(DataRowsResult::from)
+    }
+
+    /// The look-up by key that a query with parameters is; nothing if it is something else.
+    #[napi(catch_unwind)]
+    pub fn look_up(&self, command: &[u8]) -> Option<NativeLookUp> {
+        self.inner.look_up(command).ok().flatten().map(NativeLookUp::new)
+    }
+
+    /// For one client of the server.
+    #[napi(catch_unwind)]
+    pub fn shortcut(&self) -> NativeShortcut {
+        NativeShortcut::new(self.inner.shortcut())
     }
 
     /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes. For small results: it takes this thread.

@@ -7,5 +7,6 @@ mod consumer;
 mod convert;
 mod engine;
 mod promise;
+mod shortcut;
 mod subscription;
 mod upload;

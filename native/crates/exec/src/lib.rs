@@ -21,6 +21,7 @@ mod sources;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod unnest;
 mod wanted;
 mod window;
 mod workers;

@@ -15,6 +15,7 @@ use crate::need::Need;
 use crate::pipeline::{Branch, then};
 use crate::sources::{Batches, GenerateSeries, Iterated, Values};
 use crate::stages::{Filter, Project, TimeWindow};
+use crate::unnest::Unnest;
 pub(crate) use crate::wanted::KeyFilter;
 use crate::{ExecContext, Snapshot};
 
@@ -85,6 +86,15 @@ impl<'a> Query<'a> {
                 let bounds = (*size_us, *slide_us, *offset_us);
                 Ok(then(branches, TimeWindow { control: self.control.clone(), time, bounds }))
             }
+            Rel::Unnest { input, lists, ordinality, outer } => {
+                let types = self.types(input)?;
+                let lists = Inputs::new(self, lists, &types)?;
+                let below = need.slice(0..types.len()).and(lists.columns());
+                let filters: Vec<KeyFilter> = filters.iter().filter(|f| f.column < types.len()).cloned().collect();
+                let branches = self.lower(input, &below, &filters)?;
+                let control = self.control.clone();
+                Ok(then(branches, Unnest { control, lists, ordinality: *ordinality, outer: *outer }))
+            }
             Rel::Values { types, rows } => Ok(vec![Branch::of(Values::new(self, types, rows)?)]),
             Rel::GenerateSeries { start, stop, step } => {
                 Ok(vec![Branch::of(GenerateSeries::new(*start, *stop, *step))])
@@ -131,9 +141,10 @@ impl<'a> Query<'a> {
         match rel {
             Rel::Scan { relation, .. } => self.snapshot.rows(*relation).unwrap_or(u64::from(u32::MAX)),
             Rel::Filter { input, .. } => self.estimate(input) / FILTERED,
-            Rel::Project { input, .. } | Rel::Window { input, .. } | Rel::TimeWindow { input, .. } => {
-                self.estimate(input)
-            }
+            Rel::Project { input, .. }
+            | Rel::Window { input, .. }
+            | Rel::TimeWindow { input, .. }
+            | Rel::Unnest { input, .. } => self.estimate(input),
             Rel::Aggregate { input, group, .. } => {
                 if group.is_empty() {
                     1

@@ -65,6 +65,18 @@ fn scaled(value: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNa
     interval(months.trunc() as i64, whole_days as i64, time as i64)
 }
 
+/// The interval that lies `rest` of the way from one to another.
+pub(crate) fn lerp(low: IntervalMonthDayNano, high: IntervalMonthDayNano, rest: f64) -> Result<IntervalMonthDayNano> {
+    if rest == 0.0 {
+        return Ok(low);
+    }
+    let sum = |a: IntervalMonthDayNano, b: IntervalMonthDayNano| {
+        let months = i64::from(a.months) + i64::from(b.months);
+        interval(months, i64::from(a.days) + i64::from(b.days), microseconds(a) + microseconds(b))
+    };
+    sum(scaled(sum(high, negated(low)?)?, rest)?, low)
+}
+
 fn rounded_to_microseconds(value: f64) -> f64 {
     (value * 1e6).round_ties_even() / 1e6
 }

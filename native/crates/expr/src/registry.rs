@@ -44,6 +44,17 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         functions::array_search::table(),
         functions::array_text::table(),
         functions::row::table(),
+        functions::collected::table(),
+        functions::bytes::table(),
+        functions::degrees::table(),
+        functions::integers::table(),
+        functions::jsonb_lists::table(),
+        functions::pattern_parts::table(),
+        functions::quoting::table(),
+        functions::series::table(),
+        functions::from_char::table(),
+        functions::similar::table(),
+        functions::time_parts::table(),
     ]
     .into_iter()
     .flatten()

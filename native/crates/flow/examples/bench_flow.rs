@@ -169,6 +169,7 @@ fn stats() -> Rel {
         distinct: false,
         filter: None,
         data_type,
+        order: Vec::new(),
     };
     Rel::Aggregate {
         input: scan(PAST, 2).into(),
@@ -193,6 +194,7 @@ fn windowed() -> Rel {
             offset: Literal::Interval { months: 0, days: 0, microseconds: minutes * 60_000_000 },
         },
         end: FrameBound::CurrentRow,
+        exclude: Default::default(),
     };
     let types = swipe_types();
     let lag = |index: u32| WindowCall {

@@ -6,7 +6,7 @@ use arrow_schema::DataType as Arrow;
 use millrace_base::{Code, Error, RelationId, Result};
 use millrace_expr::Models;
 use millrace_expr::lower::{lower_aggregate, lower_window, sort_fields};
-use millrace_kernels::{BytesKey, IntKey};
+use millrace_kernels::{BytesKey, IntKey, Series};
 use millrace_plan::{self as plan, DataType, Expr, JoinKind, Rel, Relations, validate_rel};
 
 use crate::aggregate::{Aggregate, Call};
@@ -19,6 +19,7 @@ use crate::project::Project;
 use crate::time_window::TimeWindow;
 use crate::top_n::{Order, TopN};
 use crate::union_all::UnionAll;
+use crate::unnest::Unnest;
 use crate::values::Constant;
 use crate::window::{Setup, Window};
 
@@ -89,6 +90,12 @@ impl Compiler<'_> {
                 let column: ArrayRef = std::sync::Arc::new(arrow_array::Int64Array::from(values));
                 let rows = ChangeBatch { rows: batch_of(&schema, vec![column.clone()], column.len())?, weights: None };
                 (Node::operator(Constant { rows: Some(rows) }, Vec::new()), true)
+            }
+            Rel::Unnest { input, lists, ordinality, outer } => {
+                let input = self.compile(input)?;
+                let lists = compile_projection(lists, &input.types, self.env)?;
+                let operator = Unnest { lists, ordinality: *ordinality, outer: *outer, schema };
+                (Node::operator(operator, vec![input.node]), input.append_only)
             }
             Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
                 let input = self.compile(input)?;
@@ -220,12 +227,12 @@ impl Compiler<'_> {
 }
 
 fn series(start: i64, stop: i64, step: i64) -> Result<Vec<i64>> {
-    const ROWS_MAX: i128 = 100_000_000;
-    let rows = (i128::from(stop) - i128::from(start)) / i128::from(step) + 1;
+    const ROWS_MAX: u128 = 100_000_000;
+    let series = Series::new(start.into(), stop.into(), step.into());
+    let rows = series.remaining();
     if rows > ROWS_MAX {
         return Err(Error::new(Code::InsufficientResources, format!("a series of {rows} rows is too long for a view")));
     }
-    let past = |value: i64| if step > 0 { value > stop } else { value < stop };
-    let next = |value: &i64| value.checked_add(step);
-    Ok(std::iter::successors(Some(start), next).take_while(|&v| !past(v)).collect())
+    // All values are between two bigints.
+    Ok(series.map(|value| value as i64).collect())
 }

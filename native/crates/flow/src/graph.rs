@@ -155,7 +155,8 @@ fn collect_inputs(rel: &Rel, into: &mut Vec<RelationId>) {
         | Rel::Window { input, .. }
         | Rel::Sort { input, .. }
         | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. } => collect_inputs(input, into),
+        | Rel::TimeWindow { input, .. }
+        | Rel::Unnest { input, .. } => collect_inputs(input, into),
         Rel::Join { left, right, .. } => {
             collect_inputs(left, into);
             collect_inputs(right, into);

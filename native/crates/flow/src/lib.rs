@@ -17,6 +17,7 @@ mod tests;
 mod time_window;
 mod top_n;
 mod union_all;
+mod unnest;
 mod values;
 mod view_store;
 mod window;

@@ -8,9 +8,16 @@ use arrow_buffer::i256;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
+use crate::bits::{BitOp, Bits};
+use crate::collect::Collect;
 use crate::exact::ExactSum;
 use crate::extreme::Extreme;
+use crate::group_state::GroupState;
+use crate::interval_sum::IntervalSum;
+use crate::moments::Moments;
+use crate::order::SortField;
 use crate::raw::{RawColumn, Words, array_of_bits, sortable_i64};
+use crate::square_sums::{Spread, SquareSums};
 use crate::sums::{SumClass, finish_averages, finish_counts, finish_floats, finish_sums, scale_of};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +30,17 @@ pub enum AggregateKind {
     Avg,
     BoolAnd,
     BoolOr,
+    BitAnd,
+    BitOr,
+    BitXor,
+    VarPop,
+    VarSamp,
+    StddevPop,
+    StddevSamp,
+    /// Of rows (y, x) or (x) of doubles.
+    Moments,
+    /// Of rows of a value and its sort keys.
+    Collect,
 }
 
 /// Sums with the number of values in each.
@@ -56,6 +74,7 @@ enum State {
     /// How many were false and true.
     Booleans(Vec<(i64, i64)>),
     Extreme(Extreme),
+    Other(Box<dyn GroupState>),
 }
 
 #[derive(Debug)]
@@ -67,10 +86,42 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// `retractable`: whether weights can be negative. Only MIN and MAX pay for it.
+    /// `retractable`: whether weights can be negative. Only MIN, MAX and collections pay for it.
     pub fn new(kind: AggregateKind, argument: Option<&DataType>, output: &DataType, retractable: bool) -> Result<Self> {
+        Self::ordered(kind, argument, output, retractable, Vec::new())
+    }
+
+    /// `order` is that of the keys of a collection.
+    pub fn ordered(
+        kind: AggregateKind,
+        argument: Option<&DataType>,
+        output: &DataType,
+        retractable: bool,
+        order: Vec<SortField>,
+    ) -> Result<Self> {
         let needed = || argument.ok_or_else(|| Error::internal(format!("{kind:?} without an argument")));
+        let bits = |op| State::Other(Box::new(Bits::new(op, output.clone())));
+        let spread = |sample, root| -> Result<State> {
+            Ok(State::Other(Box::new(SquareSums::new(Spread { sample, root }, needed()?, output)?)))
+        };
         let state = match kind {
+            AggregateKind::Sum if matches!(argument, Some(DataType::Interval(_))) => {
+                State::Other(Box::new(IntervalSum::default()))
+            }
+            AggregateKind::BitAnd => bits(BitOp::And),
+            AggregateKind::BitOr => bits(BitOp::Or),
+            AggregateKind::BitXor => bits(BitOp::Xor),
+            AggregateKind::VarPop => spread(false, false)?,
+            AggregateKind::VarSamp => spread(true, false)?,
+            AggregateKind::StddevPop => spread(false, true)?,
+            AggregateKind::StddevSamp => spread(true, true)?,
+            AggregateKind::Moments => {
+                let DataType::Struct(fields) = needed()? else {
+                    return Err(Error::internal("statistics of another type"));
+                };
+                State::Other(Box::new(Moments::new(fields.len())))
+            }
+            AggregateKind::Collect => State::Other(Box::new(Collect::new(needed()?, order, retractable)?)),
             AggregateKind::CountStar | AggregateKind::Count => State::Count(Vec::new()),
             AggregateKind::Sum | AggregateKind::Avg => match SumClass::of(needed()?)? {
                 SumClass::Narrow => State::Narrow(Sums::new()),
@@ -94,6 +145,7 @@ impl Accumulator {
             State::Float(s) => s.resize(groups),
             State::Booleans(v) => v.resize(groups.max(v.len()), (0, 0)),
             State::Extreme(e) => e.resize(groups),
+            State::Other(s) => s.resize(groups),
         }
     }
 
@@ -107,7 +159,25 @@ impl Accumulator {
             State::Float(s) => (s.sums[g], s.counts[g]) = (ExactSum::default(), 0),
             State::Booleans(v) => v[g] = (0, 0),
             State::Extreme(e) => e.reset(group),
+            State::Other(s) => s.reset(g),
         }
+    }
+
+    /// Where among all rows those of the next update are: threads get rows in any order, and some results depend on it.
+    pub fn arrive(&mut self, place: u64) {
+        if let State::Other(s) = &mut self.state {
+            s.arrive(place);
+        }
+    }
+
+    /// Bytes of values that stay when these rows come.
+    pub fn keeps(&self, values: &ArrayRef) -> usize {
+        if let State::Other(s) = &self.state { s.keeps(values) } else { 0 }
+    }
+
+    /// Whether the result depends on the order of the rows.
+    pub fn is_ordered(&self) -> bool {
+        self.kind == AggregateKind::Collect
     }
 
     /// Row i counts for `groups[i]`, if the mask is true there, `weights[i]` times (once without weights).
@@ -189,6 +259,7 @@ impl Accumulator {
                 });
             }
             State::Extreme(e) => e.update(groups, argument()?, weight)?,
+            State::Other(s) => s.update(groups, argument()?, &weight)?,
         }
         Ok(())
     }
@@ -218,6 +289,7 @@ impl Accumulator {
                 Ok(array_of_bits(bits, Some(valid.into())))
             }
             State::Extreme(e) => e.finish(groups),
+            State::Other(s) => s.finish(groups),
         }
     }
 

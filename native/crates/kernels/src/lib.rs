@@ -6,20 +6,25 @@
 
 mod accumulator;
 mod batch_store;
+mod bits;
 mod chunks;
+mod collect;
 mod consolidate;
 mod cpu;
 mod distinct;
 pub mod encodings;
 mod exact;
 mod extreme;
+mod group_state;
 mod group_table;
 mod hash;
 mod interval;
+mod interval_sum;
 mod join_index;
 mod join_table;
 pub mod jsonb;
 mod member;
+mod moments;
 mod nested;
 #[cfg(test)]
 mod nested_tests;
@@ -29,10 +34,13 @@ mod row_finder;
 mod row_groups;
 mod row_store;
 pub mod scan;
+mod series;
+mod square_sums;
 mod sums;
 #[cfg(test)]
 mod table_tests;
 mod time_window;
+mod unnest;
 mod uuid;
 mod window;
 
@@ -53,10 +61,12 @@ pub use order::{SortField, key_bytes, row_order, rows_upto, sort_order, tied_sor
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
 pub use row_groups::{RowGroups, group_rows};
+pub use series::Series;
 pub use time_window::{TimeWindows, assign_windows};
+pub use unnest::{Unnested, unnest};
 pub use uuid::{Uuid, parse_uuid, write_uuid};
 pub use window::{
-    BytesKey, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
+    BytesKey, Exclude, Frame, FrameBound, FrameUnit, IntKey, OrderKey, Partition, WindowCall, WindowKind, WindowOutput,
     WindowPlan, WindowValues, byte_keys, compute_window, int_keys,
 };
 

@@ -91,19 +91,22 @@ fn divide(sum: i256, factor: i128, count: i64) -> Result<i256> {
         return Ok(i256::from_i128(quotient + away));
     }
     let overflow = || out_of_range("numeric");
-    let count = i256::from_i128(i128::from(count));
     let scaled = sum.checked_mul(i256::from_i128(factor)).ok_or_else(overflow)?;
-    let (quotient, rest) =
-        (scaled.checked_div(count).ok_or_else(overflow)?, scaled.checked_rem(count).ok_or_else(overflow)?);
+    divide_rounded(scaled, i256::from_i128(i128::from(count))).ok_or_else(overflow)
+}
+
+/// Rounded half away from zero; nothing where the divisor is 0.
+pub(crate) fn divide_rounded(value: i256, divisor: i256) -> Option<i256> {
+    let (quotient, rest) = (value.checked_div(divisor)?, value.checked_rem(divisor)?);
     let twice = rest.wrapping_abs().wrapping_add(rest.wrapping_abs());
-    let away = if twice < count.wrapping_abs() {
+    let away = if twice < divisor.wrapping_abs() {
         i256::ZERO
-    } else if scaled.is_negative() != count.is_negative() {
+    } else if value.is_negative() != divisor.is_negative() {
         i256::MINUS_ONE
     } else {
         i256::ONE
     };
-    Ok(quotient.wrapping_add(away))
+    Some(quotient.wrapping_add(away))
 }
 
 fn decimal(value: i256, precision: u8) -> Result<i128> {

@@ -1,6 +1,6 @@
 //! A database in memory: the ledger, the tables, and where the rows of streams lie.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
 use arrow::buffer::Buffer;
@@ -31,9 +31,10 @@ pub struct Relation {
 #[derive(Default)]
 pub struct State {
     pub ledger: Ledger,
-    pub relations: HashMap<RelationId, Relation>,
+    /// In their order, so that what goes over all of them does the same each time.
+    pub relations: BTreeMap<RelationId, Relation>,
     /// Tables whose drop is not sealed yet.
-    pub dropped: HashMap<RelationId, Arc<TableState>>,
+    pub dropped: BTreeMap<RelationId, Arc<TableState>>,
     /// Relations whose drop is on its way to the journal, with its epoch: until it is durable they can be read.
     pub dropping: HashMap<RelationId, (Epoch, Relation)>,
     /// Epoch and time of the commits that are not sealed yet.

@@ -33,8 +33,8 @@ pub use inspection::Inspection;
 pub use nested::{RowField, RowFields, TYPE_DEPTH_MAX, TypeRef};
 pub use options::{RelationDurability, RelationOptions};
 pub use rel::{
-    AggregateCall, AggregateFunction, AsOf, Frame, FrameBound, FrameUnit, JoinKey, JoinKind, Rel, SortKey, WindowCall,
-    WindowFunction,
+    AggregateCall, AggregateFunction, AsOf, Frame, FrameBound, FrameExclude, FrameUnit, JoinKey, JoinKind, KeyOrder,
+    Rel, SortKey, WindowCall, WindowFunction,
 };
 pub use types::{DataType, Field, UUID_BYTES, arrow_field, arrow_schema, is_plain_numeric};
 pub use validate::{Relations, expr_type, reads_past, validate_rel};

@@ -55,6 +55,21 @@ pub enum AggregateFunction {
     Avg,
     BoolAnd,
     BoolOr,
+    /// Of smallint, integer and bigint: their type.
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// Of integers and numeric: numeric(38,s) as AVG has it.
+    VarPop,
+    VarSamp,
+    StddevPop,
+    StddevSamp,
+    /// Of rows (y, x) or (x) of doubles without NULLs: the array of how many they are, the sums of x and of y, and the sums of
+    /// xx, xy and yy around the means, from which all statistics of doubles are computed.
+    Moments,
+    /// Of rows of a value and its sort keys (`AggregateCall::order`), NULL rows left out: the array of the values in this
+    /// order, NULL when there is none. Without keys, in the order of the rows.
+    Collect,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -66,6 +81,17 @@ pub struct AggregateCall {
     /// FILTER (WHERE …): only rows for which this is true.
     pub filter: Option<Expr>,
     pub data_type: DataType,
+    /// How a collection sorts by each of its keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<KeyOrder>>", optional)]
+    pub order: Vec<KeyOrder>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct KeyOrder {
+    pub descending: bool,
+    pub nulls_first: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -88,6 +114,14 @@ pub enum WindowFunction {
     Aggregate {
         aggregate: AggregateFunction,
     },
+    /// args[0] of the n-th row of the frame, counted from 1, or from its end; else `default`. Rows whose args[0] is
+    /// NULL may count for nothing.
+    NthValue {
+        n: u32,
+        from_last: bool,
+        ignore_nulls: bool,
+        default: Option<Literal>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -96,9 +130,24 @@ pub enum FrameUnit {
     Rows,
     /// Offsets are added to the one order key: an interval without months on times, a number on numbers.
     Range,
+    /// Offsets count groups of rows with equal order keys.
+    Groups,
 }
 
-/// Rows: `offset` is a non-negative bigint. Range: a literal of the key's difference type.
+/// Rows of the frame that are left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameExclude {
+    #[default]
+    NoOthers,
+    CurrentRow,
+    /// The current row and those with equal order keys.
+    Group,
+    /// The rows with equal order keys, but not the current one.
+    Ties,
+}
+
+/// Rows and groups: `offset` is a non-negative bigint. Range: a literal of the key's difference type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "bound", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FrameBound {
@@ -115,6 +164,15 @@ pub struct Frame {
     pub unit: FrameUnit,
     pub start: FrameBound,
     pub end: FrameBound,
+    #[serde(default, skip_serializing_if = "FrameExclude::is_none")]
+    #[ts(as = "Option<FrameExclude>", optional)]
+    pub exclude: FrameExclude,
+}
+
+impl FrameExclude {
+    fn is_none(&self) -> bool {
+        *self == Self::NoOthers
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -213,5 +271,14 @@ pub enum Rel {
         start: i64,
         stop: i64,
         step: i64,
+    },
+    /// Each row once for each place of the longest of its lists. Output: input columns, each list's element (NULL past its
+    /// end), then with `ordinality` the place from 1 as bigint. A row whose lists are empty or NULL is gone, or with
+    /// `outer` there once with NULLs.
+    Unnest {
+        input: Box<Rel>,
+        lists: Vec<Expr>,
+        ordinality: bool,
+        outer: bool,
     },
 }

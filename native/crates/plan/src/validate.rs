@@ -57,7 +57,8 @@ pub fn reads_past(rel: &Rel) -> bool {
         | Rel::Window { input, .. }
         | Rel::Sort { input, .. }
         | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. } => reads_past(input),
+        | Rel::TimeWindow { input, .. }
+        | Rel::Unnest { input, .. } => reads_past(input),
         Rel::Join { left, right, .. } => reads_past(left) || reads_past(right),
         Rel::UnionAll { inputs } => inputs.iter().any(reads_past),
     }
@@ -128,7 +129,7 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
             for call in aggregates {
                 let arg = call.arg.as_ref().map(|a| expr_type(a, &types, relations)).transpose()?;
                 call.filter.iter().try_for_each(|f| boolean(f, &types, relations))?;
-                check_aggregate(call.function, arg, call.data_type)?;
+                check_aggregate(call.function, arg, call.data_type, call.order.len())?;
                 out.push(call.data_type);
             }
             Ok(out)
@@ -175,6 +176,19 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
             types.extend([time, time]);
             Ok(types)
         }
+        Rel::Unnest { input, lists, ordinality, .. } => {
+            let mut types = child(input)?;
+            let elements = lists
+                .iter()
+                .map(|list| match expr_type(list, &types, relations)? {
+                    DataType::Array { element } => Ok(*element),
+                    other => refuse(format!("unnest of {other}")),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            types.extend(elements);
+            types.extend(ordinality.then_some(DataType::Bigint));
+            Ok(types)
+        }
         Rel::GenerateSeries { step, .. } => {
             if *step == 0 {
                 return Err(Error::new(Code::InvalidParameterValue, "step size cannot equal zero"));
@@ -184,17 +198,33 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
     }
 }
 
-fn check_aggregate(function: AggregateFunction, arg: Option<DataType>, result: DataType) -> Result<()> {
+/// `keys` is how many sort keys the rows of a collection have.
+fn check_aggregate(function: AggregateFunction, arg: Option<DataType>, result: DataType, keys: usize) -> Result<()> {
     use AggregateFunction as F;
+    if keys > 0 && function != F::Collect {
+        return refuse(format!("{function:?} with an order"));
+    }
     let fits = match (function, arg) {
         (F::CountStar, None) | (F::Count, Some(_)) => result == DataType::Bigint,
         (F::Sum, Some(arg)) => match arg {
             DataType::Smallint | DataType::Integer => result == DataType::Bigint,
             DataType::Bigint => matches!(result, DataType::Numeric { scale: 0, .. }),
             DataType::Numeric { scale: s, .. } => matches!(result, DataType::Numeric { scale, .. } if scale == s),
-            DataType::Real | DataType::Double => result == arg,
+            DataType::Real | DataType::Double | DataType::Interval => result == arg,
             _ => false,
         },
+        (F::BitAnd | F::BitOr | F::BitXor, Some(arg)) => arg.is_integer() && result == arg,
+        (F::VarPop | F::VarSamp | F::StddevPop | F::StddevSamp, Some(arg)) => {
+            (arg.is_integer() || matches!(arg, DataType::Numeric { .. })) && matches!(result, DataType::Numeric { .. })
+        }
+        (F::Moments, Some(DataType::Row { fields })) => {
+            (1..=2).contains(&fields.len())
+                && fields.iter().all(|field| field.data_type == DataType::Double)
+                && result == DataType::array(DataType::Double)
+        }
+        (F::Collect, Some(DataType::Row { fields })) => {
+            fields.len() == keys + 1 && result == DataType::array(fields[0].data_type)
+        }
         (F::Avg, Some(arg)) => match arg {
             DataType::Real | DataType::Double => result == DataType::Double,
             _ => arg.is_number() && matches!(result, DataType::Numeric { .. }),
@@ -228,12 +258,23 @@ fn check_window(call: &WindowCall, types: &[DataType], order: &[SortKey], relati
                 return refuse("FIRST_VALUE and LAST_VALUE give their argument's type");
             }
         }
+        WindowFunction::NthValue { n, default, .. } => {
+            let fits = args.len() == 1
+                && args[0] == call.data_type
+                && default.as_ref().is_none_or(|d| d.data_type() == call.data_type);
+            if !fits || *n == 0 {
+                return refuse("NTH_VALUE gives its argument's type, and counts from 1");
+            }
+        }
         WindowFunction::Aggregate { aggregate } => {
             if args.len() > 1 {
                 return refuse("an aggregate with several arguments");
             }
-            check_aggregate(*aggregate, args.first().copied(), call.data_type)?;
+            check_aggregate(*aggregate, args.first().copied(), call.data_type, 0)?;
         }
+    }
+    if call.frame.unit == FrameUnit::Groups && order.is_empty() {
+        return refuse("a GROUPS frame needs an order");
     }
     for bound in [&call.frame.start, &call.frame.end] {
         let (FrameBound::Preceding { offset } | FrameBound::Following { offset }) = bound else { continue };
@@ -249,10 +290,10 @@ fn check_frame_offset(
     order: &[SortKey],
     relations: &dyn Relations,
 ) -> Result<()> {
-    if unit == FrameUnit::Rows {
+    if unit != FrameUnit::Range {
         return match offset {
             Literal::Bigint { value } if *value >= 0 => Ok(()),
-            _ => refuse("the offset of a ROWS frame is a non-negative bigint"),
+            _ => refuse("the offset of a ROWS or GROUPS frame is a non-negative bigint"),
         };
     }
     let [key] = order else { return refuse("a RANGE frame with an offset needs exactly one order key") };

@@ -46,7 +46,7 @@ fn what_does_not_fit_is_refused() {
     let aggregate = |function, arg, data_type| Rel::Aggregate {
         input: scan(),
         group: vec![],
-        aggregates: vec![AggregateCall { function, arg, distinct: false, filter: None, data_type }],
+        aggregates: vec![AggregateCall { function, arg, distinct: false, filter: None, data_type, order: Vec::new() }],
     };
     let refused = [
         Rel::Scan { relation: RelationId(1), columns: vec![3], as_of: None },

@@ -71,7 +71,7 @@ fn is_short(root: &Rel) -> bool {
 }
 
 /// Whether it takes about the same time whatever the values are. A function may not.
-fn is_cheap(expr: &Expr) -> bool {
+pub fn is_cheap(expr: &Expr) -> bool {
     match expr {
         Expr::Column { .. } | Expr::Literal { .. } => true,
         Expr::Binary { operator, left, right, .. } => {
@@ -182,7 +182,7 @@ impl Run<'_> {
 }
 
 /// Columns without names: they get those of the result.
-fn batch_of(columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub fn batch_of(columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let fields: Vec<arrow_schema::Field> = columns
         .iter()
         .enumerate()

@@ -425,7 +425,8 @@ pub fn scans(rel: &Rel, out: &mut Vec<RelationId>) {
         | Rel::Window { input, .. }
         | Rel::Sort { input, .. }
         | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. } => scans(input, out),
+        | Rel::TimeWindow { input, .. }
+        | Rel::Unnest { input, .. } => scans(input, out),
         Rel::Join { left, right, .. } => {
             scans(left, out);
             scans(right, out);
@@ -448,6 +449,9 @@ pub fn as_of_epoch(rel: Rel, epoch: Epoch) -> Rel {
         Rel::Window { input, partition, order, calls } => Rel::Window { input: boxed(input), partition, order, calls },
         Rel::Sort { input, keys, limit, offset } => Rel::Sort { input: boxed(input), keys, limit, offset },
         Rel::Limit { input, limit, offset } => Rel::Limit { input: boxed(input), limit, offset },
+        Rel::Unnest { input, lists, ordinality, outer } => {
+            Rel::Unnest { input: boxed(input), lists, ordinality, outer }
+        }
         Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
             Rel::TimeWindow { input: boxed(input), time, size_us, slide_us, offset_us }
         }

@@ -17,12 +17,14 @@ use crate::at_once::{query_at_once, shown};
 use crate::catalog::Catalog;
 use crate::consumer::{self, Consumer, Pools};
 use crate::groups::Groups;
+use crate::look_up::LookUp;
 use crate::mailbox::Mailbox;
 use crate::pool::{Pool, spawn};
 use crate::published::Published;
 use crate::rebuild::Opened;
 use crate::reply::Reply;
 use crate::shared::Shared;
+use crate::shortcut::{Shortcut, Texts};
 use crate::subscription::{Subscription, subscribe};
 use crate::transaction::begin;
 use crate::{admin, ddl, flow_thread, options, read, stats, write};
@@ -88,6 +90,7 @@ pub struct Engine {
     ddl: Arc<Pool>,
     deliveries: Arc<Pool>,
     consumers: Arc<Pool>,
+    texts: Arc<Texts>,
     flow: Mutex<Option<JoinHandle<()>>>,
     /// Held while closing, so that a second close waits for the first.
     closing: Mutex<()>,
@@ -172,6 +175,7 @@ impl Engine {
             deliveries: Arc::new(Pool::start("delivery", 1, DELIVERIES_WAITING_MAX)?),
             consumers: Arc::new(Pool::start_behind_commits("consumer", readers, DELIVERIES_WAITING_MAX)?),
             shared,
+            texts: Arc::default(),
             flow: Mutex::new(Some(flow)),
             closing: Mutex::new(()),
         };
@@ -280,6 +284,16 @@ impl Engine {
         let Some((schema, rows)) = query_at_once(&self.shared, command)? else { return Ok(None) };
         let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
         millrace_wire::batch_rows(&shown(&schema, &rows)?, &formats).map(Some)
+    }
+
+    /// The look-up that a query is, its parameters in their places; nothing if it is something else.
+    pub fn look_up(&self, command: &[u8]) -> Result<Option<LookUp>> {
+        LookUp::of(&self.shared, command)
+    }
+
+    /// For one client of the server.
+    pub fn shortcut(&self) -> Shortcut {
+        Shortcut::new(self.shared.clone(), self.texts.clone())
     }
 
     /// A result as PostgreSQL's `DataRow` messages; `formats` are its format codes.

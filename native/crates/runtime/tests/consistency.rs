@@ -107,6 +107,7 @@ fn readers_see_whole_commits() {
             distinct: false,
             filter: None,
             data_type: SUM,
+            order: Vec::new(),
         }],
     };
     let sum = view(&engine, "sum", total(t), &[SUM], &[t]).unwrap();

@@ -28,6 +28,10 @@ pub enum Column {
     /// `t` and `f`.
     BooleanText(BooleanArray),
     Boolean(BooleanArray),
+    /// Their digits.
+    SmallintText(Int16Array),
+    IntegerText(Int32Array),
+    BigintText(Int64Array),
     Smallint(Int16Array),
     Integer(Int32Array),
     Bigint(Int64Array),
@@ -57,6 +61,9 @@ impl Column {
             return Ok(match array.data_type() {
                 DataType::Boolean => Self::BooleanText(array.as_boolean().clone()),
                 DataType::Utf8 => Self::Text(array.as_string::<i32>().clone()),
+                DataType::Int16 => Self::SmallintText(array.as_primitive::<Int16Type>().clone()),
+                DataType::Int32 => Self::IntegerText(array.as_primitive::<Int32Type>().clone()),
+                DataType::Int64 => Self::BigintText(array.as_primitive::<Int64Type>().clone()),
                 _ => Self::Text(text_of(array)?),
             });
         }
@@ -107,9 +114,9 @@ impl Column {
         match self {
             Self::Text(a) => a,
             Self::BooleanText(a) | Self::Boolean(a) => a,
-            Self::Smallint(a) => a,
-            Self::Integer(a) => a,
-            Self::Bigint(a) => a,
+            Self::Smallint(a) | Self::SmallintText(a) => a,
+            Self::Integer(a) | Self::IntegerText(a) => a,
+            Self::Bigint(a) | Self::BigintText(a) => a,
             Self::Real(a) => a,
             Self::Double(a) => a,
             Self::Numeric(a, _, _) => a,
@@ -134,6 +141,9 @@ impl Column {
             Self::Text(a) => sized(a.value(row).as_bytes(), out),
             Self::BooleanText(a) => sized(if a.value(row) { b"t" } else { b"f" }, out),
             Self::Boolean(a) => sized(&[u8::from(a.value(row))], out),
+            Self::SmallintText(a) => digits(a.value(row).into(), out),
+            Self::IntegerText(a) => digits(a.value(row).into(), out),
+            Self::BigintText(a) => digits(a.value(row), out),
             Self::Smallint(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Integer(a) => sized(&a.value(row).to_be_bytes(), out),
             Self::Bigint(a) => sized(&a.value(row).to_be_bytes(), out),
@@ -172,6 +182,28 @@ impl Column {
             }
         }
     }
+}
+
+/// The most that a number has, its sign included.
+const DIGITS_MAX: usize = 20;
+
+fn digits(value: i64, out: &mut Vec<u8>) {
+    let mut text = [0; DIGITS_MAX];
+    let mut at = DIGITS_MAX;
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        text[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        at -= 1;
+        text[at] = b'-';
+    }
+    sized(&text[at..], out);
 }
 
 /// What `write` adds, after its length.

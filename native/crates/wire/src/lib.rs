@@ -1,6 +1,7 @@
-//! Results as PostgreSQL's `DataRow` messages.
+//! Results as PostgreSQL's `DataRow` messages, and the requests that are answered where they are read.
 
 mod column;
+mod frontend;
 mod numeric;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use arrow_schema::Field;
 use millrace_base::{Code, Error, Result};
 
 use column::Column;
+pub use frontend::{Codes, Execute, Request, VALUES_MAX, Values, request, without_numbers};
 
 /// How a column's values are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

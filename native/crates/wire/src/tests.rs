@@ -200,3 +200,21 @@ fn plain_numeric() {
     let sent = ["000200000000000100011388", "000200010000000000c801f4", "0000000000000000"];
     assert_eq!(fields(&binary), sent.map(|value| one(&hex(value))).to_vec());
 }
+
+#[test]
+fn digits_of_whole_numbers() {
+    let values = [0, 7, -7, 10, i64::MAX, i64::MIN];
+    let column = crate::column::Column::new(
+        &(std::sync::Arc::new(arrow_array::Int64Array::from(values.to_vec())) as _),
+        Format::Text,
+        false,
+    )
+    .unwrap();
+    for (row, value) in values.iter().enumerate() {
+        let mut out = Vec::new();
+        column.write(row, &mut out);
+        let text = value.to_string();
+        assert_eq!(out[..4], (text.len() as i32).to_be_bytes());
+        assert_eq!(out[4..], *text.as_bytes());
+    }
+}

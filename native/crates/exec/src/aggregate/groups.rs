@@ -47,11 +47,12 @@ impl<'a> Groups<'a> {
 }
 
 impl Groups<'_> {
-    /// Whether folding makes of these rows little fewer groups. Distinct values are counted here only.
+    /// Whether folding makes of these rows little fewer groups. Distinct values are counted here only, and rows apart
+    /// have lost their places.
     fn gives_up(&self) -> bool {
         self.table.len() >= GROUPS_MIN
             && self.table.len() * ROWS_PER_GROUP_MIN > self.folded
-            && self.calls.iter().all(|call| call.distinct.is_none())
+            && self.calls.iter().all(|call| call.distinct.is_none() && !call.accumulator.is_ordered())
     }
 
     fn put_apart(&mut self, columns: Vec<Column>, rows: usize) -> Result<()> {
@@ -124,6 +125,8 @@ impl Sink for Groups<'_> {
                 }
                 (_, values) => {
                     call.accumulator.resize(self.table.capacity());
+                    call.accumulator.arrive(place);
+                    self.control.hold(values.map_or(0, |values| call.accumulator.keeps(values)))?;
                     call.accumulator.update(&ids, values, mask, None)?;
                 }
             }

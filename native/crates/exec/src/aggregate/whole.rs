@@ -22,7 +22,7 @@ pub(crate) fn states<'a>(query: &Query<'a>, input: &'a Rel, grouping: &Grouping)
             Some(Expr::Column { index }) => Some(*index as usize),
             Some(_) => return Ok(None),
         };
-        if call.is_distinct() || call.mask.is_some() {
+        if call.is_distinct() || call.mask.is_some() || call.kind() == Kind::Collect {
             return Ok(None);
         }
         calls.push((call.kind(), column));

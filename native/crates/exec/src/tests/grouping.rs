@@ -16,7 +16,7 @@ fn call(function: F, arg: Option<u32>, distinct: bool, filter: Option<Expr>) -> 
         F::Min | F::Max => DataType::Bigint,
         _ => DataType::Bigint,
     };
-    AggregateCall { function, arg: arg.map(column), distinct, filter, data_type }
+    AggregateCall { function, arg: arg.map(column), distinct, filter, data_type, order: Vec::new() }
 }
 
 #[test]
@@ -105,6 +105,7 @@ fn an_argument_is_not_computed_where_the_filter_rejects() {
         distinct: false,
         filter,
         data_type: WIDE,
+        order: Vec::new(),
     };
     let rel = |filter| Rel::Aggregate { input: scan(0, 1), group: vec![], aggregates: vec![sum(filter)] };
     let guarded = rel(Some(compare(BinaryOp::NotEqual, column(0), bigint(0))));

@@ -72,8 +72,12 @@ fn call(function: WindowFunction, args: Vec<Expr>, frame: Frame, data_type: Data
 fn windows_equal_a_walk_over_each_partition() {
     let mut random = random();
     let wide = DataType::Numeric { precision: 38, scale: 0 };
-    let running =
-        || Frame { unit: FrameUnit::Rows, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
+    let running = || Frame {
+        unit: FrameUnit::Rows,
+        start: FrameBound::UnboundedPreceding,
+        end: FrameBound::CurrentRow,
+        exclude: Default::default(),
+    };
     for _ in 0..30 {
         let count = random.random_range(0..800);
         let mut input = rows(&mut random, count, 3, 15);
@@ -84,6 +88,7 @@ fn windows_equal_a_walk_over_each_partition() {
             unit: FrameUnit::Range,
             start: FrameBound::Preceding { offset: Literal::Bigint { value: 500 } },
             end: FrameBound::CurrentRow,
+            exclude: Default::default(),
         };
         let lag = WindowFunction::Lag { offset: 1, default: Some(Literal::Bigint { value: -1 }) };
         let sum = || WindowFunction::Aggregate { aggregate: AggregateFunction::Sum };

@@ -4,7 +4,9 @@ use arrow_array::StringArray;
 use arrow_buffer::BooleanBuffer;
 use millrace_base::{Code, Error};
 use millrace_kernels::encodings::{EncodedColumn, encode};
-use millrace_plan::{AggregateCall, AggregateFunction as F, BinaryOp, JoinKey, JoinKind, Rel};
+use millrace_plan::{
+    AggregateCall, AggregateFunction as F, BinaryOp, JoinKey, JoinKind, KeyOrder, Rel, RowField, RowFields,
+};
 
 use super::*;
 use crate::{Morsel, RowIterator, Rows, ScanRequest};
@@ -208,6 +210,7 @@ fn joined(random: &mut StdRng, depth: usize) -> Rel {
             arg: Some(column(arg)),
             distinct: false,
             filter: None,
+            order: Vec::new(),
             data_type,
         };
         Rel::Project {
@@ -231,6 +234,25 @@ fn joined(random: &mut StdRng, depth: usize) -> Rel {
     Rel::Limit { input: Box::new(Rel::Project { input: Box::new(join), exprs }), limit: None, offset: 0 }
 }
 
+/// The texts of a group by their numbers, so that ties are of equal texts or go by the texts.
+fn collection(random: &mut StdRng) -> AggregateCall {
+    let (fields, args) = ([DataType::Text, DataType::Bigint], vec![column(2), column(0)]);
+    AggregateCall {
+        function: F::Collect,
+        arg: Some(row_of(&fields, args)),
+        distinct: false,
+        filter: random.random_bool(0.2).then(|| condition(random, 0)),
+        data_type: DataType::array(DataType::Text),
+        order: vec![KeyOrder { descending: random.random(), nulls_first: random.random() }],
+    }
+}
+
+fn row_of(types: &[DataType], args: Vec<Expr>) -> Expr {
+    let field = |(kind, at): (&DataType, u32)| RowField { name: format!("f{at}"), data_type: *kind };
+    let fields = RowFields::new(types.iter().zip(1..).map(field).collect());
+    Expr::Call { function: "row_construct".into(), args, data_type: DataType::Row { fields } }
+}
+
 /// Grouping above some relation, or the relation itself.
 fn plan(random: &mut StdRng) -> Rel {
     let depth = random.random_range(0..4);
@@ -248,12 +270,18 @@ fn plan(random: &mut StdRng) -> Rel {
     let mut aggregates = Vec::new();
     for _ in 0..random.random_range(1..5) {
         let arg = random.random_range(0..2);
-        let (function, arg, data_type) = match random.random_range(0..6) {
+        let (function, arg, data_type) = match random.random_range(0..9) {
             0 => (F::CountStar, None, DataType::Bigint),
             1 => (F::Count, Some(random.random_range(0..3)), DataType::Bigint),
             2 => (F::Sum, Some(arg), numeric(0)),
             3 => (F::Avg, Some(arg), numeric(16)),
             4 => (F::Min, Some(2), DataType::Text),
+            5 => (F::BitXor, Some(arg), DataType::Bigint),
+            6 => (F::VarSamp, Some(arg), numeric(4)),
+            7 => {
+                aggregates.push(collection(random));
+                continue;
+            }
             _ => (F::Max, Some(arg), DataType::Bigint),
         };
         aggregates.push(AggregateCall {
@@ -261,6 +289,7 @@ fn plan(random: &mut StdRng) -> Rel {
             distinct: arg.is_some() && random.random_bool(0.2),
             arg: arg.map(column),
             filter: random.random_bool(0.2).then(|| condition(random, 0)),
+            order: Vec::new(),
             data_type,
         });
     }
@@ -303,6 +332,26 @@ fn pieces_and_threads_change_no_answer() {
         let expected = answer(&rel, &world, &alone);
         world.pieces = true;
         assert_eq!(answer(&rel, &world, &three), expected, "round {round}: {rel:#?}");
+    }
+}
+
+#[test]
+fn collections_without_an_order_are_as_their_rows_lie() {
+    let mut random = random();
+    let (alone, three) = (Workers::alone(), Workers::new(3));
+    for _ in 0..60 {
+        let mut world = world(&mut random);
+        let input = Box::new(Rel::Scan { relation: RelationId(0), columns: vec![0, 1, 2], as_of: None });
+        let call = AggregateCall {
+            arg: Some(row_of(&[DataType::Text], vec![column(2)])),
+            order: Vec::new(),
+            ..collection(&mut random)
+        };
+        let group = if random.random_bool(0.5) { vec![] } else { vec![column(1)] };
+        let rel = Rel::Aggregate { input, group, aggregates: vec![call] };
+        let expected = answer(&rel, &world, &alone);
+        world.pieces = true;
+        assert_eq!(answer(&rel, &world, &three), expected);
     }
 }
 

@@ -13,7 +13,7 @@ use millrace_plan::{DataType, ParameterType, ReturnRule};
 use crate::nested::list_of;
 use crate::node::Call;
 use crate::registry::{Entry, INTEGER, entry, gives};
-use crate::value::{Value, build, finish, shape, strict_nulls};
+use crate::value::{Present, Value, build, build_text, finish, shape, strict_nulls};
 
 pub(crate) fn table() -> Vec<Entry> {
     use ParameterType::{Array as ARRAY, Element as ELEMENT};
@@ -29,6 +29,10 @@ pub(crate) fn table() -> Vec<Entry> {
         entry("array_prepend", &[ELEMENT, ARRAY], array(), |a, c| joined(a, [Part::Element, Part::Array], c))
             .infallible(),
         entry("array_cat", &[ARRAY, ARRAY], array(), |a, c| joined(a, [Part::Array, Part::Array], c)).infallible(),
+        entry("array_dims", &[ARRAY], gives(DataType::Text), |a, _| shown_dimensions(a)),
+        entry("array_fill_of", &[ELEMENT, INTEGER], ReturnRule::Bound, fill),
+        // Behind UNNEST, which goes into the arrays within.
+        entry("array_flattened", &[ARRAY], ReturnRule::Bound, flattened).infallible(),
         entry("trim_array", &[ARRAY, INTEGER], array(), trim),
         entry("cardinality", &[ARRAY], int(), |a, _| cardinality(a)).infallible(),
         entry("array_length", &[ARRAY, INTEGER], int(), |a, _| length(a, |length| length)).infallible(),
@@ -155,6 +159,57 @@ fn slice(args: &[Value], call: &Call) -> Result<Value> {
         let from = usize::try_from(i64::from(lower.at(row)) - 1).unwrap_or(0).min(len);
         Ok((from, usize::try_from(upper.at(row)).unwrap_or(0).min(len)))
     })
+}
+
+/// `[1:2][1:3]`, by the first array of each dimension.
+fn shown_dimensions(args: &[Value]) -> Result<Value> {
+    let lists = Lists::of(&args[0])?;
+    build_text(args, |row, out| {
+        let (mut list, mut range) = (lists.list, lists.range(row));
+        if range.is_empty() {
+            return Ok(Present::Null);
+        }
+        loop {
+            out.push_str(&format!("[1:{}]", range.len()));
+            let Some(inner) = list.values().as_list_opt::<i32>() else { return Ok(Present::Yes) };
+            let Some(first) = range.next() else { return Ok(Present::Yes) };
+            range = inner.value_offsets()[first] as usize..inner.value_offsets()[first + 1] as usize;
+            list = inner;
+        }
+    })
+}
+
+/// So many times the value, which may be NULL.
+fn fill(args: &[Value], call: &Call) -> Result<Value> {
+    let (rows, scalar) = shape(args);
+    let counts = args[1].column::<Int32Type>()?;
+    let nulls = strict_nulls(&args[1..], rows).filter(|nulls| nulls.null_count() > 0);
+    let mut gather = Gather::new();
+    for row in 0..rows {
+        let there = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let count = if there { counts.at(row).max(0) as usize } else { 0 };
+        if count > 1 << 27 {
+            return Err(Error::new(Code::StatementTooComplex, "array size exceeds the maximum allowed"));
+        }
+        gather.row(std::iter::repeat_n((0, at(&args[0], row)), count));
+    }
+    Ok(finish(gather.finish(&[args[0].inner().as_ref()], call.result, nulls)?, scalar))
+}
+
+/// The elements of the arrays within, in one array.
+fn flattened(args: &[Value], call: &Call) -> Result<Value> {
+    let (rows, scalar) = shape(args);
+    let lists = Lists::of(&args[0])?;
+    let inner = lists.list.values().as_list_opt::<i32>();
+    let inner = inner.ok_or_else(|| Error::new(Code::ProtocolViolation, "expected an array of arrays"))?;
+    let offsets = inner.value_offsets();
+    let mut gather = Gather::new();
+    for row in 0..rows {
+        let there = lists.range(row).filter(|&at| inner.is_valid(at));
+        gather.row(there.flat_map(|at| offsets[at] as usize..offsets[at + 1] as usize).map(|place| (0, place)));
+    }
+    let nulls = strict_nulls(args, rows).filter(|nulls| nulls.null_count() > 0);
+    Ok(finish(gather.finish(&[inner.values().as_ref()], call.result, nulls)?, scalar))
 }
 
 fn trim(args: &[Value], call: &Call) -> Result<Value> {

@@ -11,7 +11,7 @@ use millrace_plan::{BinaryOp, DataType};
 use regex::{Captures, Regex, RegexBuilder};
 
 use crate::fault;
-use crate::registry::{Entry, TEXT, entry, gives};
+use crate::registry::{Entry, INTEGER, TEXT, entry, gives};
 use crate::value::{Present, Texts, Value, build, build_bool, build_text};
 
 pub(crate) fn table() -> Vec<Entry> {
@@ -24,6 +24,11 @@ pub(crate) fn table() -> Vec<Entry> {
         entry("regexp_like", &[TEXT, TEXT, TEXT], gives(DataType::Boolean), |a, _| matches(a)),
     ];
     table.push(entry("regexp_replace", &[TEXT, TEXT, TEXT], text(), |a, _| replace(a)));
+    // text, pattern, replacement, start [, N [, flags]]: N = 0 is every match.
+    for more in [&[INTEGER][..], &[INTEGER, INTEGER], &[INTEGER, INTEGER, TEXT]] {
+        let parameters = [&[TEXT, TEXT, TEXT], more].concat();
+        table.push(entry("regexp_replace", &parameters, text(), |a, _| replace_nth(a)));
+    }
     table.push(entry("regexp_replace", &[TEXT, TEXT, TEXT, TEXT], text(), |a, _| replace(a)));
     table
 }
@@ -37,13 +42,13 @@ const COMPILED_MAX: usize = 256;
 const PATTERN_BYTES_MAX: usize = 10 << 20;
 
 /// Flags: i (case-insensitive), c (case-sensitive), n or m (^ and $ at lines), s, x; g is the caller's.
-fn compiled(pattern: &str, flags: &str) -> Result<Arc<Regex>> {
+pub(super) fn compiled(pattern: &str, flags: &str) -> Result<Arc<Regex>> {
     let key = (pattern.to_string(), flags.to_string());
     let mut cache = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = cache.get(&key) {
         return Ok(found.clone());
     }
-    let mut builder = RegexBuilder::new(pattern);
+    let mut builder = RegexBuilder::new(&word_boundaries(pattern));
     // PostgreSQL's `.` matches a line break unless told otherwise.
     builder.size_limit(PATTERN_BYTES_MAX).dot_matches_new_line(true);
     for flag in flags.chars() {
@@ -65,15 +70,37 @@ fn compiled(pattern: &str, flags: &str) -> Result<Arc<Regex>> {
     Ok(regex)
 }
 
+/// PostgreSQL's own words for the start (`\m`), the end (`\M`), either (`\y`) or neither (`\Y`) of a word, and for the
+/// text's end (`\Z`).
+fn word_boundaries(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c != '\\' {
+            continue;
+        }
+        match chars.next() {
+            Some('m') => out.push_str("b{start}"),
+            Some('M') => out.push_str("b{end}"),
+            Some('y') => out.push('b'),
+            Some('Y') => out.push('B'),
+            Some('Z') => out.push('z'),
+            other => out.extend(other),
+        }
+    }
+    out
+}
+
 /// Finds each row's pattern, looking it up once when it is constant.
-struct Patterns<'a> {
+pub(super) struct Patterns<'a> {
     constant: Option<Arc<Regex>>,
     patterns: Texts<'a>,
     flags: Option<Texts<'a>>,
 }
 
 impl<'a> Patterns<'a> {
-    fn new(patterns: &'a Value, flags: Option<&'a Value>) -> Result<Self> {
+    pub fn new(patterns: &'a Value, flags: Option<&'a Value>) -> Result<Self> {
         let patterns = patterns.texts()?;
         let flags = flags.map(Value::texts).transpose()?;
         let fixed_flags = flags.as_ref().map_or(Some(""), Texts::constant);
@@ -84,7 +111,7 @@ impl<'a> Patterns<'a> {
         Ok(Self { constant, patterns, flags })
     }
 
-    fn at(&self, row: usize) -> Result<Arc<Regex>> {
+    pub fn at(&self, row: usize) -> Result<Arc<Regex>> {
         match &self.constant {
             Some(regex) => Ok(regex.clone()),
             None => compiled(self.patterns.at(row), self.flags.as_ref().map_or("", |f| f.at(row))),
@@ -159,6 +186,44 @@ fn replace(args: &[Value]) -> Result<Value> {
             out.push_str(&text[end..whole.start()]);
             expand(replacements.at(i), &found, out);
             end = whole.end();
+        }
+        out.push_str(&text[end..]);
+        Ok(Present::Yes)
+    })
+}
+
+/// The nth match from a place on, or every one.
+fn replace_nth(args: &[Value]) -> Result<Value> {
+    let (texts, replacements, starts) = (args[0].texts()?, args[2].texts()?, args[3].column::<Int32Type>()?);
+    let wanted = args.get(4).map(Value::column::<Int32Type>).transpose()?;
+    let patterns = Patterns::new(&args[1], args.get(5))?;
+    let flags = args.get(5).map(Value::texts).transpose()?;
+    build_text(args, |i, out| {
+        let (start, n) = (starts.at(i), wanted.as_ref().map_or(1, |n| n.at(i)));
+        if start < 1 {
+            return Err(fault::parameter(format!("invalid value for parameter \"start\": {start}")));
+        }
+        if n < 0 {
+            return Err(fault::parameter(format!("invalid value for parameter \"n\": {n}")));
+        }
+        let n = if wanted.is_none() && flags.as_ref().is_some_and(|f| f.at(i).contains('g')) { 0 } else { n };
+        let (text, regex) = (texts.at(i), patterns.at(i)?);
+        let from = text.char_indices().nth(start as usize - 1).map_or(text.len(), |(at, _)| at);
+        let (mut end, mut nth) = (0, 0);
+        for found in regex.captures_iter(text) {
+            let whole = found.get(0).expect("group 0 is the match");
+            if whole.start() < from {
+                continue;
+            }
+            nth += 1;
+            if n == 0 || nth == n {
+                out.push_str(&text[end..whole.start()]);
+                expand(replacements.at(i), &found, out);
+                end = whole.end();
+            }
+            if nth == n {
+                break;
+            }
         }
         out.push_str(&text[end..]);
         Ok(Present::Yes)

@@ -152,7 +152,7 @@ fn substring(args: &[Value]) -> Result<Value> {
         let end = match &lengths {
             None => i64::MAX,
             Some(lengths) if lengths.at(i) < 0 => {
-                return Err(Error::new(Code::InvalidParameterValue, "negative substring length not allowed"));
+                return Err(Error::new(Code::SubstringError, "negative substring length not allowed"));
             }
             Some(lengths) => start + i64::from(lengths.at(i)),
         };

@@ -47,7 +47,7 @@ pub(crate) fn table() -> Vec<Entry> {
     ]
 }
 
-fn now(_: &[Value], call: &Call) -> Result<Value> {
+pub(super) fn now(_: &[Value], call: &Call) -> Result<Value> {
     let array = TimestampMicrosecondArray::from(vec![call.now_us]).with_data_type(call.result.to_arrow());
     Ok(Value::scalar(Arc::new(array)))
 }
@@ -133,24 +133,39 @@ impl<'a> Units<'a> {
 fn truncate(args: &[Value], call: &Call) -> Result<Value> {
     let units = Units::new(&args[0], call.result)?;
     let times = args[1].column::<TimestampMicrosecondType>()?;
+    build::<TimestampMicrosecondType>(args, call.result, |i| truncated(times.at(i), &units, i, call.result))
+}
+
+/// By the clock of a zone.
+pub(super) fn truncate_in_zone(args: &[Value], call: &Call) -> Result<Value> {
+    let units = Units::new(&args[0], call.result)?;
+    let (times, zones) = (args[1].column::<TimestampMicrosecondType>()?, args[2].texts()?);
     build::<TimestampMicrosecondType>(args, call.result, |i| {
-        let time = times.at(i);
-        let step = match units.at(i)? {
-            Unit::Microseconds => 1,
-            Unit::Milliseconds => 1000,
-            Unit::Second => SECOND,
-            Unit::Minute => MINUTE,
-            Unit::Hour => HOUR,
-            Unit::Day => DAY,
-            unit => {
-                let days = split(time).0;
-                return truncate_days(days, unit)
-                    .ok_or_else(|| unsupported_unit(units.names.at(i), call.result))
-                    .and_then(|days| join(days, 0));
-            }
-        };
-        Ok(time - time.rem_euclid(step))
+        let name = zones.at(i);
+        let unknown = || fault::parameter(format!("time zone \"{name}\" not recognized"));
+        let zone = find_zone(name).ok_or_else(unknown)?;
+        let local = from_utc(zone, times.at(i)).ok_or_else(fault::timestamp_out_of_range)?;
+        let local = truncated(local, &units, i, call.result)?;
+        to_utc(zone, local).ok_or_else(fault::timestamp_out_of_range)
     })
+}
+
+fn truncated(time: i64, units: &Units<'_>, row: usize, kind: DataType) -> Result<i64> {
+    let step = match units.at(row)? {
+        Unit::Microseconds => 1,
+        Unit::Milliseconds => 1000,
+        Unit::Second => SECOND,
+        Unit::Minute => MINUTE,
+        Unit::Hour => HOUR,
+        Unit::Day => DAY,
+        unit => {
+            let days = split(time).0;
+            return truncate_days(days, unit)
+                .ok_or_else(|| unsupported_unit(units.names.at(row), kind))
+                .and_then(|days| join(days, 0));
+        }
+    };
+    Ok(time - time.rem_euclid(step))
 }
 
 fn truncate_days(days: i64, unit: Unit) -> Option<i64> {

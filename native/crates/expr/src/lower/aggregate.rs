@@ -2,7 +2,7 @@
 //! computed.
 
 use millrace_base::Result;
-use millrace_kernels::{Accumulator, AggregateKind, DistinctSet};
+use millrace_kernels::{Accumulator, AggregateKind, DistinctSet, SortField};
 use millrace_plan::{AggregateCall, AggregateFunction, CaseBranch, DataType, Expr, Relations, expr_type};
 
 /// A grouping as the kernels compute it.
@@ -25,6 +25,7 @@ pub struct LoweredCall {
     argument_type: Option<DataType>,
     distinct: bool,
     output: DataType,
+    order: Vec<SortField>,
 }
 
 impl Aggregation {
@@ -46,7 +47,7 @@ impl LoweredCall {
     /// `retractable`: whether rows can go.
     pub fn accumulator(&self, retractable: bool) -> Result<Accumulator> {
         let argument = self.argument_type.map(DataType::to_arrow);
-        Accumulator::new(self.kind, argument.as_ref(), &self.output.to_arrow(), retractable)
+        Accumulator::ordered(self.kind, argument.as_ref(), &self.output.to_arrow(), retractable, self.order.clone())
     }
 
     pub fn distinct_set(&self) -> Result<Option<DistinctSet>> {
@@ -73,6 +74,7 @@ pub fn lower_aggregate(
             distinct: false,
             filter: None,
             data_type: DataType::Interval,
+            order: Vec::new(),
         };
         lowered.push(lower_call(&least, &type_of)?);
     }
@@ -91,7 +93,8 @@ fn lower_call(call: &AggregateCall, type_of: &dyn Fn(&Expr) -> Result<DataType>)
     };
     // MIN and MAX are the same over the distinct values, and need no set of them.
     let distinct = call.distinct && !matches!(kind, AggregateKind::Min | AggregateKind::Max);
-    Ok(LoweredCall { argument, mask, kind, argument_type, distinct, output: call.data_type })
+    let order = call.order.iter().map(|k| SortField { descending: k.descending, nulls_first: k.nulls_first }).collect();
+    Ok(LoweredCall { argument, mask, kind, argument_type, distinct, output: call.data_type, order })
 }
 
 pub(super) fn aggregate_kind(function: AggregateFunction) -> AggregateKind {
@@ -104,6 +107,15 @@ pub(super) fn aggregate_kind(function: AggregateFunction) -> AggregateKind {
         AggregateFunction::Avg => AggregateKind::Avg,
         AggregateFunction::BoolAnd => AggregateKind::BoolAnd,
         AggregateFunction::BoolOr => AggregateKind::BoolOr,
+        AggregateFunction::BitAnd => AggregateKind::BitAnd,
+        AggregateFunction::BitOr => AggregateKind::BitOr,
+        AggregateFunction::BitXor => AggregateKind::BitXor,
+        AggregateFunction::VarPop => AggregateKind::VarPop,
+        AggregateFunction::VarSamp => AggregateKind::VarSamp,
+        AggregateFunction::StddevPop => AggregateKind::StddevPop,
+        AggregateFunction::StddevSamp => AggregateKind::StddevSamp,
+        AggregateFunction::Moments => AggregateKind::Moments,
+        AggregateFunction::Collect => AggregateKind::Collect,
     }
 }
 

@@ -33,7 +33,7 @@ fn call(function: AggregateFunction, arg: Option<Expr>, filter: Option<Expr>) ->
         AggregateFunction::Sum => DataType::Numeric { precision: 38, scale: 0 },
         _ => DataType::Bigint,
     };
-    AggregateCall { function, arg, distinct: true, filter, data_type }
+    AggregateCall { function, arg, distinct: true, filter, data_type, order: Vec::new() }
 }
 
 #[test]
@@ -65,8 +65,12 @@ fn a_group_of_intervals_shows_its_least() {
 
 #[test]
 fn window_calls_share_their_inputs() {
-    let whole =
-        Frame { unit: FrameUnit::Rows, start: FrameBound::UnboundedPreceding, end: FrameBound::UnboundedFollowing };
+    let whole = Frame {
+        unit: FrameUnit::Rows,
+        start: FrameBound::UnboundedPreceding,
+        end: FrameBound::UnboundedFollowing,
+        exclude: Default::default(),
+    };
     let sum = WindowFunction::Aggregate { aggregate: AggregateFunction::Sum };
     let call = |function: &WindowFunction, args: &[Expr], filter: Option<Expr>, data_type| WindowCall {
         function: function.clone(),

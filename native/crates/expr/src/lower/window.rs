@@ -3,12 +3,12 @@
 use arrow_array::ArrayRef;
 use millrace_base::{Code, Error, Result};
 use millrace_kernels::{
-    AggregateKind, Frame as KernelFrame, FrameBound as KernelBound, FrameUnit as KernelUnit, SortField,
+    AggregateKind, Exclude, Frame as KernelFrame, FrameBound as KernelBound, FrameUnit as KernelUnit, SortField,
     WindowCall as KernelCall, WindowKind, WindowPlan,
 };
 use millrace_plan::{
-    AggregateFunction, DataType, Expr, Frame, FrameBound, FrameUnit, Literal, Relations, SortKey, WindowCall,
-    WindowFunction, expr_type,
+    AggregateFunction, DataType, Expr, Frame, FrameBound, FrameExclude, FrameUnit, Literal, Relations, SortKey,
+    WindowCall, WindowFunction, expr_type,
 };
 
 use super::aggregate::{aggregate_kind, filtered};
@@ -82,6 +82,11 @@ fn lower_call(call: &WindowCall, key: Option<DataType>, inputs: &mut Inputs<'_>)
         }
         WindowFunction::FirstValue => WindowKind::FirstValue { input: argument(None)? },
         WindowFunction::LastValue => WindowKind::LastValue { input: argument(None)? },
+        WindowFunction::NthValue { n, from_last, ignore_nulls, default: value } => {
+            default = value.as_ref();
+            let input = argument(None)?;
+            WindowKind::NthValue { input, n: *n, from_last: *from_last, ignore_nulls: *ignore_nulls }
+        }
         WindowFunction::Aggregate { aggregate: AggregateFunction::CountStar } => match &call.filter {
             None => WindowKind::Aggregate { function: AggregateKind::CountStar, input: None },
             Some(filter) => {
@@ -109,6 +114,13 @@ fn frame(frame: &Frame, key: Option<DataType>) -> Result<KernelFrame> {
     let unit = match frame.unit {
         FrameUnit::Rows => KernelUnit::Rows,
         FrameUnit::Range => KernelUnit::Range,
+        FrameUnit::Groups => KernelUnit::Groups,
+    };
+    let exclude = match frame.exclude {
+        FrameExclude::NoOthers => Exclude::NoOthers,
+        FrameExclude::CurrentRow => Exclude::CurrentRow,
+        FrameExclude::Group => Exclude::Group,
+        FrameExclude::Ties => Exclude::Ties,
     };
     let bound = |bound: &FrameBound| -> Result<KernelBound> {
         Ok(match bound {
@@ -119,7 +131,7 @@ fn frame(frame: &Frame, key: Option<DataType>) -> Result<KernelFrame> {
             FrameBound::UnboundedFollowing => KernelBound::UnboundedFollowing,
         })
     };
-    Ok(KernelFrame { unit, start: bound(&frame.start)?, end: bound(&frame.end)? })
+    Ok(KernelFrame { unit, start: bound(&frame.start)?, end: bound(&frame.end)?, exclude })
 }
 
 const DAY_US: i64 = 86_400_000_000;
@@ -137,7 +149,11 @@ pub(super) fn distance(unit: FrameUnit, offset: &Literal, key: Option<DataType>)
             if key == DataType::Date { span.div_euclid(DAY_US) } else { span }
         }
         (_, other, _) => {
-            let clause = if unit == FrameUnit::Rows { "ROWS" } else { "RANGE" };
+            let clause = match unit {
+                FrameUnit::Rows => "ROWS",
+                FrameUnit::Range => "RANGE",
+                FrameUnit::Groups => "GROUPS",
+            };
             let message = format!("a {clause} frame with an offset of type {} is not supported", other.data_type());
             return Err(Error::new(Code::FeatureNotSupported, message)
                 .with_hint("Order by an integer, a date or a timestamp, or use ROWS with a number of rows."));

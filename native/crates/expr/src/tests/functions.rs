@@ -103,7 +103,11 @@ fn texts() {
     check(call("to_hex", &[bigint(255)]), "ff");
     check(call("translate", &[text("12345"), text("143"), text("ax")]), "a2x5");
     let parameter = Code::InvalidParameterValue;
-    fails(call("substring", &[text("a"), int(1), int(-1)]), parameter, "negative substring length not allowed");
+    fails(
+        call("substring", &[text("a"), int(1), int(-1)]),
+        Code::SubstringError,
+        "negative substring length not allowed",
+    );
     fails(call("split_part", &[text("a"), text(","), int(0)]), parameter, "field position must not be zero");
     fails(call("repeat", &[text("abcdefgh"), int(i32::MAX)]), Code::OutOfMemory, "requested length too large");
     fails(call("chr", &[int(0)]), parameter, "null character not permitted");
@@ -161,6 +165,7 @@ fn null_in_gives_null_out() {
         "concat",
         "concat_ws",
         "coalesce",
+        "quote_nullable",
         "greatest",
         "least",
         "nullif",
@@ -174,7 +179,9 @@ fn null_in_gives_null_out() {
     ];
     let mut calls = 0;
     for signature in registry::signatures() {
-        if spared.contains(&signature.name.as_str()) || signature.parameters.is_empty() {
+        // What only the binder calls takes arguments that only it makes.
+        let bound = signature.result == millrace_plan::ReturnRule::Bound;
+        if bound || spared.contains(&signature.name.as_str()) || signature.parameters.is_empty() {
             continue;
         }
         let args: Vec<Expr> = signature

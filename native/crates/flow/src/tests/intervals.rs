@@ -92,7 +92,12 @@ fn a_filter_comes_before_an_argument_that_fails() {
         ..call(F::Sum, None, DataType::Numeric { precision: 38, scale: 0 })
     };
     check(&grouped(scan(TABLES[0]), vec![column(0)], vec![sum]));
-    let whole = Frame { unit: FrameUnit::Range, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
+    let whole = Frame {
+        unit: FrameUnit::Range,
+        start: FrameBound::UnboundedPreceding,
+        end: FrameBound::CurrentRow,
+        exclude: Default::default(),
+    };
     let over = WindowCall {
         function: WindowFunction::Aggregate { aggregate: F::Sum },
         args: vec![inverse],

@@ -32,7 +32,7 @@ pub(super) fn join(kind: JoinKind, left: Rel, right: Rel, residual: bool) -> Rel
 }
 
 pub(super) fn call(function: AggregateFunction, arg: Option<u32>, data_type: DataType) -> AggregateCall {
-    AggregateCall { function, arg: arg.map(column), distinct: false, filter: None, data_type }
+    AggregateCall { function, arg: arg.map(column), distinct: false, filter: None, data_type, order: Vec::new() }
 }
 
 pub(super) fn aggregates() -> Vec<AggregateCall> {
@@ -71,22 +71,37 @@ pub(super) fn seconds(n: i64) -> Literal {
 
 pub(super) fn window_calls(range: bool) -> Vec<WindowCall> {
     use WindowFunction as W;
-    let so_far = Frame { unit: FrameUnit::Range, start: FrameBound::UnboundedPreceding, end: FrameBound::CurrentRow };
+    let so_far = Frame {
+        unit: FrameUnit::Range,
+        start: FrameBound::UnboundedPreceding,
+        end: FrameBound::CurrentRow,
+        exclude: Default::default(),
+    };
     let rows = |back, ahead| Frame {
         unit: FrameUnit::Rows,
         start: FrameBound::Preceding { offset: Literal::Bigint { value: back } },
         end: FrameBound::Following { offset: Literal::Bigint { value: ahead } },
+        exclude: Default::default(),
     };
     let recent = Frame {
         unit: FrameUnit::Range,
         start: FrameBound::Preceding { offset: seconds(3) },
         end: FrameBound::CurrentRow,
+        exclude: Default::default(),
     };
     let around = Frame {
         unit: FrameUnit::Range,
         start: FrameBound::Preceding { offset: seconds(1) },
         end: FrameBound::Following { offset: seconds(2) },
+        exclude: Default::default(),
     };
+    let groups = |exclude| Frame {
+        unit: FrameUnit::Groups,
+        start: FrameBound::Preceding { offset: Literal::Bigint { value: 2 } },
+        end: FrameBound::CurrentRow,
+        exclude,
+    };
+    let nth = |from_last| W::NthValue { n: 2, from_last, ignore_nulls: from_last, default: None };
     let call = |function, args: &[u32], frame: &Frame, data_type| WindowCall {
         function,
         args: args.iter().map(|&c| column(c)).collect(),
@@ -113,6 +128,10 @@ pub(super) fn window_calls(range: bool) -> Vec<WindowCall> {
     ];
     if range {
         calls.extend([
+            call(nth(false), &[1], &groups(FrameExclude::NoOthers), DataType::Bigint),
+            call(nth(true), &[1], &groups(FrameExclude::CurrentRow), DataType::Bigint),
+            call(aggregate(F::Sum), &[2], &groups(FrameExclude::Ties), DataType::Double),
+            call(aggregate(F::Sum), &[1], &groups(FrameExclude::Group), numeric(0)),
             call(aggregate(F::CountStar), &[], &recent, DataType::Bigint),
             call(aggregate(F::Count), &[2], &recent, DataType::Bigint),
             call(aggregate(F::Sum), &[2], &recent, DataType::Double),

@@ -31,6 +31,7 @@ impl Accumulator {
                 a[into].1 += b[from].1;
             }),
             (State::Extreme(a), State::Extreme(b)) => a.merge(b, pairs)?,
+            (State::Other(a), State::Other(b)) => a.merge(b.as_ref(), &places.collect::<Vec<_>>())?,
             _ => return Err(Error::internal("states of another aggregate")),
         }
         Ok(())
@@ -86,10 +87,14 @@ mod tests {
         let texts: ArrayRef = Arc::new((0..rows).map(|_| some(50).map(|v| v.to_string())).collect::<StringArray>());
         let groups: Vec<u32> = (0..rows).map(|_| some(2).map_or(2, |v| (v + 2) as u32 % 4)).collect();
         for values in [&ints, &floats, &texts] {
-            for kind in [K::CountStar, K::Count, K::Sum, K::Avg, K::Min, K::Max] {
+            for kind in
+                [K::CountStar, K::Count, K::Sum, K::Avg, K::Min, K::Max, K::BitXor, K::BitAnd, K::VarSamp, K::StddevPop]
+            {
                 let numeric = values.data_type() != &DataType::Utf8;
                 let output = match (kind, values.data_type()) {
                     (K::Sum | K::Avg, DataType::Utf8) => continue,
+                    (K::BitXor | K::BitAnd | K::VarSamp | K::StddevPop, other) if other != &DataType::Int64 => continue,
+                    (K::VarSamp | K::StddevPop, _) => DataType::Decimal128(38, 4),
                     (K::CountStar | K::Count, _) => DataType::Int64,
                     (K::Sum | K::Avg, DataType::Int64) => DataType::Decimal128(38, 16),
                     (_, other) => other.clone(),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::bytes::{Malformed, Reader, Result, put_i64, put_u32};
-use super::pack::{CHUNK, Sink, lane_width, pack, packed_bytes, unpack, value_at, width_of};
+use super::pack::{CHUNK, Lane, Sink, lane_width, pack, packed_bytes, unpack, value_at, width_of};
 use crate::cpu::wide;
 
 const CONSTANT: u8 = 0;
@@ -357,6 +357,17 @@ pub fn decode(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>> {
     Ok(Integers::read(reader, count)?.to_vec())
 }
 
+/// Appends what `each` makes of the values.
+#[inline(always)]
+fn append<L: Lane, T: Copy>(out: &mut Vec<T>, values: &[L], each: impl Fn(L::Value) -> T) {
+    out.reserve(values.len());
+    for (slot, &value) in out.spare_capacity_mut()[..values.len()].iter_mut().zip(values) {
+        slot.write(each(value.value()));
+    }
+    // SAFETY: so many slots behind the end have just been written.
+    unsafe { out.set_len(out.len() + values.len()) };
+}
+
 struct Codes {
     base: u32,
     values: Vec<u32>,
@@ -364,15 +375,15 @@ struct Codes {
 
 impl Sink for Codes {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
         let base = self.base;
-        self.values.extend(values.map(|value| base.wrapping_add(value)));
+        append(&mut self.values, values, |value| base.wrapping_add(value));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         let base = self.base;
-        self.values.extend(values.map(|value| base.wrapping_add(value as u32)));
+        append(&mut self.values, values, |value| base.wrapping_add(value as u32));
     }
 }
 
@@ -392,17 +403,21 @@ struct FirstOf {
 
 impl Sink for FirstOf {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
         let count = self.left.min(values.len());
         self.left -= count;
-        self.sum = self.sum.wrapping_add(values.take(count).map(u64::from).sum());
+        for value in &values[..count] {
+            self.sum = self.sum.wrapping_add(value.value().into());
+        }
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         let count = self.left.min(values.len());
         self.left -= count;
-        self.sum = values.take(count).fold(self.sum, u64::wrapping_add);
+        for value in &values[..count] {
+            self.sum = self.sum.wrapping_add(value.value());
+        }
     }
 }
 
@@ -422,15 +437,15 @@ struct Based {
 
 impl Sink for Based {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
         let base = self.base;
-        self.values.extend(values.map(|value| base.wrapping_add(i64::from(value))));
+        append(&mut self.values, values, |value| base.wrapping_add(i64::from(value)));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         let base = self.base;
-        self.values.extend(values.map(|value| base.wrapping_add(value as i64)));
+        append(&mut self.values, values, |value| base.wrapping_add(value as i64));
     }
 }
 
@@ -463,15 +478,15 @@ struct LookedUp<'a> {
 
 impl Sink for LookedUp<'_> {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
         let entries = &*self.entries;
-        self.values.extend(values.map(|code| entries[code as usize]));
+        append(&mut self.values, values, |code| entries[code as usize]);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         let entries = &*self.entries;
-        self.values.extend(values.map(|code| entries[code as usize]));
+        append(&mut self.values, values, |code| entries[code as usize]);
     }
 }
 
@@ -487,14 +502,21 @@ struct Greatest(u64);
 
 impl Sink for Greatest {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        let most = values.fold(0, |most, value| most.max(value));
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        let mut most = 0;
+        for value in values {
+            most = value.value().max(most);
+        }
         self.0 = self.0.max(u64::from(most));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
-        self.0 = values.fold(self.0, |most, value| most.max(value));
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+        let mut most = self.0;
+        for value in values {
+            most = value.value().max(most);
+        }
+        self.0 = most;
     }
 }
 

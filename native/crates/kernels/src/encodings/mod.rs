@@ -12,6 +12,8 @@ mod column;
 mod decode;
 pub mod doubles;
 pub mod integers;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 pub(crate) mod pack;
 pub mod strings;
 mod view;

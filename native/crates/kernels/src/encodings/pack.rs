@@ -7,7 +7,7 @@ use super::bytes::{Malformed, Result};
 /// Values of a chunk.
 pub const CHUNK: usize = 1024;
 /// Bytes of one word in every lane.
-const ROW_BYTES: usize = 128;
+pub(super) const ROW_BYTES: usize = 128;
 
 /// Bits that the largest value needs.
 pub fn width_of(max: u64) -> u8 {
@@ -32,16 +32,44 @@ pub fn lane_width(width: u8) -> u8 {
     if u32::from(lane) * 4 <= u32::from(width) * 5 { lane } else { width }
 }
 
-/// Takes unpacked values, a chunk at a time and in order.
+/// A value of a lane, as it lies in the bytes or in a chunk that was unpacked.
+pub trait Lane: Copy {
+    type Value;
+    fn value(self) -> Self::Value;
+}
+
+macro_rules! lane {
+    ($lane:ty, $value:ty, $read:expr) => {
+        impl Lane for $lane {
+            type Value = $value;
+            #[inline(always)]
+            fn value(self) -> $value {
+                #[allow(clippy::redundant_closure_call, reason = "a closure names the argument")]
+                $read(self)
+            }
+        }
+    };
+}
+
+lane!(u8, u32, u32::from);
+lane!([u8; 2], u32, |bytes| u32::from(u16::from_le_bytes(bytes)));
+lane!([u8; 4], u32, u32::from_le_bytes);
+lane!(u32, u32, std::convert::identity);
+lane!([u8; 8], u64, u64::from_le_bytes);
+lane!(u64, u64, std::convert::identity);
+lane!(i64, u64, i64::cast_unsigned);
+
+/// Takes unpacked values, a chunk at a time and in order. Slices and not iterators, whose adapters are functions of their own
+/// where the compiler does not inline them, and are then compiled without the vectors of their caller.
 pub trait Sink {
     /// Values so small that a chunk of them adds up to less than 2^32.
     #[inline(always)]
-    fn small(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn small(&mut self, values: &[impl Lane<Value = u32>]) {
         self.narrow(values);
     }
     /// Values of at most 32 bits.
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>);
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>);
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]);
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]);
 }
 
 /// Values of so many bits are small: 2^10 of them are a chunk.
@@ -69,8 +97,7 @@ macro_rules! vertical {
         }
 
         /// `packed` holds one chunk.
-        #[inline(always)]
-        fn $unpack(packed: &[u8], width: u8, out: &mut [$word; CHUNK]) {
+        pub(super) fn $unpack(packed: &[u8], width: u8, out: &mut [$word; CHUNK]) {
             const BITS: usize = <$word>::BITS as usize;
             const LANES: usize = CHUNK / BITS;
             #[inline(always)]
@@ -100,6 +127,23 @@ macro_rules! vertical {
 
 vertical!(u32, pack_narrow, unpack_narrow);
 vertical!(u64, pack_wide, unpack_wide);
+
+macro_rules! fastest {
+    ($name:ident, $unpack:ident, $word:ty) => {
+        #[inline(always)]
+        fn $name(packed: &[u8], width: u8, out: &mut [$word; CHUNK]) {
+            #[cfg(target_arch = "x86_64")]
+            if crate::cpu::has_vectors() {
+                // SAFETY: the features that the function is compiled for have just been found.
+                return unsafe { super::lanes::$unpack(packed, width, out) };
+            }
+            $unpack(packed, width, out);
+        }
+    };
+}
+
+fastest!(narrow_chunk, unpack_narrow, u32);
+fastest!(wide_chunk, unpack_wide, u64);
 
 /// Appends the differences of the values from `base`, which must be below 2^width.
 pub fn pack(values: &[i64], base: i64, width: u8, out: &mut Vec<u8>) {
@@ -146,47 +190,34 @@ pub fn unpack(bytes: &[u8], count: usize, width: u8, sink: &mut impl Sink) -> Re
     match width {
         0 => {
             for from in (0..count).step_by(CHUNK) {
-                sink.small((from..count.min(from + CHUNK)).map(|_| 0));
+                sink.small(&[0u8; CHUNK][..CHUNK.min(count - from)]);
             }
         }
-        8 => bytes.chunks(CHUNK).for_each(|chunk| sink.small(chunk.iter().map(|&v| u32::from(v)))),
-        16 => {
-            let chunks = bytes.as_chunks::<2>().0.chunks(CHUNK);
-            chunks.for_each(|chunk| sink.small(chunk.iter().map(|&v| u32::from(u16::from_le_bytes(v)))));
-        }
-        32 => {
-            let chunks = bytes.as_chunks::<4>().0.chunks(CHUNK);
-            chunks.for_each(|chunk| sink.narrow(chunk.iter().map(|&v| u32::from_le_bytes(v))));
-        }
-        64 => {
-            let chunks = bytes.as_chunks::<8>().0.chunks(CHUNK);
-            chunks.for_each(|chunk| sink.wide(chunk.iter().map(|&v| u64::from_le_bytes(v))));
-        }
+        8 => bytes.chunks(CHUNK).for_each(|chunk| sink.small(chunk)),
+        16 => bytes.as_chunks::<2>().0.chunks(CHUNK).for_each(|chunk| sink.small(chunk)),
+        32 => bytes.as_chunks::<4>().0.chunks(CHUNK).for_each(|chunk| sink.narrow(chunk)),
+        64 => bytes.as_chunks::<8>().0.chunks(CHUNK).for_each(|chunk| sink.wide(chunk)),
         1..=31 => {
             let mut values = [0u32; CHUNK];
             let (whole, tail) = bytes.split_at(count / CHUNK * ROW_BYTES * usize::from(width));
             for chunk in whole.chunks_exact(ROW_BYTES * usize::from(width)) {
-                unpack_narrow(chunk, width, &mut values);
-                if width <= SMALL_WIDTH_MAX {
-                    sink.small(values.iter().copied())
-                } else {
-                    sink.narrow(values.iter().copied())
-                }
+                narrow_chunk(chunk, width, &mut values);
+                if width <= SMALL_WIDTH_MAX { sink.small(&values) } else { sink.narrow(&values) }
             }
-            if !count.is_multiple_of(CHUNK) {
-                sink.narrow((0..count % CHUNK).map(|index| value_in_tail(tail, index, width) as u32));
-            }
+            let rest = &mut values[..count % CHUNK];
+            rest.iter_mut().enumerate().for_each(|(at, value)| *value = value_in_tail(tail, at, width) as u32);
+            sink.narrow(rest);
         }
         _ => {
             let mut values = [0u64; CHUNK];
             let (whole, tail) = bytes.split_at(count / CHUNK * ROW_BYTES * usize::from(width));
             for chunk in whole.chunks_exact(ROW_BYTES * usize::from(width)) {
-                unpack_wide(chunk, width, &mut values);
-                sink.wide(values.iter().copied());
+                wide_chunk(chunk, width, &mut values);
+                sink.wide(&values);
             }
-            if !count.is_multiple_of(CHUNK) {
-                sink.wide((0..count % CHUNK).map(|index| value_in_tail(tail, index, width)));
-            }
+            let rest = &mut values[..count % CHUNK];
+            rest.iter_mut().enumerate().for_each(|(at, value)| *value = value_in_tail(tail, at, width));
+            sink.wide(rest);
         }
     }
     Ok(())
@@ -248,12 +279,12 @@ mod tests {
     struct Values(Vec<u64>);
 
     impl Sink for Values {
-        fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-            self.0.extend(values.map(u64::from));
+        fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+            self.0.extend(values.iter().map(|value| u64::from(value.value())));
         }
 
-        fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
-            self.0.extend(values);
+        fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+            self.0.extend(values.iter().map(|value| value.value()));
         }
     }
 

@@ -5,7 +5,7 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, MutableBuffer, NullBuffe
 
 use crate::cpu::wide;
 use crate::encodings::integers::{Frame, Integers};
-use crate::encodings::pack::{Sink, unpack};
+use crate::encodings::pack::{CHUNK, Lane, Sink, unpack};
 
 /// A frame's bytes were measured when it was read.
 const MEASURED: &str = "a frame has as many bytes as its values take";
@@ -93,7 +93,11 @@ pub fn count_in(values: &Integers<'_>, range: Range) -> usize {
             None => 0,
             Some((low, high)) => count_deltas(*codes, low, high),
         },
-        _ => values.to_vec().iter().filter(|value| inside.contains(**value)).count(),
+        Integers::Delta { first, deltas } => match even_places(*first, *deltas, inside) {
+            Some(places) => places.len(),
+            None => count_plain(&values.to_vec(), inside),
+        },
+        Integers::Frame(_) => count_plain(&values.to_vec(), inside),
     };
     if range.outside { values.len() - count } else { count }
 }
@@ -120,10 +124,17 @@ pub fn in_range(values: &Integers<'_>, range: Range) -> BooleanBuffer {
             None => constant(false, codes.count),
             Some((low, high)) => select_deltas(*codes, low, high),
         },
-        _ => {
-            let values = values.to_vec();
-            BooleanBuffer::collect_bool(values.len(), |at| inside.contains(values[at]))
-        }
+        Integers::Delta { first, deltas } => match even_places(*first, *deltas, inside) {
+            Some(places) => {
+                let mut bits = BooleanBufferBuilder::new(values.len());
+                bits.append_n(places.start, false);
+                bits.append_n(places.len(), true);
+                bits.append_n(values.len() - places.end, false);
+                bits.finish()
+            }
+            None => select_plain(&values.to_vec(), inside),
+        },
+        Integers::Frame(_) => select_plain(&values.to_vec(), inside),
     };
     if range.outside { !&bits } else { bits }
 }
@@ -173,6 +184,43 @@ fn codes_in(entries: &[i64], range: Range) -> Option<(u64, u64)> {
     (from < to).then(|| (from as u64, to as u64 - 1))
 }
 
+/// The places of the values in the range where all steps are equal, go up, and stay in the type: they are neighbours.
+fn even_places(first: i64, deltas: Frame<'_>, range: Range) -> Option<std::ops::Range<usize>> {
+    let (first, step, count) = (i128::from(first), i128::from(deltas.base), deltas.count as i128 + 1);
+    if deltas.width != 0 || step <= 0 || i64::try_from(first + step * (count - 1)).is_err() {
+        return None;
+    }
+    // How many values are below a bound.
+    let below = |bound: i128| (bound - first + step - 1).div_euclid(step).clamp(0, count) as usize;
+    let start = below(range.low.into());
+    Some(start..below(i128::from(range.high) + 1).max(start))
+}
+
+/// A range as differences from zero on the circle of 64 bits; none has a first and a last.
+fn plain_ends(range: Range) -> Option<(u64, u64)> {
+    (range.low <= range.high).then_some((range.low as u64, range.high as u64))
+}
+
+wide! {
+    fn count_plain(values: &[i64], range: Range) -> usize {
+        let Some((low, high)) = plain_ends(range) else { return 0 };
+        let mut sink = Count { low, high, count: 0 };
+        sink.wide(values);
+        sink.count
+    }
+}
+
+wide! {
+    fn select_plain(values: &[i64], range: Range) -> BooleanBuffer {
+        let Some((low, high)) = plain_ends(range) else { return constant(false, values.len()) };
+        let mut sink = Select::new(low, high, values.len());
+        for chunk in values.chunks(CHUNK) {
+            sink.wide(chunk);
+        }
+        sink.finish(values.len())
+    }
+}
+
 struct Count {
     low: u64,
     high: u64,
@@ -181,19 +229,25 @@ struct Count {
 
 impl Sink for Count {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
         if self.low > u64::from(u32::MAX) {
             return;
         }
         let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
-        let found: u32 = values.map(|value| u32::from(value.wrapping_sub(low) <= width)).sum();
+        let mut found = 0u32;
+        for value in values {
+            found += u32::from(value.value().wrapping_sub(low) <= width);
+        }
         self.count += found as usize;
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         let (low, width) = (self.low, self.high.wrapping_sub(self.low));
-        let found: u64 = values.map(|value| u64::from(value.wrapping_sub(low) <= width)).sum();
+        let mut found = 0u64;
+        for value in values {
+            found += u64::from(value.value().wrapping_sub(low) <= width);
+        }
         self.count += found as usize;
     }
 }
@@ -210,54 +264,66 @@ struct Select {
     low: u64,
     high: u64,
     bytes: Vec<u8>,
+    /// Of `bytes` so many are filled.
+    filled: usize,
 }
 
 impl Select {
+    fn new(low: u64, high: u64, count: usize) -> Self {
+        Self { low, high, bytes: vec![0; count.div_ceil(8)], filled: 0 }
+    }
+
+    fn finish(self, count: usize) -> BooleanBuffer {
+        BooleanBuffer::new(MutableBuffer::from(self.bytes).into(), 0, count)
+    }
+
     /// Eight answers, each a byte of 0 or 1, become one byte: the product moves bit `8 * i` to bit `56 + i`.
     #[inline(always)]
     fn push(&mut self, answers: &[u8]) {
-        let (whole, rest) = answers.as_chunks::<8>();
         let gather = |eight: [u8; 8]| (u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
-        self.bytes.extend(whole.iter().map(|&eight| gather(eight)));
+        let (whole, rest) = answers.as_chunks::<8>();
+        let bytes = &mut self.bytes[self.filled..self.filled + answers.len().div_ceil(8)];
+        self.filled += bytes.len();
+        for (byte, &eight) in bytes.iter_mut().zip(whole) {
+            *byte = gather(eight);
+        }
         if !rest.is_empty() {
             let mut eight = [0; 8];
             eight[..rest.len()].copy_from_slice(rest);
-            self.bytes.push(gather(eight));
+            bytes[whole.len()] = gather(eight);
         }
     }
 }
 
 impl Sink for Select {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        let mut answers = [0u8; crate::encodings::pack::CHUNK];
-        let count = values.len();
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        let mut answers = [0u8; CHUNK];
         if self.low <= u64::from(u32::MAX) {
             let (low, width) = (self.low as u32, (self.high.min(u64::from(u32::MAX)) - self.low) as u32);
             for (answer, value) in answers.iter_mut().zip(values) {
-                *answer = u8::from(value.wrapping_sub(low) <= width);
+                *answer = u8::from(value.value().wrapping_sub(low) <= width);
             }
         }
-        self.push(&answers[..count]);
+        self.push(&answers[..values.len()]);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
-        let mut answers = [0u8; crate::encodings::pack::CHUNK];
-        let count = values.len();
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+        let mut answers = [0u8; CHUNK];
         let (low, width) = (self.low, self.high.wrapping_sub(self.low));
         for (answer, value) in answers.iter_mut().zip(values) {
-            *answer = u8::from(value.wrapping_sub(low) <= width);
+            *answer = u8::from(value.value().wrapping_sub(low) <= width);
         }
-        self.push(&answers[..count]);
+        self.push(&answers[..values.len()]);
     }
 }
 
 wide! {
     fn select_deltas(frame: Frame<'_>, low: u64, high: u64) -> BooleanBuffer {
         // Chunks are multiples of eight values, so every byte of answers is whole but the last.
-        let mut sink = Select { low, high, bytes: Vec::with_capacity(frame.count.div_ceil(8)) };
+        let mut sink = Select::new(low, high, frame.count);
         unpack(frame.packed, frame.count, frame.width, &mut sink).expect(MEASURED);
-        BooleanBuffer::new(MutableBuffer::from(sink.bytes).into(), 0, frame.count)
+        sink.finish(frame.count)
     }
 }

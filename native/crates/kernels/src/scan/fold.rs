@@ -2,7 +2,7 @@
 
 use crate::cpu::wide;
 use crate::encodings::integers::{Frame, Integers};
-use crate::encodings::pack::{Sink, unpack};
+use crate::encodings::pack::{Lane, Sink, unpack};
 
 /// A frame's bytes were measured when it was read.
 const MEASURED: &str = "a frame has as many bytes as its values take";
@@ -81,21 +81,32 @@ struct Sum(u128);
 
 impl Sink for Sum {
     #[inline(always)]
-    fn small(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        self.0 += u128::from(values.sum::<u32>());
-    }
-
-    #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        let sum: u64 = values.map(u64::from).sum();
+    fn small(&mut self, values: &[impl Lane<Value = u32>]) {
+        let mut sum = 0u32;
+        for value in values {
+            sum += value.value();
+        }
         self.0 += u128::from(sum);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        let mut sum = 0u64;
+        for value in values {
+            sum += u64::from(value.value());
+        }
+        self.0 += u128::from(sum);
+    }
+
+    #[inline(always)]
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
         // The halves of a chunk's values add up without overflow.
-        let (low, high) =
-            values.fold((0u64, 0u64), |(low, high), value| (low + (value & 0xffff_ffff), high + (value >> 32)));
+        let (mut low, mut high) = (0u64, 0u64);
+        for value in values {
+            let value = value.value();
+            low += value & 0xffff_ffff;
+            high += value >> 32;
+        }
         self.0 += u128::from(low) + (u128::from(high) << 32);
     }
 }
@@ -116,18 +127,26 @@ struct Ends {
 
 impl Sink for Ends {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        let ends = values.fold((u32::MAX, 0), |(least, most), value| (value.min(least), value.max(most)));
-        self.least = self.least.min(u64::from(ends.0));
-        self.most = self.most.max(u64::from(ends.1));
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        let (mut least, mut most) = (u32::MAX, 0);
+        for value in values {
+            let value = value.value();
+            least = value.min(least);
+            most = value.max(most);
+        }
+        self.least = self.least.min(u64::from(least));
+        self.most = self.most.max(u64::from(most));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+        let (mut least, mut most) = (self.least, self.most);
         for value in values {
-            self.least = self.least.min(value);
-            self.most = self.most.max(value);
+            let value = value.value();
+            least = value.min(least);
+            most = value.max(most);
         }
+        (self.least, self.most) = (least, most);
     }
 }
 
@@ -144,13 +163,13 @@ struct Counts<'a>(&'a mut [u32]);
 
 impl Sink for Counts<'_> {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        values.for_each(|code| self.0[code as usize] += 1);
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        values.iter().for_each(|code| self.0[code.value() as usize] += 1);
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
-        values.for_each(|code| self.0[code as usize] += 1);
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+        values.iter().for_each(|code| self.0[code.value() as usize] += 1);
     }
 }
 
@@ -178,13 +197,13 @@ impl Running {
 
 impl Sink for Running {
     #[inline(always)]
-    fn narrow(&mut self, values: impl ExactSizeIterator<Item = u32>) {
-        self.add(values.map(i64::from));
+    fn narrow(&mut self, values: &[impl Lane<Value = u32>]) {
+        self.add(values.iter().map(|value| i64::from(value.value())));
     }
 
     #[inline(always)]
-    fn wide(&mut self, values: impl ExactSizeIterator<Item = u64>) {
-        self.add(values.map(|value| value as i64));
+    fn wide(&mut self, values: &[impl Lane<Value = u64>]) {
+        self.add(values.iter().map(|value| value.value() as i64));
     }
 }
 

@@ -82,6 +82,28 @@ fn encoded_and_decoded_answers_are_the_same() {
     }
 }
 
+/// Values that go up by equal steps are not looked at one by one.
+#[test]
+fn even_steps_at_the_ends_of_the_type() {
+    for (first, step, len) in
+        [(i64::MIN, 5, 2000), (i64::MAX - 1999, 1, 2000), (-3000, 7, 1025), (-(1 << 62), 1 << 52, 2047)]
+    {
+        let plain: Vec<i64> = (0..len).map(|at| first + step * at).collect();
+        let mut bytes = Vec::new();
+        encode(&plain, &mut bytes);
+        let encoded = Integers::read(&mut Reader::new(&bytes), plain.len()).unwrap();
+        assert!(matches!(encoded, Integers::Delta { .. }));
+        let around = |value: i64| [-1, 0, 1].map(|by| value.saturating_add(by));
+        let ends = [i64::MIN, first, plain[7], plain[plain.len() - 1], i64::MAX].into_iter().flat_map(around);
+        for (low, high) in ends.clone().flat_map(|low| ends.clone().map(move |high| (low, high))) {
+            let range = Range::of(low, high);
+            let wanted: Vec<bool> = plain.iter().map(|&value| low <= value && value <= high).collect();
+            assert_eq!(in_range(&encoded, range).iter().collect::<Vec<_>>(), wanted, "{first} {step} {range:?}");
+            assert_eq!(count_in(&encoded, range), wanted.iter().filter(|w| **w).count());
+        }
+    }
+}
+
 #[test]
 fn codes_and_nulls() {
     let codes: Vec<i64> = (0..3000).map(|i| i * i % 9).collect();

@@ -259,6 +259,10 @@ impl<K: Ord + Clone> Tree<K> {
         self.levels.truncate(level + 1);
     }
 
+    pub fn of_pieces(&self, pieces: &[(usize, usize)]) -> Option<&K> {
+        pieces.iter().fold(None, |best, &(start, end)| self.better(best, self.query(start, end)))
+    }
+
     pub fn query(&self, start: usize, end: usize) -> Option<&K> {
         let (mut low, mut high) = (start, end);
         let mut best = None;

@@ -5,6 +5,7 @@
 //! Start at `plan.rs` (what is asked), then `partition.rs`.
 
 mod batch;
+mod fold;
 mod key;
 mod measure;
 mod output;
@@ -18,4 +19,4 @@ pub use key::{BytesKey, IntKey, OrderKey, byte_keys, int_keys};
 pub use measure::WindowValues;
 pub use output::WindowOutput;
 pub use partition::Partition;
-pub use plan::{Frame, FrameBound, FrameUnit, WindowCall, WindowKind, WindowPlan};
+pub use plan::{Exclude, Frame, FrameBound, FrameUnit, WindowCall, WindowKind, WindowPlan};

@@ -4,10 +4,11 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Scalar};
 use arrow_buffer::i256;
 use millrace_base::{Error, Result};
 
+use super::fold::Fold;
 use super::key::OrderKey;
 use super::measure::{MeasureState, WindowValues};
-use super::partition::Partition;
-use super::plan::{Step, WindowKind, WindowPlan};
+use super::partition::{Partition, Pieces};
+use super::plan::{Exclude, Step, WindowKind, WindowPlan};
 use crate::accumulator::AggregateKind;
 use crate::extreme::{SharedBytes, WideKey, finish_bytes, finish_wide, finish_words};
 use crate::sums::{SumClass, finish_averages, finish_counts, finish_floats, finish_sums, scale_of};
@@ -23,13 +24,44 @@ enum Column {
     Words(Vec<Option<i64>>),
     Wide(Vec<Option<WideKey>>),
     Bytes(Vec<Option<SharedBytes>>),
+    Folded(Fold),
 }
 
 #[derive(Debug)]
 pub struct WindowOutput {
     columns: Vec<Column>,
     rows: usize,
-    bounds: Vec<(usize, usize)>,
+    frames: Vec<Pieces>,
+}
+
+fn count(pieces: &Pieces, measure: &MeasureState) -> i64 {
+    pieces.iter().filter(|(start, end)| start < end).map(|&(start, end)| measure.count(start, end)).sum()
+}
+
+/// The position of the n-th row, from 1, of those that the measure counts.
+fn nth(pieces: &Pieces, n: usize, from_last: bool, measure: Option<&MeasureState>) -> Option<usize> {
+    let counted = |start: usize, end: usize| measure.map_or(end - start, |m| m.count(start, end) as usize);
+    let mut rest = n;
+    let mut ordered = *pieces;
+    if from_last {
+        ordered.reverse();
+    }
+    for (start, end) in ordered.into_iter().filter(|(start, end)| start < end) {
+        let here = counted(start, end);
+        if here < rest {
+            rest -= here;
+            continue;
+        }
+        // Counted from the front, it is the first position up to which there are so many.
+        let place = if from_last { here - rest + 1 } else { rest };
+        let (mut low, mut high) = (start, end - 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if counted(start, middle + 1) >= place { high = middle } else { low = middle + 1 }
+        }
+        return Some(low);
+    }
+    None
 }
 
 impl WindowOutput {
@@ -38,7 +70,9 @@ impl WindowOutput {
             Step::RowNumber | Step::Rank | Step::DenseRank { .. } | Step::CountRows { .. } | Step::Count { .. } => {
                 Column::Integers(Vec::new())
             }
-            Step::Neighbour { .. } | Step::First { .. } | Step::Last { .. } => Column::Rows(Vec::new()),
+            Step::Neighbour { .. } | Step::First { .. } | Step::Last { .. } | Step::Nth { .. } => {
+                Column::Rows(Vec::new())
+            }
             Step::Sum { measure, .. } => match SumClass::of(&plan.input_types[plan.measures[*measure].input]) {
                 Ok(SumClass::Float) => Column::Floats(Vec::new(), Vec::new()),
                 _ => Column::Exact(Vec::new(), Vec::new()),
@@ -48,8 +82,13 @@ impl WindowOutput {
                 MeasureState::WideKeys(_) => Column::Wide(Vec::new()),
                 _ => Column::Words(Vec::new()),
             },
+            Step::Fold { input, kind, .. } => Column::Folded(Fold::new(*input, *kind)),
         };
-        Self { columns: plan.steps.iter().map(column).collect(), rows: 0, bounds: vec![(0, 0); plan.frames.len()] }
+        Self {
+            columns: plan.steps.iter().map(column).collect(),
+            rows: 0,
+            frames: vec![Pieces::default(); plan.frames.len()],
+        }
     }
 
     pub fn rows(&self) -> usize {
@@ -65,8 +104,8 @@ impl WindowOutput {
         values: &impl WindowValues,
     ) {
         self.rows += 1;
-        for (bounds, frame) in self.bounds.iter_mut().zip(&plan.frames) {
-            *bounds = partition.bounds(*frame, position);
+        for (pieces, frame) in self.frames.iter_mut().zip(&plan.frames) {
+            *pieces = partition.pieces(*frame, position);
         }
         let rows = partition.rows();
         for (step, column) in plan.steps.iter().zip(&mut self.columns) {
@@ -82,39 +121,51 @@ impl WindowOutput {
                     out.push(at.and_then(|at| rows.get(at).copied()).unwrap_or(NO_ROW));
                 }
                 (Step::First { frame }, Column::Rows(out)) => {
-                    let (start, end) = self.bounds[frame];
-                    out.push(if start < end { rows[start] } else { NO_ROW });
+                    let first = self.frames[frame].iter().find(|(start, end)| start < end);
+                    out.push(first.map_or(NO_ROW, |&(start, _)| rows[start]));
                 }
                 (Step::Last { frame }, Column::Rows(out)) => {
-                    let (start, end) = self.bounds[frame];
-                    out.push(if start < end { rows[end - 1] } else { NO_ROW });
+                    let last = self.frames[frame].iter().rev().find(|(start, end)| start < end);
+                    out.push(last.map_or(NO_ROW, |&(_, end)| rows[end - 1]));
+                }
+                (Step::Nth { frame, n, from_last, measure }, Column::Rows(out)) => {
+                    let measure = measure.map(|measure| &partition.measures[measure]);
+                    let found = nth(&self.frames[frame], n, from_last, measure);
+                    out.push(found.map_or(NO_ROW, |at| rows[at]));
                 }
                 (Step::CountRows { frame }, Column::Integers(out)) => {
-                    let (start, end) = self.bounds[frame];
-                    out.push((end - start) as i64);
+                    out.push(self.frames[frame].iter().map(|(start, end)| (end - start) as i64).sum());
                 }
                 (Step::Count { frame, measure }, Column::Integers(out)) => {
-                    let (start, end) = self.bounds[frame];
-                    out.push(partition.measures[measure].count(start, end));
+                    out.push(count(&self.frames[frame], &partition.measures[measure]));
                 }
                 (Step::Sum { frame, measure }, Column::Exact(sums, counts)) => {
-                    let (start, end) = self.bounds[frame];
-                    sums.push(partition.measures[measure].exact(start, end));
-                    counts.push(partition.measures[measure].count(start, end));
+                    let (pieces, measure) = (&self.frames[frame], &partition.measures[measure]);
+                    let sum = |sum: i256, &(start, end): &(usize, usize)| sum.wrapping_add(measure.exact(start, end));
+                    sums.push(pieces.iter().filter(|(start, end)| start < end).fold(i256::ZERO, sum));
+                    counts.push(count(pieces, measure));
                 }
                 (Step::Sum { frame, measure }, Column::Floats(sums, counts)) => {
-                    let (start, end) = self.bounds[frame];
+                    // Frames that exclude rows are folded.
+                    let (start, end) = self.frames[frame][0];
                     let input = plan.measures[measure].input;
                     sums.push(partition.measures[measure].float(input, start, end, rows, values));
                     counts.push(partition.measures[measure].count(start, end));
                 }
                 (Step::Extreme { frame, measure }, column) => {
-                    let (start, end) = self.bounds[frame];
+                    let pieces = &self.frames[frame];
                     match (&partition.measures[measure], column) {
-                        (MeasureState::Words(tree), Column::Words(out)) => out.push(tree.query(start, end).copied()),
-                        (MeasureState::WideKeys(tree), Column::Wide(out)) => out.push(tree.query(start, end).copied()),
-                        (MeasureState::Bytes(tree), Column::Bytes(out)) => out.push(tree.query(start, end).cloned()),
+                        (MeasureState::Words(tree), Column::Words(out)) => out.push(tree.of_pieces(pieces).copied()),
+                        (MeasureState::WideKeys(tree), Column::Wide(out)) => out.push(tree.of_pieces(pieces).copied()),
+                        (MeasureState::Bytes(tree), Column::Bytes(out)) => out.push(tree.of_pieces(pieces).cloned()),
                         (state, column) => panic!("a result of {state:?} for {column:?}"),
+                    }
+                }
+                (Step::Fold { frame, .. }, Column::Folded(fold)) => {
+                    let pieces = &self.frames[frame];
+                    match plan.frames[frame].exclude {
+                        Exclude::NoOthers => fold.push(rows, pieces[0].0, pieces[0].1),
+                        _ => fold.push_pieces(rows, pieces),
                     }
                 }
                 (step, column) => panic!("a result of {step:?} for {column:?}"),
@@ -133,7 +184,8 @@ impl WindowOutput {
                     let (WindowKind::Lag { input, .. }
                     | WindowKind::Lead { input, .. }
                     | WindowKind::FirstValue { input }
-                    | WindowKind::LastValue { input }) = call.kind
+                    | WindowKind::LastValue { input }
+                    | WindowKind::NthValue { input, .. }) = call.kind
                     else {
                         return Err(Error::internal("a neighbour of a call without one"));
                     };
@@ -156,6 +208,12 @@ impl WindowOutput {
                 Column::Floats(sums, counts) => {
                     let average = matches!(call.kind, WindowKind::Aggregate { function: AggregateKind::Avg, .. });
                     finish_floats(sums.into_iter(), &counts, average, &call.output)
+                }
+                Column::Folded(fold) => {
+                    let WindowKind::Aggregate { function, input: Some(input) } = call.kind else {
+                        return Err(Error::internal("a fold of a call without one"));
+                    };
+                    fold.finish(function, &plan.input_types[input], &call.output, values)
                 }
                 Column::Words(best) => finish_words(&call.output, best.iter().copied()),
                 Column::Wide(best) => finish_wide(&call.output, best.iter().copied()),

@@ -4,7 +4,12 @@ use std::ops::Range;
 
 use super::key::OrderKey;
 use super::measure::{MeasureState, WindowValues};
-use super::plan::{Frame, FrameBound, FrameUnit, WindowPlan};
+use super::plan::{Exclude, Frame, FrameBound, FrameUnit, WindowPlan};
+
+/// Positions of a frame's rows, from and to.
+pub(crate) type Pieces = [(usize, usize); 3];
+
+const NOTHING: (usize, usize) = (0, 0);
 
 #[derive(Debug)]
 pub struct Partition<K> {
@@ -209,7 +214,64 @@ impl<K: OrderKey> Partition<K> {
                 };
                 (start, end)
             }
+            FrameUnit::Groups => {
+                let peers = self.measures.iter().find_map(|measure| match measure {
+                    MeasureState::Peers(peers) => Some(peers.as_slice()),
+                    _ => None,
+                });
+                let peers = peers.expect("a plan with a GROUPS frame has the measure of peers");
+                // Groups are numbered from 1 on; the first row of a group, or the end.
+                let first = |group: i64| peers[1..].partition_point(|&own| i64::from(own) < group);
+                let group = i64::from(peers[position + 1]);
+                let start = match frame.start {
+                    FrameBound::UnboundedPreceding => 0,
+                    FrameBound::Preceding(n) => first(group.saturating_sub(n)),
+                    FrameBound::CurrentRow => first(group),
+                    FrameBound::Following(n) => first(group.saturating_add(n)),
+                    FrameBound::UnboundedFollowing => len,
+                };
+                let end = match frame.end {
+                    FrameBound::UnboundedPreceding => 0,
+                    FrameBound::Preceding(n) => first(group.saturating_sub(n).saturating_add(1)),
+                    FrameBound::CurrentRow => first(group + 1),
+                    FrameBound::Following(n) => first(group.saturating_add(n).saturating_add(1)),
+                    FrameBound::UnboundedFollowing => len,
+                };
+                (start, end)
+            }
         };
         (start.min(end), end)
+    }
+
+    /// The frame without what it excludes: up to three pieces, in order; those that are not there are empty.
+    #[inline]
+    pub(crate) fn pieces(&self, frame: Frame, position: usize) -> Pieces {
+        let (start, end) = self.bounds(frame, position);
+        let without = |from: usize, to: usize| {
+            let (from, to) = (from.clamp(start, end), to.clamp(start, end));
+            [(start, from), (to, end)]
+        };
+        let peers = || {
+            let key = &self.keys[position];
+            (gallop(&self.keys, position, |k| k < key), gallop(&self.keys, position, |k| k <= key))
+        };
+        match frame.exclude {
+            Exclude::NoOthers => [(start, end), NOTHING, NOTHING],
+            Exclude::CurrentRow => {
+                let [before, after] = without(position, position + 1);
+                [before, after, NOTHING]
+            }
+            Exclude::Group => {
+                let (from, to) = peers();
+                let [before, after] = without(from, to);
+                [before, after, NOTHING]
+            }
+            Exclude::Ties => {
+                let (from, to) = peers();
+                let [before, after] = without(from, to);
+                let own = (position.clamp(start, end), (position + 1).clamp(start, end));
+                [before, own, after]
+            }
+        }
     }
 }

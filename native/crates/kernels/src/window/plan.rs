@@ -6,12 +6,27 @@ use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
 use crate::accumulator::AggregateKind;
+use crate::interval::is_interval;
 use crate::sums::SumClass;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameUnit {
     Rows,
     Range,
+    /// Rows with equal keys count as one.
+    Groups,
+}
+
+/// Rows of a frame that are left out: peers are rows with equal keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Exclude {
+    #[default]
+    NoOthers,
+    CurrentRow,
+    /// The current row and its peers.
+    Group,
+    /// The peers of the current row.
+    Ties,
 }
 
 /// Offsets are not negative: rows, or differences of integer order keys.
@@ -29,6 +44,7 @@ pub struct Frame {
     pub unit: FrameUnit,
     pub start: FrameBound,
     pub end: FrameBound,
+    pub exclude: Exclude,
 }
 
 /// `input` is an index of the columns that the caller has computed for its calls. FILTER is the caller's: it gives
@@ -38,11 +54,31 @@ pub enum WindowKind {
     RowNumber,
     Rank,
     DenseRank,
-    Lag { input: usize, offset: u32 },
-    Lead { input: usize, offset: u32 },
-    FirstValue { input: usize },
-    LastValue { input: usize },
-    Aggregate { function: AggregateKind, input: Option<usize> },
+    Lag {
+        input: usize,
+        offset: u32,
+    },
+    Lead {
+        input: usize,
+        offset: u32,
+    },
+    FirstValue {
+        input: usize,
+    },
+    LastValue {
+        input: usize,
+    },
+    /// `n` counts from 1.
+    NthValue {
+        input: usize,
+        n: u32,
+        from_last: bool,
+        ignore_nulls: bool,
+    },
+    Aggregate {
+        function: AggregateKind,
+        input: Option<usize>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +86,7 @@ pub struct WindowCall {
     pub kind: WindowKind,
     pub frame: Frame,
     pub output: DataType,
-    /// Of LAG and LEAD: one value, for rows without such a neighbour.
+    /// Of LAG, LEAD and NTH_VALUE: one value, for rows without such a neighbour.
     pub default: Option<ArrayRef>,
 }
 
@@ -76,14 +112,45 @@ pub(crate) struct Measure {
 pub(crate) enum Step {
     RowNumber,
     Rank,
-    DenseRank { measure: usize },
-    Neighbour { offset: i64 },
-    First { frame: usize },
-    Last { frame: usize },
-    CountRows { frame: usize },
-    Count { frame: usize, measure: usize },
-    Sum { frame: usize, measure: usize },
-    Extreme { frame: usize, measure: usize },
+    DenseRank {
+        measure: usize,
+    },
+    Neighbour {
+        offset: i64,
+    },
+    First {
+        frame: usize,
+    },
+    Last {
+        frame: usize,
+    },
+    /// The measure counts values that are not NULL; without it all rows count.
+    Nth {
+        frame: usize,
+        n: usize,
+        from_last: bool,
+        measure: Option<usize>,
+    },
+    CountRows {
+        frame: usize,
+    },
+    Count {
+        frame: usize,
+        measure: usize,
+    },
+    Sum {
+        frame: usize,
+        measure: usize,
+    },
+    Extreme {
+        frame: usize,
+        measure: usize,
+    },
+    Fold {
+        frame: usize,
+        input: usize,
+        kind: AggregateKind,
+    },
 }
 
 /// How far a change is felt: `rows_back` rows after it look back to it, and so on. `usize::MAX` is all.
@@ -171,9 +238,15 @@ impl WindowPlan {
                 self.tie_sensitive = true;
                 Step::Last { frame: self.frame(call.frame) }
             }
+            WindowKind::NthValue { input, n, from_last, ignore_nulls } => {
+                self.tie_sensitive = true;
+                let measure = ignore_nulls.then(|| self.measure(MeasureKind::Count, input));
+                Step::Nth { frame: self.frame(call.frame), n: n as usize, from_last, measure }
+            }
             WindowKind::Aggregate { function, input } => {
                 let whole = (FrameBound::UnboundedPreceding, FrameBound::UnboundedFollowing);
                 self.tie_sensitive |= call.frame.unit == FrameUnit::Rows && (call.frame.start, call.frame.end) != whole;
+                self.tie_sensitive |= function == AggregateKind::Collect;
                 let frame = self.frame(call.frame);
                 self.aggregate(function, input, frame)?
             }
@@ -197,8 +270,21 @@ impl WindowPlan {
                 let measure = found.unwrap_or_else(|| self.measure(MeasureKind::Count, input));
                 Step::Count { frame, measure }
             }
+            AggregateKind::BitAnd
+            | AggregateKind::BitOr
+            | AggregateKind::BitXor
+            | AggregateKind::VarPop
+            | AggregateKind::VarSamp
+            | AggregateKind::StddevPop
+            | AggregateKind::StddevSamp
+            | AggregateKind::Moments
+            | AggregateKind::Collect => Step::Fold { frame, input, kind: function },
+            AggregateKind::Sum if is_interval(&self.input_types[input]) => Step::Fold { frame, input, kind: function },
             AggregateKind::Sum | AggregateKind::Avg => {
                 let class = SumClass::of(&self.input_types[input])?;
+                if class == SumClass::Float && self.frames[frame].exclude != Exclude::NoOthers {
+                    return Ok(Step::Fold { frame, input, kind: function });
+                }
                 Step::Sum { frame, measure: self.measure(MeasureKind::Sum(class), input) }
             }
             AggregateKind::Min | AggregateKind::BoolAnd => {
@@ -235,6 +321,18 @@ impl WindowPlan {
         }
         if frame.unit == FrameUnit::Rows || ahead_all {
             self.reach.rows_ahead = self.reach.rows_ahead.max(rows(ahead, ahead_all));
+        }
+        if frame.unit == FrameUnit::Groups {
+            self.measure(MeasureKind::Peers, 0);
+            // Groups may have any number of rows.
+            if back > 0 {
+                self.reach.rows_back = usize::MAX;
+            }
+            if ahead > 0 {
+                self.reach.rows_ahead = usize::MAX;
+            }
+            let (b, a) = self.reach.range.unwrap_or((0, 0));
+            self.reach.range = Some((b, a));
         }
         if frame.unit == FrameUnit::Range {
             let (b, a) = self.reach.range.unwrap_or((0, 0));

@@ -76,6 +76,9 @@ impl Case {
             (FrameUnit::Range, FrameBound::CurrentRow) => self.compare_keys(rows[other], rows[place]).is_ge(),
             (FrameUnit::Range, FrameBound::Preceding(n)) => self.distance(rows, place, other, -n).is_ge(),
             (FrameUnit::Range, FrameBound::Following(n)) => self.distance(rows, place, other, n).is_ge(),
+            (FrameUnit::Groups, FrameBound::CurrentRow) => self.group(rows, other) >= self.group(rows, place),
+            (FrameUnit::Groups, FrameBound::Preceding(n)) => self.group(rows, other) >= self.group(rows, place) - n,
+            (FrameUnit::Groups, FrameBound::Following(n)) => self.group(rows, other) >= self.group(rows, place) + n,
         };
         let before_end = match (frame.unit, frame.end) {
             (_, FrameBound::UnboundedFollowing) => true,
@@ -86,8 +89,23 @@ impl Case {
             (FrameUnit::Range, FrameBound::CurrentRow) => self.compare_keys(rows[other], rows[place]).is_le(),
             (FrameUnit::Range, FrameBound::Preceding(n)) => self.distance(rows, place, other, -n).is_le(),
             (FrameUnit::Range, FrameBound::Following(n)) => self.distance(rows, place, other, n).is_le(),
+            (FrameUnit::Groups, FrameBound::CurrentRow) => self.group(rows, other) <= self.group(rows, place),
+            (FrameUnit::Groups, FrameBound::Preceding(n)) => self.group(rows, other) <= self.group(rows, place) - n,
+            (FrameUnit::Groups, FrameBound::Following(n)) => self.group(rows, other) <= self.group(rows, place) + n,
         };
-        after_start && before_end
+        let peer = self.compare_keys(rows[other], rows[place]).is_eq();
+        let excluded = match frame.exclude {
+            Exclude::NoOthers => false,
+            Exclude::CurrentRow => other == place,
+            Exclude::Group => peer,
+            Exclude::Ties => peer && other != place,
+        };
+        after_start && before_end && !excluded
+    }
+
+    /// How many different keys come before that of the row at `place`.
+    fn group(&self, rows: &[usize], place: usize) -> i64 {
+        (1..=place).filter(|&at| self.compare_keys(rows[at - 1], rows[at]).is_ne()).count() as i64
     }
 
     /// Where the other row's key is relative to the row's key moved by n in the direction of the order.
@@ -103,7 +121,7 @@ impl Case {
 fn frames() -> Vec<Frame> {
     use FrameBound::*;
     let mut frames = Vec::new();
-    for unit in [FrameUnit::Rows, FrameUnit::Range] {
+    for unit in [FrameUnit::Rows, FrameUnit::Range, FrameUnit::Groups] {
         for (start, end) in [
             (UnboundedPreceding, CurrentRow),
             (UnboundedPreceding, UnboundedFollowing),
@@ -115,7 +133,14 @@ fn frames() -> Vec<Frame> {
             (Following(2), UnboundedFollowing),
             (UnboundedPreceding, Preceding(3)),
         ] {
-            frames.push(Frame { unit, start, end });
+            frames.push(Frame { unit, start, end, exclude: Exclude::NoOthers });
+        }
+        for exclude in [Exclude::CurrentRow, Exclude::Group, Exclude::Ties] {
+            for (start, end) in
+                [(UnboundedPreceding, CurrentRow), (Preceding(2), Following(1)), (Following(1), UnboundedFollowing)]
+            {
+                frames.push(Frame { unit, start, end, exclude });
+            }
         }
     }
     frames
@@ -134,6 +159,9 @@ fn calls() -> Vec<WindowCall> {
     for frame in frames() {
         add(WindowKind::FirstValue { input: 0 }, frame, DataType::Int64);
         add(WindowKind::LastValue { input: 0 }, frame, DataType::Int64);
+        for (n, from_last, ignore_nulls) in [(2, false, false), (1, true, true), (2, true, true), (3, false, true)] {
+            add(WindowKind::NthValue { input: 0, n, from_last, ignore_nulls }, frame, DataType::Int64);
+        }
         add(aggregate(AggregateKind::CountStar, None), frame, DataType::Int64);
         add(aggregate(AggregateKind::Count, Some(0)), frame, DataType::Int64);
         add(aggregate(AggregateKind::Sum, Some(0)), frame, DataType::Decimal128(38, 0));
@@ -166,6 +194,14 @@ fn naive(case: &Case, call: &WindowCall, row: usize) -> String {
         WindowKind::Lead { offset, .. } => shown(rows.get(place + offset as usize).and_then(|&r| case.integers[r])),
         WindowKind::FirstValue { .. } => shown(frame.first().and_then(|&r| case.integers[r])),
         WindowKind::LastValue { .. } => shown(frame.last().and_then(|&r| case.integers[r])),
+        WindowKind::NthValue { n, from_last, ignore_nulls, .. } => {
+            let mut values: Vec<_> = frame.iter().map(|&r| case.integers[r]).collect();
+            values.retain(|value| value.is_some() || !ignore_nulls);
+            if from_last {
+                values.reverse();
+            }
+            shown(values.get(n as usize - 1).copied().flatten())
+        }
         WindowKind::Aggregate { function, input } => match (function, input) {
             (AggregateKind::CountStar, _) => frame.len().to_string(),
             (AggregateKind::Count, _) => integers().count().to_string(),
@@ -231,7 +267,7 @@ fn byte_keys_order_as_integers_do() {
                 ![c.frame.start, c.frame.end]
                     .iter()
                     .any(|b| matches!(b, FrameBound::Preceding(_) | FrameBound::Following(_)))
-                    || c.frame.unit == FrameUnit::Rows
+                    || c.frame.unit != FrameUnit::Range
             })
             .collect();
         let plan = WindowPlan::new(calls, vec![DataType::Int64, DataType::Float64]).unwrap();

@@ -151,7 +151,14 @@ pub fn equal(left: Expr, right: Expr) -> Expr {
 
 /// SELECT a, count(*), sum(b) FROM relation GROUP BY a.
 pub fn sums(relation: RelationId) -> Rel {
-    let call = |function, arg, data_type| AggregateCall { function, arg, distinct: false, filter: None, data_type };
+    let call = |function, arg, data_type| AggregateCall {
+        function,
+        arg,
+        distinct: false,
+        filter: None,
+        data_type,
+        order: Vec::new(),
+    };
     Rel::Aggregate {
         input: Box::new(scan(relation)),
         group: vec![col(0)],

@@ -1,21 +1,17 @@
-/**
- * Random queries on random tables, answered by Millrace and by a judge (see README.md). Knobs, by the environment:
- * `DIFFERENTIAL_QUERIES` (20,000, shared out among the judges), `DIFFERENTIAL_SEED` (random), `DIFFERENTIAL_JUDGE` (`duckdb`,
- * `postgres`; both if there are both).
- */
+/** A contest of Millrace with a judge: random queries on random tables, asked of both, and the differences made small. The knobs, by
+ *  the environment, are in README.md. */
 import { randomInt } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { type Database, formatText, MillraceError, open } from '../../src/index.js'
+import { expect } from 'vitest'
+import { type Database, formatText, MillraceError, open, type Result } from '../../src/index.js'
 import { Choices, shrink } from './choices.js'
 import { normalRows } from './compare.js'
 import { type Answer, EXPLANATIONS } from './explained.js'
-import { duckDb, type Judge, postgres } from './oracles.js'
+import type { Judge } from './oracles.js'
 import { QueryMaker } from './queries.js'
 import { type Kind, makeSchema } from './schema.js'
 
 const QUERIES = Number(process.env.DIFFERENTIAL_QUERIES ?? 20_000)
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? randomInt(1_000_000_000))
-const JUDGE = process.env.DIFFERENTIAL_JUDGE
 /** Queries on one set of tables. */
 const PER_SCHEMA = 40
 /** Tries to make a failing case smaller. */
@@ -65,8 +61,8 @@ class Contest {
   /** The difference that the case shows, unless it is explained. */
   async difference(made: Case): Promise<Difference | undefined> {
     await this.#prepare(made.statements)
-    if (made.after !== undefined) this.#statements = undefined
-    const [ours, theirs] = [await this.#ours(made), await this.#theirs(made)]
+    // The judge works on threads of its own while this one plans.
+    const [ours, theirs] = await Promise.all([this.#ours(made), this.#theirs(made)])
     if (ours.error !== undefined && theirs.error !== undefined) this.refused++
     if (same(ours, theirs)) return undefined
     const { sql, statements } = made
@@ -90,8 +86,7 @@ class Contest {
   async #ours({ sql, kinds, ordered, after }: Case): Promise<Answer> {
     const database = this.#database!
     try {
-      let result = await database.query(sql)
-      if (after !== undefined) result = await database.query(after)
+      const result = after === undefined ? await database.query(sql) : await changed(database, sql, after)
       const rows = result
         .arrays()
         .map((row) => row.map((value, at) => (value === null ? null : formatText(value, result.fields[at]!.data_type))))
@@ -103,8 +98,12 @@ class Contest {
   }
 
   async #theirs({ sql, kinds, ordered, after }: Case): Promise<Answer> {
+    if (after !== undefined) await this.#judge.run('BEGIN')
     let result = await this.#judge.run(sql)
-    if (after !== undefined && 'rows' in result) result = await this.#judge.run(after)
+    if (after !== undefined) {
+      if ('rows' in result) result = await this.#judge.run(after)
+      await this.#judge.run('ROLLBACK')
+    }
     return 'error' in result ? result : { rows: normalRows(result.rows, kinds, ordered) }
   }
 
@@ -113,6 +112,22 @@ class Contest {
     this.#database = undefined
     this.#statements = undefined
   }
+}
+
+/** What a query sees after a change that is then undone, so that the tables serve the next case too. */
+async function changed(database: Database, change: string, query: string): Promise<Result> {
+  let seen: Result | undefined
+  const undone = new Error('undone')
+  try {
+    await database.transaction(async (transaction) => {
+      await transaction.query(change)
+      seen = await transaction.query(query)
+      throw undone
+    })
+  } catch (error) {
+    if (error !== undone) throw error
+  }
+  return seen!
 }
 
 function same(ours: Answer, theirs: Answer): boolean {
@@ -151,14 +166,20 @@ function told({ statements, sql, ours, theirs }: Difference, judge: string): str
   return `${statements.map((statement) => `${statement};`).join('\n')}\n${sql};\n-- Millrace: ${answer(ours)}\n-- ${judge}: ${answer(theirs)}\n`
 }
 
-async function run(judge: Judge, queries: number): Promise<void> {
+/** So that the judges have different questions. */
+const SEED_APART: Readonly<Record<Judge['name'], number>> = { duckdb: 0, postgres: 500_000_000 }
+
+/** `share` of all the queries are this judge's. */
+export async function compete(judge: Judge, share: number): Promise<void> {
+  const queries = Math.ceil(QUERIES * share)
+  const seed = SEED + SEED_APART[judge.name]
   console.log(`${queries} queries against ${judge.name}, seed ${SEED} (repeat with DIFFERENTIAL_SEED=${SEED})`)
   const contest = new Contest(judge)
   const differences: string[] = []
   try {
     for (let at = 0; at < queries && differences.length < DIFFERENCES_MAX; at++) {
-      const schemaChoices = Choices.random(SEED + Math.floor(at / PER_SCHEMA) * 7919)
-      const choices = Choices.random((SEED ^ 0x5bd1e995) + at)
+      const schemaChoices = Choices.random(seed + Math.floor(at / PER_SCHEMA) * 7919)
+      const choices = Choices.random((seed ^ 0x5bd1e995) + at)
       if ((await contest.difference(makeCase(schemaChoices, choices))) === undefined) continue
       const difference = await smallest(contest, schemaChoices.made, choices.made)
       differences.push(told(difference, judge.name))
@@ -173,12 +194,4 @@ async function run(judge: Judge, queries: number): Promise<void> {
   expect(contest.refused, 'most queries have an answer').toBeLessThanOrEqual(queries / 10)
 }
 
-const HOUR = 3_600_000
-
-test('random queries', { timeout: HOUR }, async () => {
-  const server = JUDGE === 'duckdb' ? undefined : await postgres()
-  if (server === undefined && JUDGE !== 'duckdb') console.log('no PostgreSQL server on this machine')
-  const judges = [...(server === undefined ? [] : [server]), ...(JUDGE === 'postgres' ? [] : [await duckDb()])]
-  expect(judges).not.toEqual([])
-  for (const judge of judges) await run(judge, Math.ceil(QUERIES / judges.length))
-})
+export const HOUR_MS = 3_600_000
