@@ -13,7 +13,7 @@ import { type CompileContext, type Compiled, newSession } from './compile/contex
 import { compileCopy } from './compile/copy.js'
 import { setOptions } from './compile/ddl/alter.js'
 import { alterTable } from './compile/ddl/alter-table.js'
-import { createIndex, reindex } from './compile/ddl/create-index.js'
+import { createIndex, maintain, reindex } from './compile/ddl/create-index.js'
 import { createModel } from './compile/ddl/create-model.js'
 import { createSink } from './compile/ddl/create-sink.js'
 import { createSource } from './compile/ddl/create-source.js'
@@ -25,6 +25,7 @@ import { createSchema, dropSchema } from './compile/ddl/schema.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
 import { describe, show } from './compile/explain/show.js'
+import { compileMerge } from './compile/merge.js'
 import { compileExecute, compilePrepare } from './compile/prepare.js'
 import { compileQuery, compileSubscribe, compileVerify } from './compile/select-statement.js'
 import { compileTransaction } from './compile/transaction.js'
@@ -114,6 +115,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return compileUpdate(statement, context)
     case 'delete':
       return compileDelete(statement, context)
+    case 'merge':
+      return compileMerge(statement, context)
     case 'create_table':
       return createTable(statement, context)
     case 'create_table_as':
@@ -126,6 +129,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return dropSchema(statement, context)
     case 'create_index':
       return createIndex(statement, context)
+    case 'maintain':
+      return maintain(statement, context)
     case 'reindex':
       return reindex(statement, context)
     case 'create_stream':

@@ -1,9 +1,9 @@
 /** The FROM clause: tables, views, CTEs, subqueries, joins, time windows and generate_series, with the names that they bring. */
 
 import { columnsOf, hasRows, kindName } from '../catalog/catalog.js'
-import type { Expr, Rel } from '../contract/plan.generated.js'
+import type { Expr, Field, Rel } from '../contract/plan.generated.js'
 import { and, column, isNull, shift, TRUE_EXPR } from '../logical/expr.js'
-import { filter, oneRow, project, scan } from '../logical/rel.js'
+import { filter, oneRow, project, projectColumns, scan } from '../logical/rel.js'
 import { parseScript } from '../syntax/script.js'
 import type * as tree from '../syntax/tree.js'
 import { commonType } from '../types/coercion.js'
@@ -134,12 +134,8 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
       depth: env.depth + 1,
       asOf,
     }
-    const query = bindQuery(viewQuery(definition.sql, name, ref.span), inner)
-    return named(
-      { rel: query.rel, columns: query.columns.map((c, i) => ({ ...c, name: columns[i]?.name ?? c.name })) },
-      alias,
-      ref.alias,
-    )
+    const view = viewStatement(definition.sql, name, ref.span)
+    return named(columnsOfView(bindQuery(view.query, inner), view, columns), alias, ref.alias)
   }
   const rel = scan(
     definition.id,
@@ -153,11 +149,20 @@ function bindTableName(ref: tree.TableName, env: Environment): BoundFrom {
 }
 
 /** A view is kept as the statement that made it. */
-function viewQuery(sql: string, name: string, at: tree.Span): tree.Query {
+function viewStatement(sql: string, name: string, at: tree.Span): tree.CreateView {
   const statement = parseScript(sql).statements[0]?.tree
   if (statement?.kind !== 'create_view')
     fail('InternalError', `the stored definition of view "${name}" is not a CREATE VIEW`, at)
-  return statement.query
+  return statement
+}
+
+/** The columns that the view had when it was made: `*` may have come to stand for more of them since. */
+function columnsOfView(query: BoundQuery, view: tree.CreateView, columns: readonly Field[]): BoundQuery {
+  const names = query.columns.map((c, i) => view.columns[i]?.name ?? c.name)
+  const renamed = query.columns.map((c, i) => ({ ...c, name: names[i]! }))
+  if (renamed.length === columns.length) return { ...query, columns: renamed }
+  const places = columns.map(({ name }) => names.indexOf(name))
+  return { rel: projectColumns(query.rel, places), columns: places.map((at) => renamed[at]!) }
 }
 
 export function named(query: BoundQuery, table: string, alias: tree.TableAlias | undefined): BoundFrom {

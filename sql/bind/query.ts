@@ -42,7 +42,8 @@ export function bindBody(body: tree.QueryBody, env: Environment): BoundQuery {
   }
 }
 
-function withTables(clause: tree.With, env: Environment): Environment {
+/** The environment in which the tables of a WITH are known. */
+export function withTables(clause: tree.With, env: Environment): Environment {
   if (clause.recursive) unsupported('WITH RECURSIVE is not supported yet', clause.span)
   const tables = new Map(env.tables)
   const names = new Set<string>()

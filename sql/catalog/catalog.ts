@@ -13,7 +13,10 @@ export type ObjectKind = DefinitionKind['kind']
 
 /** Kinds that have rows. */
 export type RelationDefinition = Definition & {
-  readonly object: Exclude<DefinitionKind, { kind: 'sink' | 'model' | 'index' | 'check' | 'schema' }>
+  readonly object: Exclude<
+    DefinitionKind,
+    { kind: 'sink' | 'model' | 'index' | 'check' | 'schema' | 'generated' | 'identity' }
+  >
 }
 
 /** The schema of what names none. */
@@ -46,7 +49,9 @@ export function qualified(schema: string | undefined, name: string): string {
 }
 
 export function createCatalog(definitions: readonly Definition[], path: readonly string[] = [PUBLIC]): Catalog {
-  const named = definitions.filter(({ object }) => object.kind !== 'check' && object.kind !== 'schema')
+  const named = definitions.filter(
+    ({ object }) => object.kind === 'index' || !(isPart(object) || object.kind === 'schema'),
+  )
   const byName = new Map(named.map((definition) => [qualified(definition.schema, definition.name), definition]))
   const byId = new Map(definitions.map((definition) => [definition.id, definition]))
   return {
@@ -114,6 +119,8 @@ export function columnsOf(definition: Definition): readonly Field[] | undefined 
     case 'index':
     case 'check':
     case 'schema':
+    case 'generated':
+    case 'identity':
       return undefined
     default:
       return definition.object satisfies never
@@ -138,5 +145,11 @@ export function primaryKeyOf(definition: Definition): readonly number[] | undefi
 /** An index or a constraint of a table: it goes with it. */
 export function isPartOf(definition: Definition, table: RelationId): boolean {
   const { object } = definition
-  return (object.kind === 'index' || object.kind === 'check') && object.table === table
+  return isPart(object) && object.table === table
+}
+
+type Part = Extract<DefinitionKind, { readonly table: RelationId }>
+
+export function isPart(object: DefinitionKind): object is Part {
+  return ['index', 'check', 'generated', 'identity'].includes(object.kind)
 }

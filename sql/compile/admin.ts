@@ -1,7 +1,7 @@
 /** Statements about what is stored rather than what it says: TRUNCATE, consumer groups, CHECKPOINT, BACKUP, CHECK, SHOW SEGMENTS. */
 
 import { bindCount, bindInstant } from '../bind/as-of.js'
-import { fail } from '../bind/fail.js'
+import { fail, unsupported } from '../bind/fail.js'
 import { objectName } from '../bind/object-name.js'
 import { kindName, type ObjectKind } from '../catalog/catalog.js'
 import {
@@ -21,6 +21,10 @@ export function compileTruncate(statement: tree.Truncate, context: CompileContex
       fail('WrongObjectType', `cannot truncate ${kindName(found.object.kind)} "${found.name}"`, name.span, {
         hint: 'Only tables and streams hold rows of their own.',
       })
+    }
+    if (statement.restart && context.catalog.partsOf(found.id).some(({ object }) => object.kind === 'identity')) {
+      const hint = 'Without RESTART IDENTITY, its numbers go on where they were.'
+      unsupported(`RESTART IDENTITY of table "${found.name}", which has an identity column`, name.span, hint)
     }
     return found.id
   })

@@ -2,10 +2,11 @@
 
 import { type Environment, newEnvironment } from '../bind/environment.js'
 import type { Parameters } from '../bind/parameters.js'
+import { withTables } from '../bind/query.js'
 import type { SessionView } from '../bind/system.js'
 import type { Catalog } from '../catalog/catalog.js'
 import type { CatalogChange, Command, DataType, Definition, Expr, Field } from '../contract/plan.generated.js'
-import type { Span, Transaction } from '../syntax/tree.js'
+import type { Span, Transaction, With } from '../syntax/tree.js'
 import { TEXT } from '../types/data-type.js'
 import type { CopyFormat } from './copy.js'
 import { SETTINGS } from './settings.js'
@@ -113,6 +114,12 @@ export function newSession({ settings }: Pick<CompileContext, 'settings'>): Sess
 
 export function environmentOf(context: CompileContext, notices: string[] = []): Environment {
   return newEnvironment(context.catalog, context.parameters ?? [], notices, context.session ?? newSession(context))
+}
+
+/** With the tables of the statement's own WITH. */
+export function environmentOfWrite(statement: { readonly with?: With }, context: CompileContext): Environment {
+  const env = environmentOf(context)
+  return statement.with === undefined ? env : withTables(statement.with, env)
 }
 
 export function textOf(context: CompileContext, span: Span): string {

@@ -6,6 +6,7 @@ import type { Definition } from '../contract/plan.generated.js'
 import type * as tree from '../syntax/tree.js'
 import type { CompileContext, Compiled } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy } from './ddl/filled-columns.js'
 import { compileQuery } from './select-statement.js'
 
 export interface CopyFormat {
@@ -44,8 +45,26 @@ function copyFrom(statement: tree.Copy, form: CopyFormat, context: CompileContex
   const listed = statement.columns.map((ident) => columnAt(object.columns, ident, `of relation "${definition.name}"`))
   const twice = statement.columns.find((_, i) => listed.indexOf(listed[i]!) !== i)
   if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" specified more than once`, twice.span)
-  const columns = listed.length > 0 ? listed : object.columns.map((_, i) => i)
-  return { kind: 'copy_from', definition, columns, form, path }
+  const { catalog } = context
+  const generated = listed.find((at) => filledBy(catalog, definition.id, at)?.kind === 'generated')
+  if (generated !== undefined) {
+    const { name } = object.columns[generated]!
+    fail('InvalidColumnReference', `column "${name}" is a generated column`, statement.span, {
+      detail: 'Generated columns cannot be used in COPY.',
+    })
+  }
+  const all = object.columns.map((_, i) => i).filter((at) => filledBy(catalog, definition.id, at)?.kind !== 'generated')
+  const columns = listed.length > 0 ? listed : all
+  // What no line gives and the engine fills may be NULL until then.
+  const isLeft = (at: number) => !columns.includes(at) && filledBy(catalog, definition.id, at) !== undefined
+  const inner = object.columns.map((c, at) => (isLeft(at) ? { ...c, nullable: true } : c))
+  return {
+    kind: 'copy_from',
+    definition: { ...definition, object: { ...object, columns: inner } },
+    columns,
+    form,
+    path,
+  }
 }
 
 function copyTo(statement: tree.Copy, form: CopyFormat, context: CompileContext): Compiled {

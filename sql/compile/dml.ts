@@ -4,7 +4,6 @@ import { coerce, known } from '../bind/coerce.js'
 import type { Environment } from '../bind/environment.js'
 import { bindExpr } from '../bind/expr.js'
 import { fail } from '../bind/fail.js'
-import { objectName } from '../bind/object-name.js'
 import { bindQuery } from '../bind/query.js'
 import { retype } from '../bind/retype.js'
 import type { Scope } from '../bind/scope.js'
@@ -12,49 +11,24 @@ import { bindItems } from '../bind/select.js'
 import { newHarvest, resolveBelow, type Stage } from '../bind/stage.js'
 import { attachAll } from '../bind/subquery.js'
 import { valuesStage } from '../bind/values.js'
-import { hasRows, kindName } from '../catalog/catalog.js'
-import type { ColumnDef, Command, Definition, Expr, Rel } from '../contract/plan.generated.js'
+import type { Command, Expr, Rel } from '../contract/plan.generated.js'
 import { PLAN_VERSION } from '../contract/plan.generated.js'
 import { column, rewrite } from '../logical/expr.js'
 import { foldExpr } from '../logical/fold.js'
 import { oneRow, project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
-import { type CompileContext, type Compiled, environmentOf } from './context.js'
+import { type CompileContext, type Compiled, environmentOf, environmentOfWrite } from './context.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseGiven } from './ddl/filled-columns.js'
 import { hasSubquery, modify, needsQuery } from './modify.js'
 import { bindConflict } from './on-conflict.js'
 import { planQuery } from './query-plan.js'
 import { bindAssignments, bindPredicate, defaultOf, rowScope, rowStage } from './row-expressions.js'
-
-interface Target {
-  readonly definition: Definition
-  readonly columns: readonly ColumnDef[]
-  readonly primaryKey: readonly number[]
-}
-
-function target(name: tree.Name, verb: 'insert into' | 'update' | 'delete from', context: CompileContext): Target {
-  const wanted = objectName(name)
-  const definition = context.catalog.find(wanted)
-  if (definition === undefined) {
-    const near = context.catalog.didYouMean(wanted, hasRows)
-    fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span, {
-      hint: near === undefined ? undefined : `Perhaps you meant "${near}".`,
-    })
-  }
-  const { object } = definition
-  if (object.kind === 'table') return { definition, columns: object.columns, primaryKey: object.primary_key }
-  if (object.kind === 'stream' && verb === 'insert into') return { definition, columns: object.columns, primaryKey: [] }
-  return fail('WrongObjectType', `cannot ${verb} ${kindName(object.kind)} "${wanted}"`, name.span, {
-    hint:
-      object.kind === 'stream'
-        ? 'A stream is append-only; use a table for rows that change.'
-        : 'Only tables and streams take rows from statements.',
-  })
-}
+import { type Target, target } from './target.js'
 
 export function compileInsert(statement: tree.Insert, context: CompileContext): Compiled {
   const to = target(statement.table, 'insert into', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   const listed = statement.columns.map((ident) => columnAt(to.columns, ident, `of relation "${to.definition.name}"`))
   const twice = statement.columns.find((_, i) => listed.indexOf(listed[i]!) !== i)
   if (twice !== undefined) fail('DuplicateColumn', `column "${twice.name}" specified more than once`, twice.span)
@@ -92,6 +66,11 @@ function returning(
   return { ...compiled, command, fields }
 }
 
+/** A value that is another one in every row. */
+function eachRow(span: tree.Span): tree.Expr {
+  return { kind: 'column', parts: [], span }
+}
+
 /** All columns of the target in order: those that the statement gives, defaults for the others. */
 function insertSource(statement: tree.Insert, listed: readonly number[], to: Target, env: Environment): Rel {
   const { source } = statement
@@ -105,10 +84,11 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
     source.orderBy.length === 0 &&
     source.limit === undefined &&
     source.offset === undefined
-  if (body.kind === 'values' && plain) return insertValues(body, listed, to, env)
+  if (body.kind === 'values' && plain) return insertValues(body, listed, to, statement.overriding, env)
   const query = bindQuery(source, env)
   const into = places(listed, query.columns.length, to, source.span)
   const names = into.map((at) => to.columns[at]!)
+  const given = new Set(into.filter((at) => isGiven(eachRow(source.span), at, to, statement.overriding, env)))
   const mismatch = (i: number) => (from: string, type: string) =>
     `column "${names[i]!.name}" is of type ${type} but expression is of type ${from}`
   const rel = retype(
@@ -120,18 +100,44 @@ function insertSource(statement: tree.Insert, listed: readonly number[], to: Tar
   )
   return project(
     rel,
-    to.columns.map((c, at) => (into.includes(at) ? column(into.indexOf(at)) : defaultOf(c))),
+    to.columns.map((c, at) => (given.has(at) ? column(into.indexOf(at)) : defaultOf(c))),
   )
 }
 
-function insertValues(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
-  if (hasSubquery(values.rows)) return insertValuesOfQueries(values, listed, to, env)
+/** Whether a row's value for a column counts; a column that the engine fills has its own. */
+function isGiven(
+  cell: tree.Expr | undefined,
+  at: number,
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): cell is tree.Expr {
+  if (cell === undefined || cell.kind === 'default') return false
+  const filled = filledBy(env.catalog, to.definition.id, at)
+  if (filled?.kind === 'identity' && overriding === 'user') return false
+  const { name } = to.columns[at]!
+  refuseGiven(filled, name, overriding === 'system', cell.span)
+  if (filled?.kind === 'identity' && cell.kind === 'null') {
+    const message = `null value in column "${name}" of relation "${to.definition.name}" violates not-null constraint`
+    fail('NotNullViolation', message, cell.span)
+  }
+  return true
+}
+
+function insertValues(
+  values: tree.Values,
+  listed: readonly number[],
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): Rel {
+  if (hasSubquery(values.rows)) return insertValuesOfQueries(values, listed, to, overriding, env)
   const stage = valuesStage(env)
   const rows = values.rows.map((row) => {
     const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
     return to.columns.map((c, at): Expr => {
       const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
-      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      if (!isGiven(cell, at, to, overriding, env)) return defaultOf(c)
       const value = coerce(
         bindExpr(cell, stage),
         c.data_type,
@@ -145,14 +151,20 @@ function insertValues(values: tree.Values, listed: readonly number[], to: Target
 }
 
 /** Rows in which subqueries stand: each is a query of its own. */
-function insertValuesOfQueries(values: tree.Values, listed: readonly number[], to: Target, env: Environment): Rel {
+function insertValuesOfQueries(
+  values: tree.Values,
+  listed: readonly number[],
+  to: Target,
+  overriding: tree.Insert['overriding'],
+  env: Environment,
+): Rel {
   const inputs = values.rows.map((row) => {
     const into = places(listed, row.length, to, row.at(-1)?.span ?? values.span)
     const harvest = newHarvest([])
     const stage: Stage = { ...valuesStage(env), harvest, subqueries: 'below' }
     const cells = to.columns.map((c, at): Expr => {
       const cell = into.includes(at) ? row[into.indexOf(at)]! : undefined
-      if (cell === undefined || cell.kind === 'default') return defaultOf(c)
+      if (!isGiven(cell, at, to, overriding, env)) return defaultOf(c)
       return coerce(
         bindExpr(cell, stage),
         c.data_type,
@@ -178,7 +190,7 @@ function places(listed: readonly number[], given: number, to: Target, at: tree.S
 
 export function compileUpdate(statement: tree.Update, context: CompileContext): Compiled {
   const to = target(statement.table, 'update', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   if (needsQuery(statement)) {
     const { command, scope } = modify(statement, to, env)
     return returning(statement, { kind: 'dml', command, tag: 'UPDATE' }, scope, env)
@@ -197,7 +209,7 @@ export function compileUpdate(statement: tree.Update, context: CompileContext): 
 
 export function compileDelete(statement: tree.Delete, context: CompileContext): Compiled {
   const to = target(statement.table, 'delete from', context)
-  const env = environmentOf(context)
+  const env = environmentOfWrite(statement, context)
   if (needsQuery(statement)) {
     const { command, scope } = modify(statement, to, env)
     return returning(statement, { kind: 'dml', command, tag: 'DELETE' }, scope, env)

@@ -17,6 +17,7 @@ import { foldExpr } from '../logical/fold.js'
 import { project } from '../logical/rel.js'
 import type * as tree from '../syntax/tree.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseAssigned } from './ddl/filled-columns.js'
 import { planQuery } from './query-plan.js'
 import { defaultOf } from './row-expressions.js'
 
@@ -106,8 +107,9 @@ export function assigned(
   for (const assignment of list) {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
     if (seen.has(at))
-      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+      fail('SyntaxError', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     const into = to.columns[at]!
+    refuseAssigned(filledBy(stage.env.catalog, to.definition.id, at), assignment)
     seen.set(at, assignedValue(assignment, into, stage))
   }
   const attached = attachAll(found, stage.harvest!.below, resolveBelow)
@@ -132,7 +134,7 @@ function assignedValue(assignment: tree.Assignment, into: ColumnDef, stage: Stag
 }
 
 /** `(a, b) = (SELECT x, y …)`: each column takes its place of the subquery's row. */
-function oneColumn({ value, place }: tree.Assignment): tree.Expr | undefined {
+export function oneColumn({ value, place }: tree.Assignment): tree.Expr | undefined {
   if (place === undefined || value.kind !== 'subquery') return undefined
   const { span } = value
   const ident = (name: string): tree.Ident => ({ kind: 'ident', name, span })

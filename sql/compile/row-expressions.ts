@@ -12,6 +12,7 @@ import { foldExpr } from '../logical/fold.js'
 import type * as tree from '../syntax/tree.js'
 import { nullOf } from '../types/literal.js'
 import { columnAt } from './ddl/columns.js'
+import { filledBy, refuseAssigned } from './ddl/filled-columns.js'
 
 /** The columns of one row under a table's name; the first of them is column `start` of the input. */
 export function rowScope(columns: readonly ColumnDef[], table: string, start: number): Scope {
@@ -47,9 +48,10 @@ export function bindAssignments(
   return list.map((assignment) => {
     const at = columnAt(to.columns, assignment.column, `of relation "${to.definition.name}"`)
     if (seen.has(at))
-      fail('DuplicateColumn', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
+      fail('SyntaxError', `multiple assignments to same column "${assignment.column.name}"`, assignment.span)
     seen.add(at)
     const into = to.columns[at]!
+    refuseAssigned(filledBy(stage.env.catalog, to.definition.id, at), assignment)
     if (assignment.value.kind === 'default') return { column: at, value: defaultOf(into) }
     const value = coerce(
       bindExpr(assignment.value, stage),

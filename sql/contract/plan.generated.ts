@@ -130,7 +130,15 @@ inputs: number, } | { "kind": "index", table: RelationId, columns: Array<IndexCo
 /**
  * Made by a constraint of the table, and dropped with that only.
  */
-constraint: boolean, } | { "kind": "check", table: RelationId, predicate: Expr, } | { "kind": "schema", };
+constraint: boolean, } | { "kind": "check", table: RelationId, predicate: Expr, } | { "kind": "schema", } | { "kind": "generated", table: RelationId, column: number, expr: Expr, } | { "kind": "identity", table: RelationId, column: number, 
+/**
+ * Whether a statement may give other values only with OVERRIDING SYSTEM VALUE.
+ */
+always: boolean, start: bigint, 
+/**
+ * Not 0.
+ */
+increment: bigint, };
 
 export type Definition = { id: RelationId, name: string, 
 /**

@@ -18,7 +18,7 @@ import type {
 } from './tree.js'
 
 export function printQuery(query: Query): string {
-  const ctes = query.with === undefined ? '' : `${printWith(query.with)} `
+  const ctes = query.with === undefined ? '' : `${printCommonTables(query.with)} `
   const count = query.limit === undefined ? '' : printValue(query.limit)
   const ties = query.withTies === true
   // FETCH takes a value without operators.
@@ -37,7 +37,7 @@ export function printValue(expr: Parameters<typeof printExpr>[0]): string {
   return expr.kind === 'number' || expr.kind === 'parameter' ? text : `(${text})`
 }
 
-function printWith(list: With): string {
+export function printCommonTables(list: With): string {
   const tables = list.tables.map(({ name, columns, materialized, query }) => {
     const how = materialized === undefined ? '' : materialized ? 'MATERIALIZED ' : 'NOT MATERIALIZED '
     return `${printIdent(name)}${columns.length > 0 ? ` ${printIdents(columns)}` : ''} AS ${how}(${printQuery(query)})`

@@ -1,7 +1,7 @@
 /** Any statement as SQL text on one line. What it prints parses to the same tree, spans apart: a test holds it to that. */
 import { printExpr, printSortItem } from './print-expression.js'
 import { printIdent, printIdents, printName, printType, quoteName, quoteString } from './print-name.js'
-import { printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
+import { printCommonTables, printQuery, printSelectItem, printTableRef, printValue } from './print-query.js'
 import type {
   AlterAction,
   Assignment,
@@ -10,7 +10,10 @@ import type {
   CopyOption,
   Expr,
   Format,
+  GeneratedColumn,
   Insert,
+  Merge,
+  MergeClause,
   OnConflict,
   Option,
   SelectItem,
@@ -24,6 +27,10 @@ export { printType, quoteName, quoteString } from './print-name.js'
 export { printQuery } from './print-query.js'
 
 export function printStatement(statement: Statement): string {
+  if (statement.kind !== 'query' && 'with' in statement && statement.with !== undefined) {
+    const { with: tables, ...write } = statement
+    return `${printCommonTables(tables)} ${printStatement(write)}`
+  }
   switch (statement.kind) {
     case 'query':
       return printQuery(statement)
@@ -42,12 +49,16 @@ export function printStatement(statement: Statement): string {
       return `${head} ON ${printName(statement.table)} (${statement.columns.map(printSortItem).join(', ')})`
     }
     case 'alter_table':
-      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${printAction(statement.action)}`
+      return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${statement.actions.map(printAction).join(', ')}`
     case 'create_schema':
       return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
     case 'drop_schema': {
       const names = statement.names.map(printIdent).join(', ')
       return `DROP SCHEMA ${statement.ifExists ? 'IF EXISTS ' : ''}${names}${statement.cascade ? ' CASCADE' : ''}`
+    }
+    case 'maintain': {
+      const names = statement.names.map((name) => ` ${printName(name)}`).join(',')
+      return `${statement.work.toUpperCase()}${names}`
     }
     case 'reindex':
       return `REINDEX${statement.name === undefined ? '' : ` TABLE ${printName(statement.name)}`}`
@@ -84,6 +95,8 @@ export function printStatement(statement: Statement): string {
       const alias = statement.alias === undefined ? '' : ` AS ${printIdent(statement.alias)}`
       return `DELETE FROM ${printName(statement.table)}${alias}${printTables(' USING', statement.using)}${where(statement)}${printReturning(statement)}`
     }
+    case 'merge':
+      return printMerge(statement)
     case 'explain': {
       const list = statement.options.map(({ key, value }) => `${printKey(key)} ${quoteString(value)}`).join(', ')
       const options = list === '' ? '' : ` (${list})`
@@ -108,7 +121,7 @@ export function printStatement(statement: Statement): string {
       return `${statement.action.toUpperCase()}${isolation}${access}${name}`
     }
     case 'truncate':
-      return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}`
+      return `TRUNCATE TABLE ${statement.names.map(printName).join(', ')}${statement.restart ? ' RESTART IDENTITY' : ''}`
     case 'set_options':
       return `ALTER ${statement.object.toUpperCase()} ${printName(statement.name)} SET ${printOptions(statement.options)}`
     case 'seek_group': {
@@ -171,7 +184,15 @@ function printColumn(column: ColumnDefinition): string {
   const notNull = column.notNull ? ' NOT NULL' : ''
   const key = column.primaryKey ? ' PRIMARY KEY' : ''
   const constraints = column.constraints.map((c) => ` ${printConstraint(c)}`).join('')
-  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${key}${constraints}`
+  const generated = column.generated === undefined ? '' : ` ${printGenerated(column.generated)}`
+  return `${printIdent(column.name)} ${printType(column.type)}${notNull}${value}${generated}${key}${constraints}`
+}
+
+function printGenerated(generated: GeneratedColumn): string {
+  if (generated.kind === 'stored') return `GENERATED ALWAYS AS (${printExpr(generated.expr)}) STORED`
+  const start = generated.start === undefined ? '' : `START WITH ${generated.start} `
+  const when = generated.always ? 'ALWAYS' : 'BY DEFAULT'
+  return `GENERATED ${when} AS IDENTITY (${start}INCREMENT BY ${generated.increment})`
 }
 
 function printConstraint({ name, type, expr, columns }: Constraint): string {
@@ -187,6 +208,14 @@ function printAction(action: AlterAction): string {
       return `RENAME TO ${printIdent(action.to)}`
     case 'rename_column':
       return `RENAME COLUMN ${printIdent(action.column)} TO ${printIdent(action.to)}`
+    case 'add_column':
+      return `ADD COLUMN ${action.ifNotExists ? 'IF NOT EXISTS ' : ''}${printColumn(action.column)}`
+    case 'drop_column':
+      return `DROP COLUMN ${action.ifExists ? 'IF EXISTS ' : ''}${printIdent(action.column)}${action.cascade ? ' CASCADE' : ''}`
+    case 'set_type': {
+      const using = action.using === undefined ? '' : ` USING ${printExpr(action.using)}`
+      return `ALTER COLUMN ${printIdent(action.column)} TYPE ${printType(action.type)}${using}`
+    }
     case 'set_default':
       return `ALTER COLUMN ${printIdent(action.column)} SET DEFAULT ${printExpr(action.value)}`
     case 'drop_default':
@@ -254,8 +283,9 @@ function printCopyOption({ name, value }: CopyOption): string {
 function printInsert(insert: Insert): string {
   const columns = insert.columns.length === 0 ? '' : ` ${printIdents(insert.columns)}`
   const source = insert.source === undefined ? 'DEFAULT VALUES' : printQuery(insert.source)
+  const overriding = insert.overriding === undefined ? '' : ` OVERRIDING ${insert.overriding.toUpperCase()} VALUE`
   const alias = insert.alias === undefined ? '' : ` AS ${printIdent(insert.alias)}`
-  return `INSERT INTO ${printName(insert.table)}${alias}${columns} ${source}${printOnConflict(insert.onConflict)}${printReturning(insert)}`
+  return `INSERT INTO ${printName(insert.table)}${alias}${columns}${overriding} ${source}${printOnConflict(insert.onConflict)}${printReturning(insert)}`
 }
 
 function printOnConflict(clause: OnConflict | undefined): string {
@@ -277,4 +307,36 @@ function printAssignments(list: readonly Assignment[]): string {
 
 function where(clause: { readonly where?: Expr }): string {
   return clause.where === undefined ? '' : ` WHERE ${printExpr(clause.where)}`
+}
+
+function printMerge({ table, alias, source, condition, clauses }: Merge): string {
+  const as = alias === undefined ? '' : ` AS ${printIdent(alias)}`
+  const head = `MERGE INTO ${printName(table)}${as} USING ${printTableRef(source)} ON ${printExpr(condition)}`
+  return [head, ...clauses.map(printMergeClause)].join(' ')
+}
+
+function printMergeClause({ when, where, action }: MergeClause): string {
+  const and = where === undefined ? '' : ` AND ${printExpr(where)}`
+  return `WHEN ${when.replaceAll('_', ' ').toUpperCase()}${and} THEN ${printMergeAction(action)}`
+}
+
+function printMergeAction(action: MergeClause['action']): string {
+  switch (action.do) {
+    case 'nothing':
+      return 'DO NOTHING'
+    case 'delete':
+      return 'DELETE'
+    case 'update':
+      return `UPDATE SET ${printAssignments(action.assignments)}`
+    case 'insert': {
+      const columns = action.columns.length === 0 ? '' : ` ${printIdents(action.columns)}`
+      const values =
+        action.values.length === 0
+          ? 'DEFAULT VALUES'
+          : `VALUES (${action.values.map((value) => printExpr(value)).join(', ')})`
+      return `INSERT${columns} ${values}`
+    }
+    default:
+      return action satisfies never
+  }
 }

@@ -147,12 +147,13 @@ const reserved =
   'left like limit localtime localtimestamp natural not null offset on or order outer primary qualify references returning right ' +
   'select some table then to true union unique using values when where window with'
 const unreserved =
-  'abort add alter analyze asof at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer copy ' +
-  'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format grouping groups hash if ' +
-  'ignore index insert isnull isolation key last leading level materialized model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
-  'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restrict rollback rollup row ' +
-  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stream streams similar placing subscribe symmetric ' +
-  'asymmetric tables tablesample temp temporary ties time timestamp timestamptz trailing transaction truncate unbounded uncommitted unknown update ' +
+  'abort add alter always analyze at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer continue copy ' +
+  'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format generated grouping groups hash if identity ' +
+  'ignore increment index insert isnull isolation key last leading level matched materialized merge model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
+  'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restart restrict rollback rollup row ' +
+  'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stored stream streams subscribe symmetric ' +
+  'asymmetric tables target temp temporary ties time timestamp timestamptz trailing transaction truncate type unbounded uncommitted unknown update vacuum verbose ' +
+  'asof placing similar tablesample ' +
   'varying verify view views watermark without work write zone double character'
 
 /** Every keyword of the language by its lower-case spelling. */

@@ -92,6 +92,8 @@ function propertiesOf(
     case 'index':
       return [['table', relation(object.table)], ...(object.unique ? [['unique', 'yes'] as const] : [])]
     case 'check':
+    case 'generated':
+    case 'identity':
       return [['table', relation(object.table)]]
     case 'view':
     case 'materialized_view':

@@ -27,8 +27,16 @@ export class StoredCatalog {
   /** A relation that rows can be appended to. */
   writable(name: string): Definition {
     const definition = this.relation(name, ['table', 'stream'])
-    const { kind } = definition.object
-    if (kind === 'table' || kind === 'stream') return definition
+    const { object } = definition
+    const { kind } = object
+    if (kind === 'table' || kind === 'stream') {
+      const filled = this.definitions.flatMap(({ object: part }) =>
+        (part.kind === 'identity' || part.kind === 'generated') && part.table === definition.id ? [part.column] : [],
+      )
+      // What the engine fills may be left out of a row.
+      const columns = object.columns.map((column, i) => (filled.includes(i) ? { ...column, nullable: true } : column))
+      return { ...definition, object: { ...object, columns } }
+    }
     throw new MillraceError(Code.WrongObjectType, `cannot append to "${name}"`, {
       detail: `It is a ${kind.replace('_', ' ')}.`,
       hint: 'Rows can be appended to tables and streams.',

@@ -34,6 +34,8 @@ const KIND_NAMES: Readonly<Record<CatalogKind, string>> = {
   index: 'index',
   check: 'check constraint',
   schema: 'schema',
+  generated: 'generated column',
+  identity: 'identity column',
 }
 
 /** Scripts that include scripts. */

@@ -173,7 +173,7 @@ describe('writes', () => {
     ["insert into t1 (a) values ('x1')", '22P02', "'x1'", 'invalid input syntax for type integer: "x1"'],
     ['insert into totals values (1)', '42809', 'totals', 'cannot insert into materialized view "totals"'],
     ['update swipes set amount = 1', '42809', 'swipes', 'cannot update stream "swipes"'],
-    ['update t1 set b = 1, b = 2', '42701', 'b', 'multiple assignments to same column "b"'],
+    ['update t1 set b = 1, b = 2', '42601', 'b', 'multiple assignments to same column "b"'],
     ['delete from t3', '42P01', 't3', 'relation "t3" does not exist'],
     [
       'insert into t1 (a) values (1) on conflict (b) do nothing',
@@ -213,7 +213,7 @@ describe('writes', () => {
     ],
     [
       'insert into t1 (a) values (1) on conflict (a) do update set b = 1, b = 2',
-      '42701',
+      '42601',
       'b',
       'multiple assignments to same column "b"',
     ],

@@ -1,21 +1,22 @@
-/** ALTER TABLE of what is not stored with the rows: names, defaults, NOT NULL, constraints. What depends on a name keeps it from changing. */
+/** ALTER TABLE: names, columns, defaults, NOT NULL and constraints. */
 
+import { coerce, known } from '../../bind/coerce.js'
+import { bindExpr } from '../../bind/expr.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, objectName } from '../../bind/object-name.js'
-import { kindName, qualified } from '../../catalog/catalog.js'
-import type { CatalogChange, ColumnDef, Definition, DefinitionKind } from '../../contract/plan.generated.js'
-import type { AlterAction, AlterTable, Ident } from '../../syntax/tree.js'
+import { bindType } from '../../bind/type-name.js'
+import { isPart, kindName, qualified } from '../../catalog/catalog.js'
+import type { CatalogChange, ColumnDef, DataType, Definition, Expr } from '../../contract/plan.generated.js'
+import { SqlError } from '../../diag/error.js'
+import { constant } from '../../logical/expr.js'
+import type { AlterAction, AlterTable, Constraint, Ident } from '../../syntax/tree.js'
+import { sameType, typeName } from '../../types/data-type.js'
+import { nullOf } from '../../types/literal.js'
 import { type CompileContext, type DdlCompiled, environmentOf } from '../context.js'
-import { columnAt, defaultOf } from './columns.js'
-import { bindConstraint } from './constraints.js'
-
-interface Altered {
-  readonly definition: Definition
-  readonly object: Extract<DefinitionKind, { kind: 'table' }>
-  readonly statement: AlterTable
-  readonly context: CompileContext
-  readonly notices: string[]
-}
+import { rowScope, rowStage } from '../row-expressions.js'
+import { bindColumns, columnAt, defaultOf } from './columns.js'
+import { withoutSerial } from './generated-columns.js'
+import { draftOf, finished, type TableDraft } from './table-draft.js'
 
 export function alterTable(statement: AlterTable, context: CompileContext): DdlCompiled {
   const tag = 'ALTER TABLE'
@@ -32,52 +33,72 @@ export function alterTable(statement: AlterTable, context: CompileContext): DdlC
     })
   }
   const notices: string[] = []
-  const changes = changesOf(statement.action, { definition, object, statement, context, notices })
-  return { kind: 'ddl', changes, tag, notices }
+  const [first] = statement.actions
+  if (first?.do === 'rename')
+    return { kind: 'ddl', changes: rename(first.to, definition, statement, context), tag, notices }
+  const draft = draftOf(definition, object, statement, context, notices)
+  for (const action of statement.actions) alter(draft, action)
+  return { kind: 'ddl', changes: finished(draft), tag, notices }
 }
 
-function changesOf(action: AlterAction, to: Altered): CatalogChange[] {
+function alter(draft: TableDraft, action: AlterAction): void {
   switch (action.do) {
     case 'rename':
-      return rename(action.to, to)
+      unsupported('RENAME TO beside other actions', action.to.span)
+      break
     case 'rename_column':
-      return renameColumn(action.column, action.to, to)
+      renameColumn(action.column, action.to, draft)
+      break
+    case 'add_column':
+      addColumn(action, draft)
+      break
+    case 'drop_column':
+      dropColumn(action, draft)
+      break
+    case 'set_type':
+      setType(action, draft)
+      break
     case 'set_default':
-      return changed(action.column, to, (column) => {
-        const env = environmentOf(to.context, to.notices)
+      changed(action.column, draft, (column) => {
+        const env = environmentOf(draft.context, draft.notices)
         return { ...column, default: defaultOf({ name: action.column, default: action.value }, column.data_type, env) }
       })
+      break
     case 'drop_default':
-      return changed(action.column, to, (column) => ({ ...column, default: null }))
+      changed(action.column, draft, (column) => ({ ...column, default: null }))
+      break
     case 'set_not_null':
-      return changed(action.column, to, (column) => ({ ...column, nullable: false }))
+      changed(action.column, draft, (column) => ({ ...column, nullable: false }))
+      break
     case 'drop_not_null':
-      return dropNotNull(action.column, to)
+      if (draft.primaryKey.includes(action.column.name))
+        fail('InvalidTableDefinition', `column "${action.column.name}" is in a primary key`, action.column.span)
+      changed(action.column, draft, (before) => ({ ...before, nullable: true }))
+      break
     case 'add_constraint':
-      return addConstraint(action, to)
+      addConstraint(action.constraint, undefined, draft)
+      break
     case 'drop_constraint':
-      return dropConstraint(action, to)
+      dropConstraint(action, draft)
+      break
     default:
-      return action satisfies never
+      action satisfies never
   }
 }
 
-function replaced(to: Altered, parts: Partial<Definition>): CatalogChange[] {
-  return [{ change: 'replace', definition: { ...to.definition, ...parts } }]
+function place(ident: Ident, draft: TableDraft): number {
+  const columns = draft.columns.map((one) => one.definition)
+  return columnAt(columns, ident, `of relation "${draft.definition.name}"`)
 }
 
-function changed(ident: Ident, to: Altered, change: (column: ColumnDef) => ColumnDef): CatalogChange[] {
-  const { object } = to
-  const at = columnAt(object.columns, ident, `of relation "${to.definition.name}"`)
-  const columns = object.columns.map((column, i) => (i === at ? change(column) : column))
-  return replaced(to, { object: { ...object, columns } })
+function changed(ident: Ident, draft: TableDraft, change: (column: ColumnDef) => ColumnDef): void {
+  const at = place(ident, draft)
+  draft.columns = draft.columns.map((one, i) => (i === at ? { ...one, definition: change(one.definition) } : one))
 }
 
 /** Views are kept as they were written, with the names of then. */
-function refuseDependents({ definition, statement, context }: Altered): void {
-  const [other] = context.catalog
-    .dependents(definition.id)
-    .filter(({ object }) => object.kind !== 'index' && object.kind !== 'check')
+function refuseDependents(definition: Definition, statement: AlterTable, context: CompileContext): void {
+  const [other] = context.catalog.dependents(definition.id).filter(({ object }) => !isPart(object))
   if (other === undefined) return
   const what = `${kindName(other.object.kind)} ${other.name}`
   fail(
@@ -91,60 +112,153 @@ function refuseDependents({ definition, statement, context }: Altered): void {
   )
 }
 
-function rename(name: Ident, to: Altered): CatalogChange[] {
+function rename(name: Ident, definition: Definition, statement: AlterTable, context: CompileContext): CatalogChange[] {
   checkLength(name.name, name.span)
-  if (to.context.catalog.find(qualified(to.definition.schema, name.name)) !== undefined)
+  if (context.catalog.find(qualified(definition.schema, name.name)) !== undefined)
     fail('DuplicateTable', `relation "${name.name}" already exists`, name.span)
-  refuseDependents(to)
-  return replaced(to, { name: name.name })
+  refuseDependents(definition, statement, context)
+  return [{ change: 'replace', definition: { ...definition, name: name.name } }]
 }
 
-function renameColumn(column: Ident, name: Ident, to: Altered): CatalogChange[] {
+function refuseTaken(name: Ident, draft: TableDraft): void {
   checkLength(name.name, name.span)
-  if (to.object.columns.some((other) => other.name === name.name)) {
-    const message = `column "${name.name}" of relation "${to.definition.name}" already exists`
-    fail('DuplicateColumn', message, name.span)
+  if (!draft.columns.some((other) => other.definition.name === name.name)) return
+  const message = `column "${name.name}" of relation "${draft.definition.name}" already exists`
+  fail('DuplicateColumn', message, name.span)
+}
+
+function renameColumn(column: Ident, name: Ident, draft: TableDraft): void {
+  place(column, draft)
+  refuseTaken(name, draft)
+  refuseDependents(draft.definition, draft.statement, draft.context)
+  draft.primaryKey = draft.primaryKey.map((key) => (key === column.name ? name.name : key))
+  changed(column, draft, (before) => ({ ...before, name: name.name }))
+}
+
+function addColumn(action: Extract<AlterAction, { do: 'add_column' }>, draft: TableDraft): void {
+  const column = withoutSerial(action.column)
+  const { name } = column.name
+  if (action.ifNotExists && draft.columns.some((other) => other.definition.name === name)) {
+    draft.notices.push(`column "${name}" of relation "${draft.definition.name}" already exists, skipping`)
+    return
   }
-  refuseDependents(to)
-  return changed(column, to, (before) => ({ ...before, name: name.name }))
-}
-
-function dropNotNull(column: Ident, to: Altered): CatalogChange[] {
-  const at = columnAt(to.object.columns, column, `of relation "${to.definition.name}"`)
-  if (to.object.primary_key.includes(at))
-    fail('InvalidTableDefinition', `column "${column.name}" is in a primary key`, column.span)
-  return changed(column, to, (before) => ({ ...before, nullable: true }))
-}
-
-function addConstraint(action: Extract<AlterAction, { do: 'add_constraint' }>, to: Altered): CatalogChange[] {
-  const { constraint } = action
-  const { definition, context } = to
-  if (constraint.type !== 'unique' && constraint.type !== 'check') {
-    unsupported(
-      `ALTER TABLE cannot add ${constraint.type === 'primary_key' ? 'a primary key' : 'this constraint'}`,
-      constraint.span,
-      'Make the table with it.',
-    )
+  refuseTaken(column.name, draft)
+  const [definition] = bindColumns([column], environmentOf(draft.context, draft.notices), column.span)
+  if (definition === undefined) return
+  const value = definition.default ?? constant(nullOf(definition.data_type))
+  draft.columns = [...draft.columns, { definition, value, from: undefined, retyped: false }]
+  if (column.generated?.kind === 'identity') {
+    const hint = 'Make another table with it, and insert the rows into that one.'
+    unsupported('adding an identity column to a table that is there', column.span, hint)
   }
-  const names = new Set(context.catalog.partsOf(definition.id).map((part) => part.name))
-  const { id, name, schema } = definition
-  const table = { id, name, schema, columns: to.object.columns }
-  return [
-    { change: 'create', definition: bindConstraint(constraint, undefined, table, context.nextId(), names, context) },
-  ]
+  if (column.generated !== undefined) draft.generated.push(column)
+  draft.rewritten = true
+  for (const constraint of column.constraints) addConstraint(constraint, column.name, draft)
+  if (column.primaryKey) setKey([column.name], draft)
 }
 
-function dropConstraint(action: Extract<AlterAction, { do: 'drop_constraint' }>, to: Altered): CatalogChange[] {
+function dropColumn(action: Extract<AlterAction, { do: 'drop_column' }>, draft: TableDraft): void {
+  const { name } = action.column
+  if (action.ifExists && !draft.columns.some((one) => one.definition.name === name)) {
+    draft.notices.push(`column "${name}" of relation "${draft.definition.name}" does not exist, skipping`)
+    return
+  }
+  const at = place(action.column, draft)
+  draft.columns = draft.columns.filter((_, i) => i !== at)
+  // A key goes with any of its columns, as in PostgreSQL.
+  if (draft.primaryKey.includes(name)) draft.primaryKey = []
+  draft.cascade ||= action.cascade
+  draft.rewritten = true
+}
+
+function setType(action: Extract<AlterAction, { do: 'set_type' }>, draft: TableDraft): void {
+  const at = place(action.column, draft)
+  const before = draft.columns[at]!
+  const { name } = action.column
+  const data_type = bindType(action.type)
+  if (sameType(before.definition.data_type, data_type) && action.using === undefined) return
+  const value =
+    action.using === undefined
+      ? cast(before.value, before.definition, data_type, action.column)
+      : using(action.using, data_type, draft, name)
+  const given = before.definition.default
+  const fallback = given === null ? null : castDefault(given, before.definition.data_type, data_type, action.column)
+  const definition = { ...before.definition, data_type, default: fallback }
+  draft.columns = draft.columns.map((one, i) => (i === at ? { ...one, definition, value, retyped: true } : one))
+  draft.rewritten = true
+}
+
+function cast(value: Expr, { data_type, name }: ColumnDef, to: DataType, at: Ident): Expr {
+  const { span } = at
+  try {
+    return coerce({ expr: value, type: data_type, unknown: false, span }, to, 'assignment')
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    return fail('DatatypeMismatch', `column "${name}" cannot be cast automatically to type ${typeName(to)}`, span, {
+      hint: `You might need to specify "USING ${name}::${typeName(to)}".`,
+    })
+  }
+}
+
+function castDefault(value: Expr, from: DataType, to: DataType, at: Ident): Expr {
+  const { span, name } = at
+  try {
+    return coerce({ expr: value, type: from, unknown: false, span }, to, 'assignment')
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    const message = `default for column "${name}" cannot be cast automatically to type ${typeName(to)}`
+    return fail('DatatypeMismatch', message, span)
+  }
+}
+
+/** USING, over the row as it was. */
+function using(expr: Parameters<typeof bindExpr>[0], to: DataType, draft: TableDraft, name: string): Expr {
+  const { definition, object, context } = draft
+  const stage = rowStage(environmentOf(context), rowScope(object.columns, definition.name, 0), 'transform expression')
+  const value = known(bindExpr(expr, stage))
+  if (sameType(value.type, to)) return value.expr
+  return coerce(value, to, 'assignment', (from) => {
+    return `result of USING clause for column "${name}" cannot be cast automatically to type ${typeName(to)} from ${from}`
+  })
+}
+
+function addConstraint(constraint: Constraint, column: Ident | undefined, draft: TableDraft): void {
+  if (constraint.type === 'primary_key') setKey(constraint.columns, draft)
+  else if (constraint.type === 'unique' || constraint.type === 'check') draft.added.push({ constraint, column })
+  else unsupported('ALTER TABLE cannot add this constraint', constraint.span)
+}
+
+/** Rows are stored by their key: another one is another table. */
+function setKey(columns: readonly Ident[], draft: TableDraft): void {
+  const { name } = draft.definition
+  if (draft.primaryKey.length > 0)
+    fail('InvalidTableDefinition', `multiple primary keys for table "${name}" are not allowed`, draft.statement.span)
+  const places = columns.map((column) => place(column, draft))
+  const twice = columns.find((_, i) => places.indexOf(places[i]!) !== i)
+  if (twice !== undefined)
+    fail('DuplicateColumn', `column "${twice.name}" appears twice in primary key constraint`, twice.span)
+  draft.primaryKey = columns.map((column) => column.name)
+  draft.rewritten = true
+}
+
+function dropConstraint(action: Extract<AlterAction, { do: 'drop_constraint' }>, draft: TableDraft): void {
   const { name, span } = action.constraint
-  const part = to.context.catalog
-    .partsOf(to.definition.id)
+  if (draft.primaryKey.length > 0 && name === `${draft.definition.name}_pkey`) {
+    draft.primaryKey = []
+    draft.rewritten = true
+    return
+  }
+  const part = draft.context.catalog
+    .partsOf(draft.definition.id)
     .find(
       ({ name: other, object }) =>
         other === name && (object.kind === 'check' || (object.kind === 'index' && object.constraint)),
     )
-  if (part !== undefined) return [{ change: 'drop', id: part.id }]
-  const message = `constraint "${name}" of relation "${to.definition.name}" does not exist`
+  if (part !== undefined) {
+    draft.dropped.add(part.id)
+    return
+  }
+  const message = `constraint "${name}" of relation "${draft.definition.name}" does not exist`
   if (!action.ifExists) fail('UndefinedObject', message, span)
-  to.notices.push(`${message}, skipping`)
-  return []
+  draft.notices.push(`${message}, skipping`)
 }

@@ -4,7 +4,7 @@ import { fail, unsupported } from '../../bind/fail.js'
 import { newName, objectName } from '../../bind/object-name.js'
 import { hasRows, kindName, qualified } from '../../catalog/catalog.js'
 import type { Definition, IndexColumn } from '../../contract/plan.generated.js'
-import type { CreateIndex, Reindex, SortItem } from '../../syntax/tree.js'
+import type { CreateIndex, Maintain, Reindex, SortItem } from '../../syntax/tree.js'
 import type { CompileContext, DdlCompiled } from '../context.js'
 import { columnAt } from './columns.js'
 import { freeName } from './constraints.js'
@@ -55,6 +55,16 @@ function indexColumn(item: SortItem, there: readonly { readonly name: string }[]
     unsupported('an index on an expression is not supported', expr.span, 'Name the columns.')
   const column = columnAt(there, expr.parts[0]!, 'named in the index')
   return { column, descending, nulls_first: nulls === undefined ? descending : nulls === 'first' }
+}
+
+/** Statistics follow each commit, and what is dead is removed in the background: as above. */
+export function maintain(statement: Maintain, context: CompileContext): DdlCompiled {
+  for (const name of statement.names) {
+    const wanted = objectName(name)
+    const found = context.catalog.find(wanted)
+    if (found === undefined || !hasRows(found)) fail('UndefinedTable', `relation "${wanted}" does not exist`, name.span)
+  }
+  return { kind: 'ddl', changes: [], tag: statement.work.toUpperCase(), notices: [] }
 }
 
 /** Indexes follow each commit: there is nothing to do but to find what is named. */

@@ -1,6 +1,6 @@
 /** CREATE TABLE and CREATE STREAM. */
 
-import { fail } from '../../bind/fail.js'
+import { fail, unsupported } from '../../bind/fail.js'
 import { newName } from '../../bind/object-name.js'
 import { PUBLIC } from '../../catalog/catalog.js'
 import type { DefinitionKind } from '../../contract/plan.generated.js'
@@ -9,6 +9,7 @@ import { type CompileContext, type DdlCompiled, environmentOf, textOf } from '..
 import { bindColumns, bindWatermark, columnAt } from './columns.js'
 import { bindConstraints } from './constraints.js'
 import { whenTaken } from './existing.js'
+import { bindGenerated, withoutSerial } from './generated-columns.js'
 import { definedOptions, readOptions } from './relation-options.js'
 import { schemaFor } from './schema.js'
 
@@ -17,7 +18,8 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const taken = whenTaken(name, statement, 'CREATE TABLE', context)
   if (taken !== undefined) return taken
   const notices: string[] = []
-  const columns = bindColumns(statement.columns, environmentOf(context, notices), statement.span)
+  const written = statement.columns.map(withoutSerial)
+  const columns = bindColumns(written, environmentOf(context, notices), statement.span)
   const read = readOptions(statement.options, 'table', columns)
   const primary_key = primaryKey(statement, columns)
   const object = {
@@ -30,7 +32,9 @@ export function createTable(statement: CreateTable, context: CompileContext): Dd
   const [change] = made.changes
   const id = change?.change === 'create' ? change.definition.id : context.nextId()
   const table = { id, name, schema: schemaFor(statement.name, context), columns: object.columns }
-  return { ...made, changes: [...made.changes, ...bindConstraints(statement, table, idsAfter(id, context), context)] }
+  const ids = idsAfter(id, context)
+  const constraints = bindConstraints(statement, table, ids, context)
+  return { ...made, changes: [...made.changes, ...constraints, ...bindGenerated(written, table, ids, context)] }
 }
 
 function primaryKey(statement: CreateTable, columns: readonly { name: string }[]): number[] {
@@ -65,6 +69,8 @@ export function createStream(statement: CreateStream, context: CompileContext): 
     fail('InvalidTableDefinition', 'a stream has no primary key', inline.span, {
       hint: 'Use CREATE TABLE for rows with a key.',
     })
+  const generated = statement.columns.map(withoutSerial).find((c) => c.generated !== undefined)
+  if (generated !== undefined) unsupported('generated columns of a stream', generated.span, 'A table may have some.')
   const columns = bindColumns(statement.columns, env, statement.span)
   const read = readOptions(statement.options, 'stream', columns)
   const object: DefinitionKind = {

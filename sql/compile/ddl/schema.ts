@@ -2,7 +2,7 @@
 
 import { fail } from '../../bind/fail.js'
 import { checkLength, schemaOf } from '../../bind/object-name.js'
-import { type Catalog, kindName, PUBLIC } from '../../catalog/catalog.js'
+import { type Catalog, isPart, kindName, PUBLIC } from '../../catalog/catalog.js'
 import type { Definition } from '../../contract/plan.generated.js'
 import type { CreateSchema, DropSchema, Ident, Name } from '../../syntax/tree.js'
 import { type CompileContext, type DdlCompiled, textOf } from '../context.js'
@@ -62,9 +62,7 @@ export function dropSchema(statement: DropSchema, context: CompileContext): DdlC
     const schema = named(ident, statement, catalog, notices)
     if (schema === undefined) continue
     const inside = catalog.all().filter((definition) => definition.schema === schema.name && definition !== schema)
-    const shown = inside.filter(
-      (definition) => definition.object.kind !== 'index' && definition.object.kind !== 'check',
-    )
+    const shown = inside.filter((definition) => !isPart(definition.object))
     if (shown.length > 0 && !statement.cascade) {
       fail(
         'DependentObjectsStillExist',
@@ -81,7 +79,7 @@ export function dropSchema(statement: DropSchema, context: CompileContext): DdlC
     for (const definition of inside) add(definition)
     add(schema)
   }
-  const told = [...dropped].filter(({ object }) => !['schema', 'index', 'check'].includes(object.kind))
+  const told = [...dropped].filter(({ object }) => object.kind !== 'schema' && !isPart(object))
   for (const { object, name } of told) notices.push(`drop cascades to ${kindName(object.kind)} ${name}`)
   return { kind: 'ddl', changes: [...dropped].map(({ id }) => ({ change: 'drop', id })), tag: 'DROP SCHEMA', notices }
 }

@@ -42,6 +42,7 @@ function linesOf(
     case 'insert':
     case 'update':
     case 'delete':
+    case 'merge':
       return explainWrite(again(statement, context), context)
     default:
       return unsupported(

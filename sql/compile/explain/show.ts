@@ -56,6 +56,8 @@ function details(definition: Definition, { catalog }: CompileContext): string {
     case 'index':
       return `${object.unique ? 'unique ' : ''}on ${catalog.byId(object.table)?.name ?? '?'}`
     case 'check':
+    case 'generated':
+    case 'identity':
       return `on ${catalog.byId(object.table)?.name ?? '?'}`
     case 'schema':
       return ''

@@ -20,14 +20,17 @@ import type {
 } from '../tree.js'
 import { DdlGrammar } from './ddl.js'
 
-const [ADD, COLUMN, CONSTRAINT, DEFAULT, NOT, NULL, RENAME] = [
+const [ADD, COLUMN, CONSTRAINT, DATA, DEFAULT, NOT, NULL, RENAME, TYPE, USING] = [
   t.kw('add'),
   t.kw('column'),
   t.kw('constraint'),
+  t.kw('data'),
   t.kw('default'),
   t.kw('not'),
   t.kw('null'),
   t.kw('rename'),
+  t.kw('type'),
+  t.kw('using'),
 ]
 const [
   ABORT,
@@ -318,26 +321,80 @@ export abstract class AdminGrammar extends DdlGrammar {
     this.CONSUME(TABLE)
     const ifExists = this.SUBRULE(this.ifExists)
     const name = this.SUBRULE(this.name)
-    const action = this.OR<AlterAction>([
-      { ALT: () => this.SUBRULE(this.renames) },
-      { ALT: () => this.SUBRULE(this.alterColumn) },
+    const actions: AlterAction[] = []
+    this.OR([
+      { ALT: () => actions.push(this.SUBRULE(this.renames)) },
       {
-        ALT: () => {
-          this.CONSUME(ADD)
-          return { do: 'add_constraint' as const, constraint: this.SUBRULE(this.constraint, { ARGS: [false] }) }
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(DROP)
-          this.CONSUME(CONSTRAINT)
-          const missing = this.SUBRULE1(this.ifExists)
-          return { do: 'drop_constraint' as const, ifExists: missing, constraint: this.SUBRULE(this.ident) }
-        },
+        ALT: () => this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => actions.push(this.SUBRULE(this.alterAction)) }),
       },
     ])
-    return { kind: 'alter_table', ifExists, name, action, span: this.since(start) }
+    return { kind: 'alter_table', ifExists, name, actions, span: this.since(start) }
   })
+
+  readonly alterAction = this.RULE(
+    'alterAction',
+    (): AlterAction =>
+      this.OR<AlterAction>([
+        { ALT: () => this.SUBRULE(this.alterColumn) },
+        { ALT: () => this.SUBRULE(this.addPart) },
+        { ALT: () => this.SUBRULE(this.dropPart) },
+      ]),
+  )
+
+  readonly addPart = this.RULE('addPart', (): AlterAction => {
+    this.CONSUME(ADD)
+    return this.OR<AlterAction>({
+      DEF: [
+        {
+          GATE: () => this.constraintAhead(),
+          ALT: () => ({
+            do: 'add_constraint' as const,
+            constraint: this.SUBRULE(this.constraint, { ARGS: [false] }),
+          }),
+        },
+        {
+          ALT: () => {
+            this.OPTION({ GATE: () => this.columnWord(), DEF: () => this.CONSUME(COLUMN) })
+            const ifNotExists = this.SUBRULE(this.ifNotExists)
+            return { do: 'add_column' as const, ifNotExists, column: this.SUBRULE(this.column) }
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+  })
+
+  readonly dropPart = this.RULE('dropPart', (): AlterAction => {
+    this.CONSUME(DROP)
+    return this.OR<AlterAction>({
+      DEF: [
+        {
+          GATE: () => this.nextIs(CONSTRAINT) && this.nextMatches(t.Identifier, 2),
+          ALT: () => {
+            this.CONSUME(CONSTRAINT)
+            const ifExists = this.SUBRULE(this.ifExists)
+            const constraint = this.SUBRULE(this.ident)
+            this.SUBRULE(this.cascade)
+            return { do: 'drop_constraint' as const, ifExists, constraint }
+          },
+        },
+        {
+          ALT: () => {
+            this.OPTION({ GATE: () => this.columnWord(), DEF: () => this.CONSUME(COLUMN) })
+            const ifExists = this.SUBRULE1(this.ifExists)
+            const column = this.SUBRULE1(this.ident)
+            return { do: 'drop_column' as const, ifExists, column, cascade: this.SUBRULE1(this.cascade) }
+          },
+        },
+      ],
+      IGNORE_AMBIGUITIES: true,
+    })
+  })
+
+  /** Whether COLUMN is the noise word ahead, and not a column's name. */
+  private columnWord(): boolean {
+    return this.nextIs(COLUMN) && this.nextMatches(t.Identifier, 2)
+  }
 
   readonly renames = this.RULE('renames', (): AlterAction => {
     this.CONSUME(RENAME)
@@ -385,7 +442,20 @@ export abstract class AdminGrammar extends DdlGrammar {
                 return { do: 'set_not_null' as const, column }
               },
             },
+            {
+              ALT: () => {
+                this.CONSUME(DATA)
+                this.CONSUME(TYPE)
+                return this.SUBRULE(this.newType, { ARGS: [column] })
+              },
+            },
           ])
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME1(TYPE)
+          return this.SUBRULE1(this.newType, { ARGS: [column] })
         },
       },
       {
@@ -409,6 +479,16 @@ export abstract class AdminGrammar extends DdlGrammar {
         },
       },
     ])
+  })
+
+  readonly newType = this.RULE('newType', (column: Ident): AlterAction => {
+    let using: Expr | undefined
+    const type = this.SUBRULE(this.typeName)
+    this.OPTION(() => {
+      this.CONSUME(USING)
+      using = this.SUBRULE(this.expression)
+    })
+    return { do: 'set_type', column, type, ...(using && { using }) }
   })
 
   readonly setOptions = this.RULE('setOptions', (start: number): SetOptions => {

@@ -12,6 +12,8 @@ import { Comma, Dot, Identifier, kw, Label, LeftParen, RightParen, vocabulary } 
 import type { Ident, Name, Span } from '../tree.js'
 
 const QUERY_STARTS = new Set([kw('select'), kw('with'), kw('values'), kw('from')])
+const WITH = kw('with')
+const WRITES = new Set(['insert', 'update', 'delete', 'merge'].map(kw))
 const AFTER_QUERY = new Set(
   ['union', 'intersect', 'except', 'order', 'limit', 'offset', 'fetch'].map(kw).concat(RightParen),
 )
@@ -119,6 +121,23 @@ export abstract class BaseGrammar extends EmbeddedActionsParser {
   /** Whether the "(" ahead opens a query, and not an expression or a join that begins with a query in parentheses. */
   protected queryInParens(ahead = 1): boolean {
     return this.opensQuery(this.exportLexerState() + ahead)
+  }
+
+  /** Whether a WITH ahead belongs to INSERT, UPDATE, DELETE or MERGE, and not to a query. */
+  protected writeAfterWith(): boolean {
+    const tokens = this.input
+    const first = this.exportLexerState() + 1
+    if (tokens[first]?.tokenType !== WITH) return false
+    for (let i = first; i < tokens.length; i++) {
+      if (tokens[i]!.tokenType !== LeftParen) continue
+      const end = this.partner[i]
+      if (end === undefined || end <= i) return false
+      i = end
+      const after = tokens[i + 1]?.tokenType
+      if (after !== undefined && WRITES.has(after)) return true
+      if (after !== undefined && QUERY_STARTS.has(after) && after !== LeftParen) return false
+    }
+    return false
   }
 
   private opensQuery(index: number): boolean {

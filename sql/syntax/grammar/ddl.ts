@@ -17,6 +17,7 @@ import type {
   DropSchema,
   Format,
   Ident,
+  Maintain,
   Name,
   ObjectKind,
   Query,
@@ -27,9 +28,11 @@ import type {
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
-const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, WITH] = [
+const [ANALYZE, BTREE, DATA, FULL, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, VACUUM, VERBOSE, WITH] = [
+  t.kw('analyze'),
   t.kw('btree'),
   t.kw('data'),
+  t.kw('full'),
   t.kw('hash'),
   t.kw('index'),
   t.kw('no'),
@@ -38,6 +41,8 @@ const [BTREE, DATA, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, WITH] =
   t.kw('schema'),
   t.kw('unique'),
   t.kw('using'),
+  t.kw('vacuum'),
+  t.kw('verbose'),
   t.kw('with'),
 ]
 const [AS, CASCADE, CREATE, FROM, MATERIALIZED, MODEL, OR, REPLACE, RESTRICT, SINK, SOURCE, STREAM, TABLE, VIEW] = [
@@ -205,6 +210,39 @@ export abstract class DdlGrammar extends RelationGrammar {
       name = this.SUBRULE(this.name)
     })
     return { kind: 'reindex', ...(name && { name }), span: this.since(start) }
+  })
+
+  /** `ANALYZE [VERBOSE] [a, b (x, y)]`, `VACUUM [FULL] [VERBOSE] [ANALYZE] [a]` */
+  readonly maintain = this.RULE('maintain', (): Maintain => {
+    const start = this.mark()
+    const names: Name[] = []
+    const work = this.OR<Maintain['work']>([
+      {
+        ALT: () => {
+          this.CONSUME(ANALYZE)
+          return 'analyze' as const
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(VACUUM)
+          this.OPTION(() => this.CONSUME(FULL))
+          return 'vacuum' as const
+        },
+      },
+    ])
+    this.OPTION1({ GATE: () => this.nextIs(VERBOSE), DEF: () => this.CONSUME(VERBOSE) })
+    this.OPTION2({ GATE: () => work === 'vacuum' && this.nextIs(ANALYZE), DEF: () => this.CONSUME1(ANALYZE) })
+    this.OPTION3(() =>
+      this.AT_LEAST_ONE_SEP({
+        SEP: t.Comma,
+        DEF: () => {
+          names.push(this.SUBRULE(this.name))
+          this.OPTION4(() => this.SUBRULE(this.identList))
+        },
+      }),
+    )
+    return { kind: 'maintain', work, names, span: this.since(start) }
   })
 
   readonly createStream = this.RULE('createStream', (orReplace: boolean, start: number): CreateStream => {

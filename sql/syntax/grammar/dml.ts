@@ -1,4 +1,4 @@
-/** INSERT with ON CONFLICT, UPDATE, DELETE. */
+/** INSERT with ON CONFLICT, UPDATE, DELETE, MERGE, TRUNCATE. */
 import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
 import * as t from '../tokens.js'
@@ -8,6 +8,8 @@ import type {
   Expr,
   Ident,
   Insert,
+  Merge,
+  MergeClause,
   Name,
   OnConflict,
   Query,
@@ -19,42 +21,70 @@ import type {
 import { TableRefGrammar } from './table-ref.js'
 
 const [
+  AND,
   AS,
+  BY,
+  CASCADE,
   CONFLICT,
+  CONTINUE,
   DEFAULT,
   DELETE,
   DO,
   FROM,
+  IDENTITY,
   INSERT,
   INTO,
+  MATCHED,
+  MERGE,
+  NOT,
   NOTHING,
   ON,
+  RESTART,
+  RESTRICT,
   RETURNING,
   SET,
+  SOURCE,
   TABLE,
+  TARGET,
+  THEN,
   TRUNCATE,
   UPDATE,
   USING,
   VALUES,
+  WHEN,
   WHERE,
 ] = [
+  t.kw('and'),
   t.kw('as'),
+  t.kw('by'),
+  t.kw('cascade'),
   t.kw('conflict'),
+  t.kw('continue'),
   t.kw('default'),
   t.kw('delete'),
   t.kw('do'),
   t.kw('from'),
+  t.kw('identity'),
   t.kw('insert'),
   t.kw('into'),
+  t.kw('matched'),
+  t.kw('merge'),
+  t.kw('not'),
   t.kw('nothing'),
   t.kw('on'),
+  t.kw('restart'),
+  t.kw('restrict'),
   t.kw('returning'),
   t.kw('set'),
+  t.kw('source'),
   t.kw('table'),
+  t.kw('target'),
+  t.kw('then'),
   t.kw('truncate'),
   t.kw('update'),
   t.kw('using'),
   t.kw('values'),
+  t.kw('when'),
   t.kw('where'),
 ]
 
@@ -68,6 +98,7 @@ export abstract class DmlGrammar extends TableRefGrammar {
     this.CONSUME(INTO)
     const table = this.SUBRULE(this.name)
     let alias: Ident | undefined
+    let overriding: Insert['overriding']
     this.OPTION2(() => {
       this.CONSUME(AS)
       alias = this.SUBRULE(this.ident)
@@ -76,6 +107,17 @@ export abstract class DmlGrammar extends TableRefGrammar {
       GATE: () => !this.queryInParens(),
       DEF: () => {
         columns = this.SUBRULE(this.identList)
+      },
+    })
+    this.OPTION3({
+      GATE: () => this.LA(1).image.toLowerCase() === 'overriding',
+      DEF: () => {
+        this.CONSUME(t.Identifier)
+        const whose = this.CONSUME1(t.Identifier)
+        const value = this.CONSUME2(t.Identifier)
+        this.ACTION(() => {
+          overriding = overridden(whose.image, value.image, whose.startOffset)
+        })
       },
     })
     this.OR([
@@ -100,6 +142,7 @@ export abstract class DmlGrammar extends TableRefGrammar {
       table,
       ...(alias && { alias }),
       columns,
+      ...(overriding && { overriding }),
       ...(source && { source }),
       ...(onConflict && { onConflict }),
       returning,
@@ -241,19 +284,150 @@ export abstract class DmlGrammar extends TableRefGrammar {
     }
   })
 
+  /** `WITH … INSERT`, UPDATE, DELETE and MERGE. */
+  readonly withWrite = this.RULE('withWrite', (): Insert | Update | Delete | Merge => {
+    const start = this.mark()
+    const tables = this.SUBRULE(this.with)
+    const write = this.OR<Insert | Update | Delete | Merge>([
+      { ALT: () => this.SUBRULE(this.insert) },
+      { ALT: () => this.SUBRULE(this.update) },
+      { ALT: () => this.SUBRULE(this.delete) },
+      { ALT: () => this.SUBRULE(this.merge) },
+    ])
+    return { ...write, with: tables, span: this.since(start) }
+  })
+
+  readonly merge = this.RULE('merge', (): Merge => {
+    const start = this.mark()
+    const clauses: MergeClause[] = []
+    this.CONSUME(MERGE)
+    this.CONSUME(INTO)
+    const table = this.SUBRULE(this.name)
+    const alias = this.SUBRULE(this.targetAlias)
+    this.CONSUME(USING)
+    const source = this.SUBRULE(this.tableRef)
+    this.CONSUME(ON)
+    const condition = this.SUBRULE(this.expression)
+    this.AT_LEAST_ONE(() => clauses.push(this.SUBRULE(this.mergeClause)))
+    return { kind: 'merge', table, ...(alias && { alias }), source, condition, clauses, span: this.since(start) }
+  })
+
+  readonly mergeClause = this.RULE('mergeClause', (): MergeClause => {
+    const start = this.mark()
+    let when: MergeClause['when'] = 'matched'
+    let where: Expr | undefined
+    this.CONSUME(WHEN)
+    this.OR([
+      { ALT: () => this.CONSUME(MATCHED) },
+      {
+        ALT: () => {
+          this.CONSUME(NOT)
+          this.CONSUME1(MATCHED)
+          when = 'not_matched'
+          this.OPTION(() => {
+            this.CONSUME(BY)
+            this.OR1([
+              { ALT: () => this.CONSUME(TARGET) },
+              {
+                ALT: () => {
+                  this.CONSUME(SOURCE)
+                  when = 'not_matched_by_source'
+                },
+              },
+            ])
+          })
+        },
+      },
+    ])
+    this.OPTION1(() => {
+      this.CONSUME(AND)
+      where = this.SUBRULE(this.expression)
+    })
+    this.CONSUME(THEN)
+    const action = this.SUBRULE(this.mergeAction)
+    return { kind: 'merge_clause', when, ...(where && { where }), action, span: this.since(start) }
+  })
+
+  readonly mergeAction = this.RULE('mergeAction', (): MergeClause['action'] => {
+    let columns: Ident[] = []
+    const values: Expr[] = []
+    return this.OR<MergeClause['action']>([
+      {
+        ALT: () => {
+          this.CONSUME(DO)
+          this.CONSUME(NOTHING)
+          return { do: 'nothing' }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(DELETE)
+          return { do: 'delete' }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(UPDATE)
+          this.CONSUME(SET)
+          return { do: 'update', assignments: this.SUBRULE(this.assignments) }
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(INSERT)
+          this.OPTION(() => {
+            columns = this.SUBRULE(this.identList)
+          })
+          this.OR1([
+            {
+              ALT: () => {
+                this.CONSUME(DEFAULT)
+                this.CONSUME(VALUES)
+              },
+            },
+            {
+              ALT: () => {
+                this.CONSUME1(VALUES)
+                this.CONSUME(t.LeftParen)
+                this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => values.push(this.SUBRULE(this.expression)) })
+                this.CONSUME(t.RightParen)
+              },
+            },
+          ])
+          return { do: 'insert', columns, values }
+        },
+      },
+    ])
+  })
+
   readonly truncate = this.RULE('truncate', (): Truncate => {
     const start = this.mark()
     const names: Name[] = []
     this.CONSUME(TRUNCATE)
     this.OPTION(() => this.CONSUME(TABLE))
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
-    return { kind: 'truncate', names, span: this.since(start) }
+    let restart = false
+    this.OPTION1(() => {
+      this.OR([
+        {
+          ALT: () => {
+            this.CONSUME(RESTART)
+            restart = true
+          },
+        },
+        { ALT: () => this.CONSUME(CONTINUE) },
+      ])
+      this.CONSUME(IDENTITY)
+    })
+    // Nothing refers to a table but its views, which follow.
+    this.OPTION2(() => this.OR1([{ ALT: () => this.CONSUME(CASCADE) }, { ALT: () => this.CONSUME(RESTRICT) }]))
+    return { kind: 'truncate', names, restart, span: this.since(start) }
   })
 
   readonly targetAlias = this.RULE('targetAlias', (): Ident | undefined => {
     let alias: Ident | undefined
     this.OPTION({
-      GATE: () => !this.nextIs(SET),
+      GATE: () => !this.nextIs(SET) && !this.nextIs(USING),
       DEF: () => {
         this.OPTION1(() => this.CONSUME(AS))
         alias = this.SUBRULE(this.ident)
@@ -261,6 +435,12 @@ export abstract class DmlGrammar extends TableRefGrammar {
     })
     return alias
   })
+}
+
+function overridden(whose: string, value: string, at: number): NonNullable<Insert['overriding']> {
+  const word = whose.toLowerCase()
+  if ((word === 'system' || word === 'user') && value.toLowerCase() === 'value') return word
+  throw new SqlError(Code.SyntaxError, 'expected OVERRIDING SYSTEM VALUE or OVERRIDING USER VALUE', { at })
 }
 
 /** An assignment for each of the columns. */

@@ -3,7 +3,7 @@ import { Code } from '../../diag/codes.js'
 import { SqlError } from '../../diag/error.js'
 import { nameOf } from '../lex.js'
 import * as t from '../tokens.js'
-import type { ColumnDefinition, Constraint, Expr, Format, Ident, Option, Watermark } from '../tree.js'
+import type { ColumnDefinition, Constraint, Expr, Format, GeneratedColumn, Ident, Option, Watermark } from '../tree.js'
 import { DmlGrammar } from './dml.js'
 
 const [AS, CHECK, CONSTRAINT, DEFAULT, ENCODE, FALSE, FOR, FORMAT, KEY, NOT, NULL, ON, PRIMARY, REFERENCES, TRUE] = [
@@ -23,7 +23,19 @@ const [AS, CHECK, CONSTRAINT, DEFAULT, ENCODE, FALSE, FOR, FORMAT, KEY, NOT, NUL
   t.kw('references'),
   t.kw('true'),
 ]
-const [FOREIGN, UNIQUE, WATERMARK, WITH] = [t.kw('foreign'), t.kw('unique'), t.kw('watermark'), t.kw('with')]
+const [ALWAYS, BY, FOREIGN, GENERATED, IDENTITY, INCREMENT, START, STORED, UNIQUE, WATERMARK, WITH] = [
+  t.kw('always'),
+  t.kw('by'),
+  t.kw('foreign'),
+  t.kw('generated'),
+  t.kw('identity'),
+  t.kw('increment'),
+  t.kw('start'),
+  t.kw('stored'),
+  t.kw('unique'),
+  t.kw('watermark'),
+  t.kw('with'),
+]
 
 /** What stands between the parentheses after a relation's name. */
 export interface Elements {
@@ -66,7 +78,7 @@ export abstract class RelationGrammar extends DmlGrammar {
   })
 
   /** Whether a constraint begins, and not a column that is called "constraint" or "foreign". */
-  private constraintAhead(): boolean {
+  protected constraintAhead(): boolean {
     const named = this.nextIs(CONSTRAINT)
     if (named && !this.nextMatches(t.Identifier, 2)) return false
     const at = named ? 3 : 1
@@ -90,11 +102,20 @@ export abstract class RelationGrammar extends DmlGrammar {
     let primaryKey = false
     const constraints: Constraint[] = []
     let value: Expr | undefined
+    let generated: GeneratedColumn | undefined
     const name = this.SUBRULE(this.ident)
     const type = this.SUBRULE(this.typeName)
     this.MANY(() =>
       this.OR([
         { ALT: () => this.CONSUME(NULL) },
+        {
+          ALT: () => {
+            const again = this.SUBRULE(this.generated)
+            this.ACTION(() => once(generated, 'generation clauses', start))
+            generated = again
+            if (again.kind === 'identity') notNull = true
+          },
+        },
         {
           ALT: () => {
             this.CONSUME(DEFAULT)
@@ -119,8 +140,94 @@ export abstract class RelationGrammar extends DmlGrammar {
       primaryKey,
       constraints,
       ...(value && { default: value }),
+      ...(generated && { generated }),
       span: this.since(start),
     }
+  })
+
+  /** `GENERATED ALWAYS AS (expr) STORED`, `GENERATED {ALWAYS | BY DEFAULT} AS IDENTITY [(START WITH 1 INCREMENT BY 1)]` */
+  readonly generated = this.RULE('generated', (): GeneratedColumn => {
+    const start = this.mark()
+    this.CONSUME(GENERATED)
+    const always = this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(ALWAYS)
+          return true
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(BY)
+          this.CONSUME(DEFAULT)
+          return false
+        },
+      },
+    ])
+    this.CONSUME(AS)
+    return this.OR1<GeneratedColumn>([
+      {
+        ALT: () => {
+          this.CONSUME(IDENTITY)
+          let options: Pick<Extract<GeneratedColumn, { kind: 'identity' }>, 'start' | 'increment'> = { increment: 1n }
+          this.OPTION(() => {
+            options = this.SUBRULE(this.sequenceOptions)
+          })
+          return { kind: 'identity', always, ...options, span: this.since(start) }
+        },
+      },
+      {
+        GATE: () => always,
+        ALT: () => {
+          this.CONSUME(t.LeftParen)
+          const expr = this.SUBRULE(this.expression)
+          this.CONSUME(t.RightParen)
+          this.CONSUME(STORED)
+          return { kind: 'stored', expr, span: this.since(start) }
+        },
+      },
+    ])
+  })
+
+  readonly sequenceOptions = this.RULE('sequenceOptions', (): { start?: bigint; increment: bigint } => {
+    let first: bigint | undefined
+    let increment = 1n
+    this.CONSUME(t.LeftParen)
+    this.AT_LEAST_ONE(() =>
+      this.OR([
+        {
+          ALT: () => {
+            this.CONSUME(START)
+            this.OPTION(() => this.CONSUME(WITH))
+            first = this.SUBRULE(this.signedNumber)
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(INCREMENT)
+            this.OPTION1(() => this.CONSUME(BY))
+            increment = this.SUBRULE1(this.signedNumber)
+          },
+        },
+      ]),
+    )
+    this.CONSUME(t.RightParen)
+    return { ...(first !== undefined && { start: first }), increment }
+  })
+
+  readonly signedNumber = this.RULE('signedNumber', (): bigint => {
+    let sign = ''
+    this.OPTION(() => {
+      this.CONSUME(t.Minus)
+      sign = '-'
+    })
+    const token = this.CONSUME(t.NumberLiteral)
+    return this.ACTION(() => {
+      if (!/^[0-9]{1,18}$/.test(token.image)) {
+        throw new SqlError(Code.SyntaxError, `${token.image} is not a whole number`, { at: token.startOffset })
+      }
+      return BigInt(sign + token.image)
+    })
   })
 
   /** `[CONSTRAINT name] CHECK (…)`, `UNIQUE (a, b)`; of a column without the list. */

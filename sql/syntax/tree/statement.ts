@@ -2,7 +2,7 @@
 
 import type { Expr, SortItem } from './expression.js'
 import type { Ident, Name, Span, TypeName } from './name.js'
-import type { Query, SelectItem, TableRef } from './query.js'
+import type { Query, SelectItem, TableRef, With } from './query.js'
 
 export type Statement =
   | Query
@@ -13,6 +13,7 @@ export type Statement =
   | AlterTable
   | DropSchema
   | Reindex
+  | Maintain
   | CreateStream
   | CreateSource
   | CreateView
@@ -22,6 +23,7 @@ export type Statement =
   | Insert
   | Update
   | Delete
+  | Merge
   | Explain
   | Show
   | Describe
@@ -60,8 +62,20 @@ export interface ColumnDefinition {
   /** CHECK and UNIQUE. */
   readonly constraints: readonly Constraint[]
   readonly default?: Expr
+  readonly generated?: GeneratedColumn
   readonly span: Span
 }
+
+/** `GENERATED … AS IDENTITY (…)` and `GENERATED ALWAYS AS (…) STORED`. */
+export type GeneratedColumn =
+  | {
+      readonly kind: 'identity'
+      readonly always: boolean
+      readonly start?: bigint
+      readonly increment: bigint
+      readonly span: Span
+    }
+  | { readonly kind: 'stored'; readonly expr: Expr; readonly span: Span }
 
 /** Of a table, or of a column, which it then says nothing of. */
 export interface Constraint {
@@ -107,18 +121,21 @@ export interface CreateTableAs {
   readonly span: Span
 }
 
-/** `ALTER TABLE t …`, one action. */
+/** `ALTER TABLE t …`; RENAME is alone. */
 export interface AlterTable {
   readonly kind: 'alter_table'
   readonly ifExists: boolean
   readonly name: Name
-  readonly action: AlterAction
+  readonly actions: readonly AlterAction[]
   readonly span: Span
 }
 
 export type AlterAction =
   | { readonly do: 'rename'; readonly to: Ident }
   | { readonly do: 'rename_column'; readonly column: Ident; readonly to: Ident }
+  | { readonly do: 'add_column'; readonly ifNotExists: boolean; readonly column: ColumnDefinition }
+  | { readonly do: 'drop_column'; readonly ifExists: boolean; readonly column: Ident; readonly cascade: boolean }
+  | { readonly do: 'set_type'; readonly column: Ident; readonly type: TypeName; readonly using?: Expr }
   | { readonly do: 'set_default'; readonly column: Ident; readonly value: Expr }
   | { readonly do: 'drop_default' | 'set_not_null' | 'drop_not_null'; readonly column: Ident }
   | { readonly do: 'add_constraint'; readonly constraint: Constraint }
@@ -153,6 +170,14 @@ export interface CreateIndex {
 export interface Reindex {
   readonly kind: 'reindex'
   readonly name?: Name
+  readonly span: Span
+}
+
+/** `ANALYZE [names]` and `VACUUM [names]`: what they do elsewhere happens by itself here. */
+export interface Maintain {
+  readonly kind: 'maintain'
+  readonly work: 'analyze' | 'vacuum'
+  readonly names: readonly Name[]
   readonly span: Span
 }
 
@@ -249,10 +274,13 @@ export interface Assignment {
 
 export interface Insert {
   readonly kind: 'insert'
+  readonly with?: With
   readonly table: Name
   /** Empty without a list. */
   readonly columns: readonly Ident[]
   readonly alias?: Ident
+  /** OVERRIDING SYSTEM VALUE, and OVERRIDING USER VALUE. */
+  readonly overriding?: 'system' | 'user'
   /** Absent for `DEFAULT VALUES`. */
   readonly source?: Query
   readonly onConflict?: OnConflict
@@ -275,6 +303,7 @@ export interface OnConflict {
 
 export interface Update {
   readonly kind: 'update'
+  readonly with?: With
   readonly table: Name
   readonly alias?: Ident
   readonly assignments: readonly Assignment[]
@@ -286,11 +315,38 @@ export interface Update {
 
 export interface Delete {
   readonly kind: 'delete'
+  readonly with?: With
   readonly table: Name
   readonly alias?: Ident
   readonly using: readonly TableRef[]
   readonly where?: Expr
   readonly returning: readonly SelectItem[]
+  readonly span: Span
+}
+
+/** `MERGE INTO target USING source ON condition WHEN …`. */
+export interface Merge {
+  readonly kind: 'merge'
+  readonly with?: With
+  readonly table: Name
+  readonly alias?: Ident
+  readonly source: TableRef
+  readonly condition: Expr
+  readonly clauses: readonly MergeClause[]
+  readonly span: Span
+}
+
+/** `WHEN [NOT] MATCHED [BY SOURCE] [AND where] THEN action`. */
+export interface MergeClause {
+  readonly kind: 'merge_clause'
+  readonly when: 'matched' | 'not_matched' | 'not_matched_by_source'
+  readonly where?: Expr
+  readonly action:
+    | { readonly do: 'nothing' }
+    | { readonly do: 'delete' }
+    | { readonly do: 'update'; readonly assignments: readonly Assignment[] }
+    /** No values: all defaults. */
+    | { readonly do: 'insert'; readonly columns: readonly Ident[]; readonly values: readonly Expr[] }
   readonly span: Span
 }
 
@@ -417,6 +473,8 @@ export type IsolationLevel = 'serializable' | 'repeatable read' | 'read committe
 export interface Truncate {
   readonly kind: 'truncate'
   readonly names: readonly Name[]
+  /** RESTART IDENTITY. */
+  readonly restart: boolean
   readonly span: Span
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use millrace_base::{Epoch, RelationId, Result};
-use millrace_plan::DefinitionKind;
 
 use crate::manifest::{Edit, SegmentEntry};
 use crate::seal::{Output, Sealer, Unnamed, entries, open_all};
@@ -86,7 +85,7 @@ impl Sealer {
             if millrace_base::planted("table-merged-as-stream") {
                 return false;
             }
-            definitions.get(&key.relation).is_some_and(|d| matches!(d.object, DefinitionKind::Table { .. }))
+            definitions.get(&key.relation).is_some_and(|d| d.object.is_table())
         };
         let mut by_key: BTreeMap<&SegmentKey, Vec<&SegmentEntry>> = BTreeMap::new();
         for entry in live.segments.values().filter(|s| !s.key.is_rows() || !is_table(&s.key)) {

@@ -238,6 +238,11 @@ pub fn relation_of(definition: &Definition) -> Result<Option<Relation>> {
             let table = TableState::new(schema.clone(), primary_key)?;
             Some(Relation { schema, data: RelationData::Table(Arc::new(table)) })
         }
+        DefinitionKind::Identity { .. } => {
+            let schema = nullable_schema(&DefinitionKind::identity_columns());
+            let table = TableState::new(schema.clone(), &[])?;
+            Some(Relation { schema, data: RelationData::Table(Arc::new(table)) })
+        }
         _ => None,
     })
 }

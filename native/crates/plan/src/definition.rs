@@ -123,6 +123,24 @@ pub enum DefinitionKind {
     },
     /// CREATE SCHEMA. `public` is there without.
     Schema {},
+    /// GENERATED ALWAYS AS (…) STORED: what the column is in every row. Over all columns of the table; those that are
+    /// generated too are NULL in it.
+    Generated {
+        table: RelationId,
+        column: u32,
+        expr: Expr,
+    },
+    /// GENERATED … AS IDENTITY and SERIAL: where a new row has NULL in the column, it gets the next number. How far numbers
+    /// were given is stored under the object's own id, as a table of one row.
+    Identity {
+        table: RelationId,
+        column: u32,
+        /// Whether a statement may give other values only with OVERRIDING SYSTEM VALUE.
+        always: bool,
+        start: i64,
+        /// Not 0.
+        increment: i64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -141,6 +159,16 @@ fn public() -> String {
 }
 
 impl DefinitionKind {
+    /// Whether it has rows that are replaced and removed, apart from streams, which only grow.
+    pub fn is_table(&self) -> bool {
+        matches!(self, Self::Table { .. } | Self::Identity { .. })
+    }
+
+    /// What is stored of an identity column: no number that was given lies beyond `last`.
+    pub fn identity_columns() -> Vec<ColumnDef> {
+        vec![ColumnDef { name: "last".into(), data_type: DataType::Bigint, nullable: false, default: None }]
+    }
+
     /// Puts other options in the place of a stream's, a source's or a table's; false for what has none.
     pub fn set_options(&mut self, new: BTreeMap<String, String>) -> bool {
         match self {

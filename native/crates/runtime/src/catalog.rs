@@ -85,7 +85,10 @@ impl Catalog {
     fn gather(&mut self) {
         self.constraints.clear();
         for object in self.objects.values() {
-            if let DefinitionKind::Index { table, .. } | DefinitionKind::Check { table, .. } = object.definition.object
+            if let DefinitionKind::Index { table, .. }
+            | DefinitionKind::Check { table, .. }
+            | DefinitionKind::Generated { table, .. }
+            | DefinitionKind::Identity { table, .. } = object.definition.object
             {
                 self.constraints.entry(table).or_default().push(object.clone());
             }
@@ -204,6 +207,7 @@ impl Catalog {
             DefinitionKind::Model { .. } => (1, RelationId(0)),
             DefinitionKind::Schema {} => (2, RelationId(0)),
             DefinitionKind::Check { table, .. } => (3, *table),
+            DefinitionKind::Generated { table, .. } | DefinitionKind::Identity { table, .. } => (4, *table),
             _ => (0, RelationId(0)),
         };
         let wanted = space(&definition.object);
@@ -220,7 +224,7 @@ impl Catalog {
         let (code, kind) = match wanted.0 {
             1 => (Code::DuplicateObject, "model"),
             2 => (Code::DuplicateSchema, "schema"),
-            3 => (Code::DuplicateObject, "constraint"),
+            3 | 4 => (Code::DuplicateObject, "constraint"),
             _ => (Code::DuplicateTable, "relation"),
         };
         Err(Error::new(code, format!("{kind} \"{}\" already exists", definition.name)))
@@ -307,6 +311,28 @@ impl Catalog {
                 let Some(types) = self.columns(*table) else { return refuse("its table has no rows".into()) };
                 if expr_type(predicate, &types, self)? != DataType::Boolean {
                     return refuse("its condition is not boolean".into());
+                }
+                if !definition.depends_on.contains(table) {
+                    return refuse("it belongs to a table without saying so".into());
+                }
+            }
+            DefinitionKind::Generated { table, column, expr } => {
+                let Some(types) = self.columns(*table) else { return refuse("its table has no rows".into()) };
+                if types.get(*column as usize) != Some(&expr_type(expr, &types, self)?) {
+                    return refuse("its expression is not of the column's type".into());
+                }
+                if !definition.depends_on.contains(table) {
+                    return refuse("it belongs to a table without saying so".into());
+                }
+            }
+            DefinitionKind::Identity { table, column, increment, .. } => {
+                let Some(types) = self.columns(*table) else { return refuse("its table has no rows".into()) };
+                let whole = matches!(
+                    types.get(*column as usize),
+                    Some(DataType::Smallint | DataType::Integer | DataType::Bigint)
+                );
+                if !whole || *increment == 0 {
+                    return refuse("its column cannot be numbered".into());
                 }
                 if !definition.depends_on.contains(table) {
                     return refuse("it belongs to a table without saying so".into());

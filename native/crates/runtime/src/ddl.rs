@@ -14,6 +14,7 @@ use crate::check::{check_rows, violation};
 use crate::connectors;
 use crate::engine::Executed;
 use crate::flow_thread::{NewView, Request};
+use crate::generated::computed;
 use crate::options;
 use crate::read;
 use crate::reply::{Reply, closed};
@@ -59,6 +60,7 @@ fn commit(shared: &Arc<Shared>, planned: Planned) -> Result<(millrace_base::Epoc
     let commit = Commit { catalog: planned.changes, rows, ..Commit::default() };
     let epoch = shared.log.commit(commit)?.wait()?;
     shared.uniques.forget(&dropped);
+    shared.identities.forget(&dropped);
     options::apply_retention(shared, &planned.catalog);
     shared.set_catalog(planned.catalog);
     shared.groups.catalog_changed(&shared.log, &shared.catalog());
@@ -77,6 +79,7 @@ fn fills(shared: &Arc<Shared>, planned: &Planned) -> Result<Vec<RelationRows>> {
         let rows = read::rows(shared, &shared.catalog(), source, None, &never)?;
         let schema = target.schema().ok_or_else(|| Error::internal("a fill of what has no columns"))?;
         let batch = concat(&schema, &rows)?;
+        let batch = computed(&planned.catalog, target, batch, shared.now_us())?;
         check_not_null(target, &batch)?;
         check_rows(&planned.catalog, target, &batch, shared.now_us())?;
         if batch.num_rows() > 0 {

@@ -354,6 +354,8 @@ impl Engine {
             flow.join().ok();
         }
         shared.connectors.end_sinks(SINK_GRACE);
+        // What is left of a run of numbers is lost with a log that takes no commit any more: a gap, as after a crash.
+        shared.identities.close(&shared.log, &shared.catalog()).ok();
         shared.log.close();
         self.deliveries.stop();
         self.consumers.stop();

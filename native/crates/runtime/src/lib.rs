@@ -16,6 +16,7 @@ mod effect;
 mod engine;
 mod feed;
 mod flow_thread;
+mod generated;
 mod groups;
 mod histogram;
 mod inspect;

@@ -14,6 +14,7 @@ use millrace_plan::{Rel, validate_rel};
 
 use crate::catalog::Object;
 use crate::effect::{Effect, TableChange};
+use crate::generated::{computed, filled};
 use crate::ipc;
 use crate::read;
 use crate::statement::{Statement, check_moved_keys, check_not_null, concat, failed};
@@ -53,7 +54,10 @@ impl Statement<'_> {
 
         let arrivals: Vec<u32> = fates.updated.iter().chain(&fates.inserted).copied().collect();
         let departures: Vec<u32> = fates.updated.iter().chain(&fates.deleted).copied().collect();
-        let new = take(&come, &arrivals)?;
+        // Numbers are for rows that are added: an updated row keeps NULL where it was set to that, and is refused for it.
+        let updated = computed(self.catalog, target, take(&come, &fates.updated)?, self.shared.now_us())?;
+        let inserted = filled(self.shared, self.catalog, target, take(&come, &fates.inserted)?)?;
+        let new = concat(&schema, &[updated, inserted])?;
         let old = take(&there, &departures)?;
         check_not_null(target, &new)?;
         let table = self.rows_of(target)?;

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::catalog::Catalog;
 use crate::connectors::Connectors;
 use crate::flow_thread::Request;
+use crate::generated::Identities;
 use crate::groups::Groups;
 use crate::histogram::Histogram;
 use crate::mailbox::Mailbox;
@@ -31,6 +32,7 @@ pub struct Shared {
     /// Those of several statements that are open.
     pub transactions: Transactions,
     pub uniques: Uniques,
+    pub identities: Identities,
     pub outstanding: Arc<Outstanding>,
     pub groups: Arc<Groups>,
     /// Counts writes to streams whose rows have no key: their partitions take turns.
@@ -68,6 +70,7 @@ impl Shared {
             gate: RwLock::new(()),
             transactions: Transactions::default(),
             uniques: Uniques::default(),
+            identities: Identities::default(),
             outstanding: Arc::default(),
             groups,
             writes_without_key: AtomicU64::new(0),

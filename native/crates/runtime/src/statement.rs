@@ -16,6 +16,7 @@ use millrace_plan::{
 use crate::catalog::{Catalog, Object};
 use crate::check::check_rows;
 use crate::effect::{Effect, TableChange};
+use crate::generated::{computed, filled};
 use crate::ipc;
 use crate::options;
 use crate::point;
@@ -113,6 +114,7 @@ impl Statement<'_> {
 
     /// Adds rows to a stream or table.
     pub fn insert(&self, target: &Object, rows: RecordBatch, on_conflict: &ConflictAction) -> Result<Effect> {
+        let rows = filled(self.shared, self.catalog, target, rows)?;
         check_not_null(target, &rows)?;
         let id = target.definition.id;
         let keyed = match &target.definition.object {
@@ -219,6 +221,7 @@ impl Statement<'_> {
         }
         let schema = target.schema().expect("tables have columns");
         let new = ipc::with_columns(&schema, columns, old.num_rows())?;
+        let new = computed(self.catalog, target, new, now_us)?;
         check_not_null(target, &new)?;
         let table = self.rows_of(target)?;
         let moves = assignments.iter().any(|a| table.key_columns().contains(&(a.column as usize)));

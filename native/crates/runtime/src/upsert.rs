@@ -12,6 +12,7 @@ use millrace_expr::Evaluator;
 use millrace_plan::{Assignment, DataType, Expr};
 
 use crate::catalog::{Catalog, Object};
+use crate::generated::computed;
 use crate::ipc;
 use crate::statement::{check_moved_keys, check_not_null, concat, failed, types};
 use crate::target_rows::TargetRows;
@@ -57,6 +58,7 @@ pub fn upsert(
         columns[assignment.column as usize] = value;
     }
     let updated = ipc::with_columns(&schema, columns, old.num_rows())?;
+    let updated = computed(catalog, target, updated, now_us)?;
     check_not_null(target, &updated)?;
     let fresh: BooleanArray = keys.iter().map(|key| Some(!places.contains_key(key))).collect();
     let new = concat(&schema, &[updated, filter_record_batch(rows, &fresh).map_err(failed)?])?;

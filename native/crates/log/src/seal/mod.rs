@@ -250,6 +250,7 @@ pub fn stored_schema(ledger: &Ledger, relation: RelationId) -> Option<(SchemaRef
             Some((nullable_schema(columns), true))
         }
         DefinitionKind::Table { columns, .. } => Some((nullable_schema(columns), false)),
+        DefinitionKind::Identity { .. } => Some((nullable_schema(&DefinitionKind::identity_columns()), false)),
         _ => None,
     }
 }
