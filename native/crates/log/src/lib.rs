@@ -4,6 +4,8 @@
 //! `log.rs`.
 //! Never here: SQL, evaluation, Kafka; views (they belong to `flow` and are rebuilt from this log).
 
+#[cfg(test)]
+mod allocations;
 mod backup;
 mod check;
 mod commit;
