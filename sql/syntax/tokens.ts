@@ -148,7 +148,7 @@ const reserved =
   'select some table then to true union unique using values when where window with'
 const unreserved =
   'abort add alter always analyze at backup begin beginning both btree by cascade checkpoint column commit committed conflict constraint consumer continue copy ' +
-  'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first following foreign format generated grouping groups hash if identity ' +
+  'cube current data database deallocate delete describe discard do drop encode epoch escape exclude execute explain first flush following foreign format generated grouping groups hash if identity ' +
   'ignore increment index insert isnull isolation key last leading level matched materialized merge model models next no notnull nothing nulls of only ordinality reindex rename schema ' +
   'others over partition plans preceding precision prepare range read recursive release repeatable replace reset respect restart restrict rollback rollup row ' +
   'rows savepoint seek segments sequences serializable set sets show sink sinks snapshot source sources start stdin stdout stored stream streams subscribe symmetric ' +

@@ -281,3 +281,14 @@ test('a parameter with a dot in its name is the user’s own', async () => {
   expect((await refusal('SHOW app.other')).code).toBe('42704')
   expect((await refusal('SET other = 1')).code).toBe('42704')
 })
+
+test('FLUSH is accepted: views are at the newest epoch', async () => {
+  await run(
+    'CREATE TABLE t (x INT)',
+    'CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM t',
+    'INSERT INTO t VALUES (1), (2)',
+  )
+  expect((await db.query('FLUSH')).command).toBe('FLUSH')
+  expect(await rows('SELECT n FROM v')).toEqual([[2n]])
+  expect(await refusal('FLUSH t')).toMatchObject({ code: '42601' })
+})

@@ -57,7 +57,8 @@ function indexColumn(item: SortItem, there: readonly { readonly name: string }[]
   return { column, descending, nulls_first: nulls === undefined ? descending : nulls === 'first' }
 }
 
-/** Statistics follow each commit, and what is dead is removed in the background: as above. */
+/** Statistics follow each commit, what is dead is removed in the background, and a read finds every view at the newest epoch (which is
+ *  what FLUSH waits for elsewhere): as above. */
 export function maintain(statement: Maintain, context: CompileContext): DdlCompiled {
   for (const name of statement.names) {
     const wanted = objectName(name)

@@ -28,6 +28,7 @@ import type {
 } from '../tree.js'
 import { type Elements, RelationGrammar } from './relation.js'
 
+const FLUSH = t.kw('flush')
 const [ANALYZE, BTREE, DATA, FULL, HASH, INDEX, NO, ON, REINDEX, SCHEMA, UNIQUE, USING, VACUUM, VERBOSE, WITH] = [
   t.kw('analyze'),
   t.kw('btree'),
@@ -212,7 +213,7 @@ export abstract class DdlGrammar extends RelationGrammar {
     return { kind: 'reindex', ...(name && { name }), span: this.since(start) }
   })
 
-  /** `ANALYZE [VERBOSE] [a, b (x, y)]`, `VACUUM [FULL] [VERBOSE] [ANALYZE] [a]` */
+  /** `ANALYZE [VERBOSE] [a, b (x, y)]`, `VACUUM [FULL] [VERBOSE] [ANALYZE] [a]`, `FLUSH` */
   readonly maintain = this.RULE('maintain', (): Maintain => {
     const start = this.mark()
     const names: Name[] = []
@@ -230,18 +231,26 @@ export abstract class DdlGrammar extends RelationGrammar {
           return 'vacuum' as const
         },
       },
-    ])
-    this.OPTION1({ GATE: () => this.nextIs(VERBOSE), DEF: () => this.CONSUME(VERBOSE) })
-    this.OPTION2({ GATE: () => work === 'vacuum' && this.nextIs(ANALYZE), DEF: () => this.CONSUME1(ANALYZE) })
-    this.OPTION3(() =>
-      this.AT_LEAST_ONE_SEP({
-        SEP: t.Comma,
-        DEF: () => {
-          names.push(this.SUBRULE(this.name))
-          this.OPTION4(() => this.SUBRULE(this.identList))
+      {
+        ALT: () => {
+          this.CONSUME(FLUSH)
+          return 'flush' as const
         },
-      }),
-    )
+      },
+    ])
+    this.OPTION1({ GATE: () => work !== 'flush' && this.nextIs(VERBOSE), DEF: () => this.CONSUME(VERBOSE) })
+    this.OPTION2({ GATE: () => work === 'vacuum' && this.nextIs(ANALYZE), DEF: () => this.CONSUME1(ANALYZE) })
+    this.OPTION3({
+      GATE: () => work !== 'flush',
+      DEF: () =>
+        this.AT_LEAST_ONE_SEP({
+          SEP: t.Comma,
+          DEF: () => {
+            names.push(this.SUBRULE(this.name))
+            this.OPTION4(() => this.SUBRULE(this.identList))
+          },
+        }),
+    })
     return { kind: 'maintain', work, names, span: this.since(start) }
   })
 

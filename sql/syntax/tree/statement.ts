@@ -173,10 +173,10 @@ export interface Reindex {
   readonly span: Span
 }
 
-/** `ANALYZE [names]` and `VACUUM [names]`: what they do elsewhere happens by itself here. */
+/** `ANALYZE [names]`, `VACUUM [names]` and `FLUSH`: what they do elsewhere happens by itself here. */
 export interface Maintain {
   readonly kind: 'maintain'
-  readonly work: 'analyze' | 'vacuum'
+  readonly work: 'analyze' | 'vacuum' | 'flush'
   readonly names: readonly Name[]
   readonly span: Span
 }
