@@ -1,6 +1,6 @@
 //! CHECK DATABASE: every checksum and every invariant of what lies on disk, with the place of what does not hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use millrace_base::Epoch;
@@ -14,7 +14,7 @@ use crate::segment::{FilePool, SegmentId, SegmentKind, segment_path};
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The file, relative to nothing: as it was opened.
+    /// The file's path, as it was opened.
     pub file: String,
     pub what: String,
 }
@@ -33,7 +33,14 @@ pub fn check(sealer: &Sealer, journal: &Journal, pool: &Arc<FilePool>, durable: 
     let file_of = |id: SegmentId| segment_path(&sealer.folder, id.file).display().to_string();
     let live = sealer.manifest.live();
     if let Err(error) = sealer.manifest.verify() {
-        report.findings.push(Finding { file: "manifest".into(), what: error.message });
+        report.findings.push(Finding { file: sealer.manifest.file().display().to_string(), what: error.message });
+    }
+    let files: BTreeSet<u64> = live.segments.keys().map(|id| id.file).collect();
+    for number in files {
+        if let Err(error) = pool.verify(number) {
+            let file = segment_path(&sealer.folder, number).display().to_string();
+            report.findings.push(Finding { file, what: error.message });
+        }
     }
     let mut partitions: BTreeMap<_, Vec<&SegmentEntry>> = BTreeMap::new();
     for entry in live.segments.values() {
@@ -89,7 +96,9 @@ pub fn check(sealer: &Sealer, journal: &Journal, pool: &Arc<FilePool>, durable: 
     }
     match journal.check(sealer.sealed_epoch(), durable) {
         Ok(commits) => report.commits = commits,
-        Err(error) => report.findings.push(Finding { file: "journal".into(), what: error.message }),
+        Err((file, error)) => {
+            report.findings.push(Finding { file: file.display().to_string(), what: error.message });
+        }
     }
     report
 }

@@ -482,19 +482,43 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads all frames in (`after`, `upto`] again; returns how many there are.
-    pub fn check(&self, after: Epoch, upto: Epoch) -> Result<u64> {
-        let mut count = 0;
-        self.frames_between(after, upto, |_, _| {
-            count += 1;
-            Ok(())
-        })?;
-        let expected = upto.0.saturating_sub(after.0);
-        if count == expected {
-            return Ok(count);
+    /// Reads the headers of all files, and all frames in (`after`, `upto`], again; returns how many frames there are. What is
+    /// wrong comes with the file.
+    pub fn check(&self, after: Epoch, upto: Epoch) -> std::result::Result<u64, (PathBuf, Error)> {
+        let members: Vec<Member> = self.members.read().values().cloned().collect();
+        for Member { file, salt, .. } in &members {
+            let wrong = match file.header() {
+                Ok(Ok(header)) if header.sequence == file.sequence && header.salt == *salt => continue,
+                Ok(header) => damaged(&file.path, header_fault(header)),
+                Err(error) => error,
+            };
+            return Err((file.path.clone(), wrong));
         }
-        let missing = after.0 + count + 1;
-        Err(Error::new(Code::DataCorrupted, format!("the journal cannot be read at epoch {missing}")))
+        // Frames of later files are found behind one that is damaged too: the first gap counts.
+        let mut missing = after.next();
+        let mut end = None;
+        let visited = self.frames_between(after, upto, |frame, _| {
+            if frame.epoch == missing {
+                missing = missing.next();
+                end = Some((frame.file.sequence, frame_end(frame.offset, frame.body_bytes)));
+            }
+            Ok(())
+        });
+        // Where the frame that is not there should be: at the beginning of a file, or behind the last one that is.
+        let place = members.iter().rfind(|member| member.first_epoch <= missing);
+        let fault = |path: &Path, wrong: Error| Err((path.to_path_buf(), wrong));
+        match (visited, place) {
+            (Ok(()), _) if missing > upto => Ok(missing.0 - after.0 - 1),
+            (Err(error), place) => fault(place.map_or(&self.folder, |member| &member.file.path), error),
+            (Ok(()), None) => {
+                let why = format!("the journal has no file with epoch {}", missing.0);
+                fault(&self.folder, Error::new(Code::DataCorrupted, why))
+            }
+            (Ok(()), Some(Member { file, frames_at, .. })) => {
+                let offset = end.filter(|(sequence, _)| *sequence == file.sequence).map_or(*frames_at, |(_, end)| end);
+                fault(&file.path, damaged(&file.path, format!("is damaged at offset {offset} (epoch {})", missing.0)))
+            }
+        }
     }
 
     /// The files that hold epochs up to `upto`, and how many of their bytes belong to these.

@@ -139,6 +139,11 @@ impl Manifest {
         &self.live
     }
 
+    /// The file that rules.
+    pub fn file(&self) -> PathBuf {
+        self.path(self.number)
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number:016}.mf"))
     }

@@ -122,6 +122,12 @@ impl FilePool {
         Ok(file)
     }
 
+    /// Whether a file is still in its folder, and begins and ends as it must: nothing that is known of it is believed.
+    pub fn verify(&self, number: u64) -> Result<()> {
+        let path = segment_path(&self.folder, number);
+        footer::read(&path, self.open(&path)?.as_ref(), number).map(drop)
+    }
+
     /// An open descriptor of the file.
     pub fn handle(&self, number: u64, path: &Path) -> Result<Arc<dyn File>> {
         if let Some(file) = self.files.lock().used(number) {
