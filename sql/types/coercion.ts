@@ -148,6 +148,9 @@ function asNumeric(type: DataType): (DataType & { type: 'numeric' }) | undefined
   return found.type === 'numeric' ? found : undefined
 }
 
+/** Digits after the point that no product loses. */
+const EXACT_DIGITS = 12
+
 /** The result of `left operator right` once both are NUMERIC. A quotient keeps 16 digits, as PostgreSQL shows. */
 export function numericResult(
   operator: 'add' | 'subtract' | 'multiply' | 'divide' | 'modulo',
@@ -161,9 +164,10 @@ export function numericResult(
     case 'subtract':
       return numericWith(integers + 1, scale)
     case 'multiply': {
-      // Exact where it fits; where it does not, digits after the point make room for those before it.
+      // Exact where it fits; where it does not, digits after the point make room for those before it, but not the first of them:
+      // declared widths are seldom used up, and a price times a discount times a tax is exact.
       const whole = left.precision - left.scale + right.precision - right.scale
-      const room = Math.max(scale, NUMERIC_PRECISION_MAX - whole)
+      const room = Math.max(scale, EXACT_DIGITS, NUMERIC_PRECISION_MAX - whole)
       return numericWith(whole, Math.min(left.scale + right.scale, room))
     }
     case 'divide':
