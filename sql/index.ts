@@ -21,6 +21,7 @@ import { createStream, createTable } from './compile/ddl/create-table.js'
 import { createTableAs } from './compile/ddl/create-table-as.js'
 import { createView } from './compile/ddl/create-view.js'
 import { drop } from './compile/ddl/drop.js'
+import { renameObject } from './compile/ddl/rename.js'
 import { createSchema, dropSchema } from './compile/ddl/schema.js'
 import { compileDelete, compileInsert, compileUpdate } from './compile/dml.js'
 import { explain } from './compile/explain/explain.js'
@@ -57,7 +58,7 @@ export type { Statement } from './syntax/tree.js'
 export { isNested, isPlainNumeric, sameType, typeName } from './types/data-type.js'
 export { floorDivide, formatDate, formatTime, formatTimestamp } from './types/date-time.js'
 export { formatDecimal, parseDecimal, precisionOf, rescale } from './types/decimal.js'
-export { formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
+export { fixedMicroseconds, formatInterval, type IntervalParts, parseInterval } from './types/interval.js'
 export { INTEGER_LIMITS, literalType, printLiteral } from './types/literal.js'
 export { parseValue } from './types/parse-value.js'
 export { formatUuid, parseUuid } from './types/uuid.js'
@@ -123,6 +124,8 @@ function compileStatement(statement: Statement, context: CompileContext): Compil
       return createTableAs(statement, context)
     case 'alter_table':
       return alterTable(statement, context)
+    case 'rename_object':
+      return renameObject(statement, context)
     case 'create_schema':
       return createSchema(statement, context)
     case 'drop_schema':

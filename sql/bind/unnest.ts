@@ -86,6 +86,7 @@ export function unnest(rel: Rel, domain: Domain, env: Environment): Rel {
       return unnestJoin(rel, domain, env)
     case 'scan':
     case 'generate_series':
+    case 'temporal_filter':
       throw new Error(`a ${rel.op} refers to no outer query`)
     default:
       return rel satisfies never

@@ -3,18 +3,20 @@
 import type { Catalog } from '../catalog/catalog.js'
 import type { Rel } from '../contract/plan.generated.js'
 import { type Refusal, refusal } from '../incremental/check.js'
-import { remap } from '../logical/expr.js'
-import { mapInputs, projectColumns } from '../logical/rel.js'
-import { typesOf } from '../logical/schema.js'
+import { withTemporalFilters } from '../incremental/temporal.js'
+import { mapInputs } from '../logical/rel.js'
 import { optimize } from '../rewrite/run.js'
 import { columnTypesOf } from './query-plan.js'
+import { swapRightJoins } from './right-joins.js'
 
 export type FlowPlan = { readonly rel: Rel; readonly fired: readonly string[] } | { readonly refused: Refusal }
 
 export function planFlow(bound: Rel, catalog: Catalog, what: string): FlowPlan {
   const columns = columnTypesOf(catalog)
-  const swapped = swapRightJoins(withoutOrder(bound), (rel) => typesOf(rel, columns).length)
-  const { rel, fired } = optimize(swapped, columns)
+  // Flows have left joins only.
+  const swapped = swapRightJoins(withoutOrder(bound), columns)
+  const { rel: optimized, fired } = optimize(swapped, columns)
+  const rel = withTemporalFilters(optimized, columns)
   const refused = refusal(rel, what)
   return refused === undefined ? { rel, fired } : { refused }
 }
@@ -26,23 +28,4 @@ function withoutOrder(rel: Rel, limited = false): Rel {
   const below = mapInputs(rel, (input) => withoutOrder(input, keeps))
   if (limited) return below
   return below.op === 'sort' && below.limit === null && below.offset === 0n ? below.input : below
-}
-
-/** Flows have left joins only. */
-function swapRightJoins(rel: Rel, width: (rel: Rel) => number): Rel {
-  const below = mapInputs(rel, (input) => swapRightJoins(input, width))
-  if (below.op !== 'join' || below.kind !== 'right') return below
-  const [left, right] = [width(below.left), width(below.right)]
-  const swapped: Rel = {
-    ...below,
-    kind: 'left',
-    left: below.right,
-    right: below.left,
-    keys: below.keys.map((key) => ({ ...key, left: key.right, right: key.left })),
-    residual: below.residual === null ? null : remap(below.residual, (i) => (i < left ? i + right : i - left)),
-  }
-  return projectColumns(swapped, [
-    ...Array.from({ length: left }, (_, i) => i + right),
-    ...Array.from({ length: right }, (_, i) => i),
-  ])
 }

@@ -16,7 +16,10 @@ export function refusal(rel: Rel, what: string): Refusal | undefined {
     if (found !== undefined) {
       return {
         message: `${found} cannot be used in ${what}`,
-        hint: 'Its result changes although no row does. Use a time column of the rows instead.',
+        hint:
+          found === 'now()'
+            ? "Compare it with a time of the row in a condition: WHERE ts > now() - INTERVAL '1 hour'. Months have no fixed length."
+            : 'Its result changes although no row does. Use a column of the rows instead.',
       }
     }
   }

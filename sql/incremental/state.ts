@@ -20,6 +20,10 @@ export function stateOf(rel: Rel, catalog: Catalog): string | undefined {
       const per = rel.group.length === 0 ? 'one group' : 'a row per group'
       return `state: ${per}${values ? ', and the counted values of MIN, MAX and DISTINCT' : ''}`
     }
+    case 'temporal_filter':
+      return rel.until.length === 0
+        ? `state: the rows whose time is to come (${namesOf(rel.input, catalog).join(', ')})`
+        : `state: the rows until their time is over (${namesOf(rel.input, catalog).join(', ')})`
     case 'window':
       return `state: every row in order${rel.partition.length === 0 ? ', in one partition' : ', per partition'} (${namesOf(rel.input, catalog).join(', ')})`
     case 'sort':

@@ -23,6 +23,7 @@ export function neverNull(expr: Expr, rel: Rel, width: (rel: Rel) => number): bo
       return index >= width(rel.input) ? false : neverNull(expr, rel.input, width)
     case 'sort':
     case 'limit':
+    case 'temporal_filter':
       return neverNull(expr, rel.input, width)
     case 'union_all':
       return rel.inputs.every((input) => neverNull(expr, input, width))

@@ -99,6 +99,8 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
       return `limit${printLimit(rel)}`
     case 'union_all':
       return `union all [${names.map(typed).join(', ')}]`
+    case 'temporal_filter':
+      return `temporal filter${validity('from', rel.from.map(show))}${validity('until', rel.until.map(show))}`
     case 'time_window': {
       const kind = rel.size_us === rel.slide_us ? 'tumble' : 'hop'
       const us = (microseconds: bigint) => printLiteral({ type: 'interval', months: 0, days: 0, microseconds })
@@ -117,6 +119,10 @@ function describe(rel: Rel, catalog: Catalog, own: readonly string[] | undefined
 function printAsOf(asOf: AsOf | null): string {
   if (asOf === null) return ''
   return asOf.as_of === 'epoch' ? ` as of epoch ${asOf.epoch}` : ` as of timestamp ${printExpr(asOf.time, [])}`
+}
+
+function validity(kind: string, bounds: readonly string[]): string {
+  return bounds.length === 0 ? '' : ` ${kind} ${bounds.join(' and ')}`
 }
 
 function printLimit(rel: { limit: bigint | null; offset: bigint }): string {
@@ -166,6 +172,8 @@ export function namesOf(rel: Rel, catalog: Catalog): string[] {
       ]
     case 'union_all':
       return namesOf(rel.inputs[0]!, catalog)
+    case 'temporal_filter':
+      return namesOf(rel.input, catalog)
     case 'time_window':
       return [...namesOf(rel.input, catalog), 'window_start', 'window_end']
     case 'unnest':

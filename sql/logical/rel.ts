@@ -121,6 +121,7 @@ export function inputs(rel: Rel): readonly Rel[] {
     case 'sort':
     case 'limit':
     case 'time_window':
+    case 'temporal_filter':
     case 'unnest':
       return [rel.input]
     default:
@@ -185,6 +186,8 @@ export function mapExprs(rel: Rel, f: (expr: Expr) => Expr): Rel {
       return replaced(rel, { keys: list(rel.keys, key) })
     case 'time_window':
       return replaced(rel, { time: f(rel.time) })
+    case 'temporal_filter':
+      return replaced(rel, { from: list(rel.from, f), until: list(rel.until, f) })
     case 'unnest':
       return replaced(rel, { lists: list(rel.lists, f) })
     default:

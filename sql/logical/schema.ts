@@ -93,6 +93,12 @@ function derive(rel: Rel, columns: ColumnTypes): readonly DataType[] {
       for (const types of rest) must(sameTypes(types, first), 'the inputs of UNION ALL have different types')
       return first
     }
+    case 'temporal_filter': {
+      const types = typesOf(rel.input, columns)
+      for (const bound of [...rel.from, ...rel.until])
+        must(check(bound, types).type === 'timestamptz', 'a temporal filter by no moment')
+      return types
+    }
     case 'time_window': {
       const types = typesOf(rel.input, columns)
       const time = check(rel.time, types)

@@ -50,6 +50,10 @@ export function printStatement(statement: Statement): string {
     }
     case 'alter_table':
       return `ALTER TABLE ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} ${statement.actions.map(printAction).join(', ')}`
+    case 'rename_object': {
+      const object = statement.object.replace('_', ' ').toUpperCase()
+      return `ALTER ${object} ${statement.ifExists ? 'IF EXISTS ' : ''}${printName(statement.name)} RENAME TO ${printIdent(statement.to)}`
+    }
     case 'create_schema':
       return `CREATE SCHEMA ${statement.ifNotExists ? 'IF NOT EXISTS ' : ''}${printIdent(statement.name)}`
     case 'drop_schema': {

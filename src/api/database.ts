@@ -8,6 +8,7 @@ import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
 import { type NativeEngine, openEngine } from '../native/native.js'
 import { type ListenOptions, Server } from '../server/server.js'
 import { Appender, type AppenderOptions } from './appender.js'
+import { Clock } from './clock.js'
 import { type Consumer, type ConsumerOptions, openConsumer } from './consumer.js'
 import type { Parameter } from './parameters.js'
 import { bound, PreparedStatement } from './prepared-statement.js'
@@ -26,6 +27,9 @@ export interface OpenOptions {
   /** How much of what was read from sealed segments is kept in memory, in bytes; an eighth of the machine's memory, and at
    *  least 256 MiB, if not given. */
   readonly cacheBytes?: number
+  /** A clock of the database's own, which stands at this time until `db.clock.advance` moves it: what goes by time, as windows,
+   *  retention and filters on `now()`, can be tested without waiting. The system's clock if not given. */
+  readonly clock?: Date
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
   readonly journalFileBytes?: number
@@ -44,16 +48,19 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, readOnly = false, cacheBytes, journalFileBytes, signal } = options
+  const { durability, readOnly = false, cacheBytes, clock, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
     if (cacheBytes !== undefined && !(Number.isSafeInteger(cacheBytes) && cacheBytes >= 0)) {
       throw new MillraceError(Code.InvalidParameterValue, `cacheBytes is not a number of bytes: ${cacheBytes}`)
     }
+    if (clock !== undefined && !(clock instanceof Date && Number.isFinite(clock.getTime())))
+      throw new MillraceError(Code.InvalidParameterValue, `clock is not a valid Date: ${String(clock)}`)
     const engine = await openEngine(path === ':memory:' ? null : path, {
       ...(durability === undefined ? {} : { durability }),
       ...(readOnly ? { readOnly } : {}),
       ...(cacheBytes === undefined ? {} : { cacheBytes }),
+      ...(clock === undefined ? {} : { clockUs: clock.getTime() * 1000 }),
       ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
     })
     if (!signal?.aborted) return new Database(engine, readOnly)
@@ -72,6 +79,7 @@ export class Database {
   readonly #engine: NativeEngine
   /** Whether it was opened so. */
   readonly readOnly: boolean
+  readonly clock: Clock
   readonly #session: Session
   /** Appenders and subscriptions that end with the database. */
   readonly #open = new Set<Open>()
@@ -82,6 +90,7 @@ export class Database {
     this.#engine = engine
     this.readOnly = readOnly
     this.#session = new Session(engine, readOnly)
+    this.clock = new Clock(engine)
   }
 
   /** Runs one statement. Parameters are `$1`, `$2`, … in its text. */

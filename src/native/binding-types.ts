@@ -118,6 +118,7 @@ export interface NativeOptions {
   readonly readOnly?: boolean
   readonly journalFileBytes?: number
   readonly cacheBytes?: number
+  readonly clockUs?: number
 }
 
 export interface Binding {

@@ -272,6 +272,54 @@ describe('ALTER TABLE and CREATE OR REPLACE VIEW', () => {
   })
 })
 
+describe('materialized views', () => {
+  test('OR REPLACE puts another in the place of one, whatever columns it has', async () => {
+    await run(
+      'CREATE TABLE t (a INTEGER)',
+      'INSERT INTO t VALUES (1), (2)',
+      'CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM t',
+    )
+    await run('CREATE OR REPLACE MATERIALIZED VIEW m AS SELECT a, a * 2 AS b FROM t', 'INSERT INTO t VALUES (3)')
+    const all = [
+      [1, 2],
+      [2, 4],
+      [3, 6],
+    ]
+    expect(await rows('SELECT a, b FROM m ORDER BY a')).toEqual(all)
+    await reopen(false)
+    expect(await rows('SELECT a, b FROM m ORDER BY a')).toEqual(all)
+    await run('CREATE MATERIALIZED VIEW top AS SELECT max(b) AS b FROM m')
+    const refused = await refusal('CREATE OR REPLACE MATERIALIZED VIEW m AS SELECT 1 AS a FROM t')
+    expect(refused).toMatchObject({ code: '2BP01', hint: expect.stringContaining('top') })
+    expect((await refusal('CREATE OR REPLACE MATERIALIZED VIEW t AS SELECT 1 AS a')).code).toBe('0A000')
+    expect((await refusal('CREATE OR REPLACE MATERIALIZED VIEW top AS SELECT b FROM top')).code).toBe('42P16')
+    // One that cannot be made leaves the old one.
+    expect((await refusal('CREATE OR REPLACE MATERIALIZED VIEW top AS SELECT 1 / (b - b) AS x FROM m')).code).toBe(
+      '22012',
+    )
+    expect(await rows('SELECT b FROM top')).toEqual([[6]])
+  })
+
+  test('RENAME gives any object another name', async () => {
+    await run(
+      'CREATE STREAM s (a INTEGER)',
+      'CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM s',
+      'CREATE VIEW p AS SELECT 1 AS one',
+    )
+    expect((await refusal('ALTER STREAM s RENAME TO r')).code).toBe('2BP01')
+    await run('ALTER MATERIALIZED VIEW m RENAME TO counted', 'ALTER TABLE p RENAME TO q', 'INSERT INTO s VALUES (1)')
+    await reopen(false)
+    expect(await rows('SELECT n FROM counted')).toEqual([[1n]])
+    expect(await rows('SELECT one FROM q')).toEqual([[1]])
+    expect((await refusal('SELECT n FROM m')).code).toBe('42P01')
+    expect((await refusal('ALTER VIEW counted RENAME TO x')).code).toBe('42809')
+    expect((await refusal('ALTER VIEW q RENAME TO counted')).code).toBe('42P07')
+    expect((await refusal('ALTER VIEW gone RENAME TO x')).code).toBe('42P01')
+    await run('ALTER VIEW IF EXISTS gone RENAME TO x', 'DROP MATERIALIZED VIEW counted', 'ALTER STREAM s RENAME TO r')
+    expect(await rows('SELECT a FROM r')).toEqual([[1]])
+  })
+})
+
 test('a parameter with a dot in its name is the user’s own', async () => {
   await run("SET app.user = 'ann'")
   expect(await rows('SHOW app.user')).toEqual([['ann']])

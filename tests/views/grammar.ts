@@ -292,7 +292,22 @@ class Grammar {
   }
 
   #where(refs: readonly Ref[], depth: number): string {
-    return this.#choices.below(2) === 0 ? '' : ` WHERE ${this.#predicate(refs, depth)}`
+    const conditions = this.#choices.below(2) === 0 ? [] : [this.#predicate(refs, depth)]
+    const times = refs.filter((ref) => ref.type === 'time')
+    if (times.length > 0 && this.#choices.once(5)) conditions.push(this.#temporal(this.#choices.of(times)))
+    return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
+  }
+
+  /** What is true of a row from some moment on, or until one. */
+  #temporal(ref: Ref): string {
+    const seconds = `INTERVAL '${this.#choices.below(5)} seconds'`
+    const compared = this.#choices.of(['<', '<=', '>', '>=', '='])
+    return this.#choices.of([
+      `${ref.sql} ${compared} localtimestamp - ${seconds}`,
+      `localtimestamp ${compared} ${ref.sql} + ${seconds}`,
+      `localtimestamp - ${ref.sql} ${compared} ${seconds}`,
+      `date_trunc('second', localtimestamp) ${this.#choices.of(['<', '>='])} ${ref.sql} - ${seconds}`,
+    ])
   }
 
   #predicate(refs: readonly Ref[], depth: number): string {

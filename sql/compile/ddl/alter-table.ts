@@ -5,8 +5,8 @@ import { bindExpr } from '../../bind/expr.js'
 import { fail, unsupported } from '../../bind/fail.js'
 import { checkLength, objectName } from '../../bind/object-name.js'
 import { bindType } from '../../bind/type-name.js'
-import { isPart, kindName, qualified } from '../../catalog/catalog.js'
-import type { CatalogChange, ColumnDef, DataType, Definition, Expr } from '../../contract/plan.generated.js'
+import { isPart, kindName } from '../../catalog/catalog.js'
+import type { ColumnDef, DataType, Expr } from '../../contract/plan.generated.js'
 import { SqlError } from '../../diag/error.js'
 import { constant } from '../../logical/expr.js'
 import type { AlterAction, AlterTable, Constraint, Ident } from '../../syntax/tree.js'
@@ -16,6 +16,7 @@ import { type CompileContext, type DdlCompiled, environmentOf } from '../context
 import { rowScope, rowStage } from '../row-expressions.js'
 import { bindColumns, columnAt, defaultOf } from './columns.js'
 import { withoutSerial } from './generated-columns.js'
+import { refuseDependents, renamed } from './rename.js'
 import { draftOf, finished, type TableDraft } from './table-draft.js'
 
 export function alterTable(statement: AlterTable, context: CompileContext): DdlCompiled {
@@ -27,15 +28,16 @@ export function alterTable(statement: AlterTable, context: CompileContext): DdlC
     return { kind: 'ddl', changes: [], tag, notices: [`relation "${wanted}" does not exist, skipping`] }
   }
   const { object } = definition
+  const [first] = statement.actions
+  // PostgreSQL renames any relation so.
+  if (first?.do === 'rename' && !isPart(object))
+    return { kind: 'ddl', changes: renamed(first.to, definition, statement.name, context), tag, notices: [] }
   if (object.kind !== 'table') {
     fail('WrongObjectType', `"${wanted}" is not a table`, statement.name.span, {
       hint: `It is a ${kindName(object.kind)}.`,
     })
   }
   const notices: string[] = []
-  const [first] = statement.actions
-  if (first?.do === 'rename')
-    return { kind: 'ddl', changes: rename(first.to, definition, statement, context), tag, notices }
   const draft = draftOf(definition, object, statement, context, notices)
   for (const action of statement.actions) alter(draft, action)
   return { kind: 'ddl', changes: finished(draft), tag, notices }
@@ -96,30 +98,6 @@ function changed(ident: Ident, draft: TableDraft, change: (column: ColumnDef) =>
   draft.columns = draft.columns.map((one, i) => (i === at ? { ...one, definition: change(one.definition) } : one))
 }
 
-/** Views are kept as they were written, with the names of then. */
-function refuseDependents(definition: Definition, statement: AlterTable, context: CompileContext): void {
-  const [other] = context.catalog.dependents(definition.id).filter(({ object }) => !isPart(object))
-  if (other === undefined) return
-  const what = `${kindName(other.object.kind)} ${other.name}`
-  fail(
-    'DependentObjectsStillExist',
-    `cannot rename in table ${definition.name} because other objects depend on it`,
-    statement.name.span,
-    {
-      detail: `${what} depends on table ${definition.name}.`,
-      hint: `Drop the ${what} first, and make it again after.`,
-    },
-  )
-}
-
-function rename(name: Ident, definition: Definition, statement: AlterTable, context: CompileContext): CatalogChange[] {
-  checkLength(name.name, name.span)
-  if (context.catalog.find(qualified(definition.schema, name.name)) !== undefined)
-    fail('DuplicateTable', `relation "${name.name}" already exists`, name.span)
-  refuseDependents(definition, statement, context)
-  return [{ change: 'replace', definition: { ...definition, name: name.name } }]
-}
-
 function refuseTaken(name: Ident, draft: TableDraft): void {
   checkLength(name.name, name.span)
   if (!draft.columns.some((other) => other.definition.name === name.name)) return
@@ -130,7 +108,7 @@ function refuseTaken(name: Ident, draft: TableDraft): void {
 function renameColumn(column: Ident, name: Ident, draft: TableDraft): void {
   place(column, draft)
   refuseTaken(name, draft)
-  refuseDependents(draft.definition, draft.statement, draft.context)
+  refuseDependents(draft.definition, draft.statement.name, draft.context)
   draft.primaryKey = draft.primaryKey.map((key) => (key === column.name ? name.name : key))
   changed(column, draft, (before) => ({ ...before, name: name.name }))
 }

@@ -35,9 +35,14 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
     : { kind: 'view', columns }
   const reads = [...env.reads].sort((a, b) => a - b)
   if (before !== undefined) {
-    if (before.object.kind === 'view') checkSameColumns(before.object.columns, columns, statement)
     if (env.reads.has(before.id))
       fail('InvalidTableDefinition', `view "${name}" cannot read itself`, statement.query.span)
+    if (before.object.kind === 'materialized_view') {
+      // Filled beside the old one, and put in its place by one commit.
+      const made = created(name, object, statement, tag, context, notices, reads)
+      return { ...made, changes: [{ change: 'drop', id: before.id }, ...made.changes] }
+    }
+    if (before.object.kind === 'view') checkSameColumns(before.object.columns, columns, statement)
     const definition = { ...before, sql: textOf(context, statement.span), object, depends_on: reads }
     return { kind: 'ddl', changes: [{ change: 'replace', definition }], tag, notices }
   }
@@ -47,16 +52,17 @@ export function createView(statement: CreateView, context: CompileContext): DdlC
 /** The view that OR REPLACE puts another definition in the place of. */
 function replacedView(name: string, statement: CreateView, context: CompileContext): Definition | undefined {
   const found = context.catalog.find(qualified(schemaFor(statement.name, context), name))
-  if (!statement.orReplace || statement.materialized || found?.object.kind !== 'view') return undefined
+  const kind = statement.materialized ? 'materialized_view' : 'view'
+  if (!statement.orReplace || found?.object.kind !== kind) return undefined
   const [other] = context.catalog.dependents(found.id)
   if (other !== undefined) {
     const what = `${kindName(other.object.kind)} ${other.name}`
     fail(
       'DependentObjectsStillExist',
-      `cannot replace view ${name} because other objects depend on it`,
+      `cannot replace ${kindName(kind)} ${name} because other objects depend on it`,
       statement.name.span,
       {
-        detail: `${what} depends on view ${name}.`,
+        detail: `${what} depends on ${kindName(kind)} ${name}.`,
         hint: `Drop the ${what} first, and make it again after.`,
       },
     )

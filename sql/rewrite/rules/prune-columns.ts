@@ -110,6 +110,11 @@ function prune(rel: Rel, wanted: ReadonlySet<number>, context: RuleContext): Pru
       })
       return { rel: { ...rel, inputs: narrowed }, at: places(kept, types.length) }
     }
+    case 'temporal_filter': {
+      const input = prune(rel.input, union(wanted, [...rel.from, ...rel.until]), context)
+      const bounds = (list: readonly Expr[]) => list.map((bound) => moved(bound, input))
+      return { rel: { ...rel, input: input.rel, from: bounds(rel.from), until: bounds(rel.until) }, at: input.at }
+    }
     case 'time_window': {
       const width = context.width(rel.input)
       const input = prune(

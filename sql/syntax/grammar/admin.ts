@@ -13,6 +13,7 @@ import type {
   Expr,
   Ident,
   IsolationLevel,
+  RenameObject,
   SeekGroup,
   SetOptions,
   Statement,
@@ -48,7 +49,9 @@ const [
   END,
   GROUP,
   ISOLATION,
+  IF,
   LEVEL,
+  MATERIALIZED,
   OFFSET,
   ON,
   ONLY,
@@ -70,7 +73,9 @@ const [
   t.kw('end'),
   t.kw('group'),
   t.kw('isolation'),
+  t.kw('if'),
   t.kw('level'),
+  t.kw('materialized'),
   t.kw('offset'),
   t.kw('on'),
   t.kw('only'),
@@ -303,6 +308,7 @@ export abstract class AdminGrammar extends DdlGrammar {
           GATE: () => this.nextIs(TABLE) && !this.setsOptions(),
           ALT: () => this.SUBRULE(this.alterTable, { ARGS: [start] }),
         },
+        { GATE: () => this.renamesObject(), ALT: () => this.SUBRULE(this.renameObject, { ARGS: [start] }) },
         { ALT: () => this.SUBRULE(this.setOptions, { ARGS: [start] }) },
         { ALT: () => this.SUBRULE(this.seekGroup, { ARGS: [start] }) },
       ],
@@ -316,6 +322,24 @@ export abstract class AdminGrammar extends DdlGrammar {
     while (this.nextIs(t.Dot, at)) at += 2
     return this.nextIs(SET, at) && this.nextIs(t.LeftParen, at + 1)
   }
+
+  /** `MATERIALIZED VIEW a.b RENAME`: streams and sources have options too. */
+  private renamesObject(): boolean {
+    let at = this.nextIs(MATERIALIZED) ? 3 : 2
+    if (this.nextIs(IF, at)) at += 2
+    while (this.nextIs(t.Dot, at + 1)) at += 2
+    return this.nextIs(RENAME, at + 1)
+  }
+
+  readonly renameObject = this.RULE('renameObject', (start: number): RenameObject => {
+    const object = this.SUBRULE(this.objectKind)
+    const ifExists = this.SUBRULE(this.ifExists)
+    const name = this.SUBRULE(this.name)
+    this.CONSUME(RENAME)
+    this.CONSUME(TO)
+    const to = this.SUBRULE(this.ident)
+    return { kind: 'rename_object', object, ifExists, name, to, span: this.since(start) }
+  })
 
   readonly alterTable = this.RULE('alterTable', (start: number): AlterTable => {
     this.CONSUME(TABLE)

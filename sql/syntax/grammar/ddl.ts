@@ -177,6 +177,62 @@ export abstract class DdlGrammar extends RelationGrammar {
     return { kind: 'create_schema', ifNotExists, name, span: this.since(start) }
   })
 
+  readonly objectKind = this.RULE(
+    'objectKind',
+    (): ObjectKind =>
+      this.OR<ObjectKind>([
+        {
+          ALT: () => {
+            this.CONSUME(TABLE)
+            return 'table' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(INDEX)
+            return 'index' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(STREAM)
+            return 'stream' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SOURCE)
+            return 'source' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(VIEW)
+            return 'view' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(MATERIALIZED)
+            this.CONSUME1(VIEW)
+            return 'materialized_view' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(SINK)
+            return 'sink' as const
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME(MODEL)
+            return 'model' as const
+          },
+        },
+      ]),
+  )
+
   readonly dropSchema = this.RULE('dropSchema', (start: number): DropSchema => {
     const names: Ident[] = []
     this.CONSUME(SCHEMA)
@@ -402,57 +458,7 @@ export abstract class DdlGrammar extends RelationGrammar {
 
   readonly dropObjects = this.RULE('dropObjects', (start: number): Drop => {
     const names: Name[] = []
-    const object = this.OR<ObjectKind>([
-      {
-        ALT: () => {
-          this.CONSUME(TABLE)
-          return 'table' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(INDEX)
-          return 'index' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(STREAM)
-          return 'stream' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(SOURCE)
-          return 'source' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(VIEW)
-          return 'view' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(MATERIALIZED)
-          this.CONSUME1(VIEW)
-          return 'materialized_view' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(SINK)
-          return 'sink' as const
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(MODEL)
-          return 'model' as const
-        },
-      },
-    ])
+    const object = this.SUBRULE(this.objectKind)
     const ifExists = this.SUBRULE(this.ifExists)
     this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.SUBRULE(this.name)) })
     const cascade = this.SUBRULE(this.cascade)

@@ -11,6 +11,7 @@ export type Statement =
   | CreateIndex
   | CreateSchema
   | AlterTable
+  | RenameObject
   | DropSchema
   | Reindex
   | Maintain
@@ -127,6 +128,16 @@ export interface AlterTable {
   readonly ifExists: boolean
   readonly name: Name
   readonly actions: readonly AlterAction[]
+  readonly span: Span
+}
+
+/** Of any relation but a table, and of sinks and models. */
+export interface RenameObject {
+  readonly kind: 'rename_object'
+  readonly object: ObjectKind
+  readonly ifExists: boolean
+  readonly name: Name
+  readonly to: Ident
   readonly span: Span
 }
 

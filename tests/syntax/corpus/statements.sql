@@ -139,3 +139,7 @@ show transaction isolation level;
 SET app.user.name = 'ann';
 SHOW app.user.name;
 RESET app.user.name;
+ALTER MATERIALIZED VIEW IF EXISTS main.v RENAME TO w;
+alter view v rename to w;
+alter stream "s" rename to "if";
+alter index i rename to rename;

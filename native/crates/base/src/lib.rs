@@ -10,7 +10,7 @@ pub mod plant;
 mod rng;
 mod storage;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SystemClock, VirtualClock};
 pub use error::{Code, Error, Result};
 pub use ids::{Epoch, RelationId};
 pub use plant::planted;

@@ -25,6 +25,8 @@ pub struct NativeOptions {
     /// For tests: the size at which a journal file is ended and sealed.
     pub journal_file_bytes: Option<u32>,
     pub cache_bytes: Option<f64>,
+    /// Where the database's own clock stands, microseconds since 1970-01-01 UTC.
+    pub clock_us: Option<f64>,
 }
 
 #[napi]
@@ -57,6 +59,7 @@ impl Engine {
             read_only: o.read_only.unwrap_or(false),
             journal_file_bytes: o.journal_file_bytes.map(u64::from),
             cache_bytes: o.cache_bytes.map(|bytes| bytes as u64),
+            clock_us: o.clock_us.map(|us| us as i64),
         });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }

@@ -77,6 +77,9 @@ impl<'a> Query<'a> {
                 }
                 Ok(branches)
             }
+            Rel::TemporalFilter { .. } => {
+                Err(millrace_base::Error::internal("a temporal filter in a query has no time"))
+            }
             Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
                 let types = self.types(input)?;
                 let time = Inputs::new(self, std::slice::from_ref(time), &types)?;
@@ -144,6 +147,7 @@ impl<'a> Query<'a> {
             Rel::Project { input, .. }
             | Rel::Window { input, .. }
             | Rel::TimeWindow { input, .. }
+            | Rel::TemporalFilter { input, .. }
             | Rel::Unnest { input, .. } => self.estimate(input),
             Rel::Aggregate { input, group, .. } => {
                 if group.is_empty() {

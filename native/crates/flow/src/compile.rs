@@ -16,6 +16,7 @@ use crate::filter::Filter;
 use crate::join::{Join, Side};
 use crate::node::Node;
 use crate::project::Project;
+use crate::temporal_filter::TemporalFilter;
 use crate::time_window::TimeWindow;
 use crate::top_n::{Order, TopN};
 use crate::union_all::UnionAll;
@@ -96,6 +97,14 @@ impl Compiler<'_> {
                 let lists = compile_projection(lists, &input.types, self.env)?;
                 let operator = Unnest { lists, ordinality: *ordinality, outer: *outer, schema };
                 (Node::operator(operator, vec![input.node]), input.append_only)
+            }
+            Rel::TemporalFilter { input, from, until } => {
+                let input = self.compile(input)?;
+                let append_only = input.append_only && until.is_empty();
+                let from = Computed::all(from, &input.types, self.env)?;
+                let until = Computed::all(until, &input.types, self.env)?;
+                let operator = TemporalFilter::new(from, until, &input.arrow_types());
+                (Node::operator(operator, vec![input.node]), append_only)
             }
             Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
                 let input = self.compile(input)?;

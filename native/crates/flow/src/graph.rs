@@ -23,6 +23,8 @@ struct View {
     root: Node,
     inputs: Vec<RelationId>,
     append_only: bool,
+    /// Whether it has operators with deadlines.
+    is_temporal: bool,
     store: ViewStore,
     epoch: Epoch,
     failed: bool,
@@ -50,7 +52,8 @@ impl Graph {
         let types: Vec<_> = compiled.types.iter().map(|t| t.to_arrow()).collect();
         let store = ViewStore::new(schema_of(&types));
         let (root, append_only) = (compiled.node, compiled.append_only);
-        self.views.push(View { id, root, inputs, append_only, store, epoch: Epoch::ZERO, failed: false });
+        let is_temporal = query.is_temporal();
+        self.views.push(View { id, root, inputs, append_only, is_temporal, store, epoch: Epoch::ZERO, failed: false });
         Ok(())
     }
 
@@ -116,6 +119,11 @@ impl Graph {
         Ok(outputs)
     }
 
+    /// When a step is due although nothing comes: the time at which some view changes by itself.
+    pub fn deadline(&self) -> Option<i64> {
+        self.views.iter().filter(|v| v.is_temporal && !v.failed).filter_map(|v| v.root.deadline()).min()
+    }
+
     /// The views that failed since the last call, and why.
     pub fn take_failures(&mut self) -> Vec<(RelationId, Error)> {
         std::mem::take(&mut self.failures)
@@ -142,25 +150,10 @@ impl View {
 }
 
 fn collect_inputs(rel: &Rel, into: &mut Vec<RelationId>) {
-    match rel {
-        Rel::Scan { relation, .. } => {
-            if !into.contains(relation) {
-                into.push(*relation);
-            }
-        }
-        Rel::Values { .. } | Rel::GenerateSeries { .. } => {}
-        Rel::Filter { input, .. }
-        | Rel::Project { input, .. }
-        | Rel::Aggregate { input, .. }
-        | Rel::Window { input, .. }
-        | Rel::Sort { input, .. }
-        | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. }
-        | Rel::Unnest { input, .. } => collect_inputs(input, into),
-        Rel::Join { left, right, .. } => {
-            collect_inputs(left, into);
-            collect_inputs(right, into);
-        }
-        Rel::UnionAll { inputs } => inputs.iter().for_each(|i| collect_inputs(i, into)),
+    if let Rel::Scan { relation, .. } = rel
+        && !into.contains(relation)
+    {
+        into.push(*relation);
     }
+    rel.inputs().into_iter().for_each(|input| collect_inputs(input, into));
 }

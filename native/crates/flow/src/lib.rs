@@ -12,6 +12,8 @@ mod graph;
 mod join;
 mod node;
 mod project;
+mod schedule;
+mod temporal_filter;
 #[cfg(test)]
 mod tests;
 mod time_window;

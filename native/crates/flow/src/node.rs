@@ -11,6 +11,11 @@ use arrow_schema::SchemaRef;
 /// One step of one operator. Inputs are all changes of this step in one batch; None is no change.
 pub(crate) trait Operator: Send {
     fn step(&mut self, inputs: Vec<Option<ChangeBatch>>, now_us: i64) -> Result<Option<ChangeBatch>>;
+
+    /// When its output changes although no input does.
+    fn deadline(&self) -> Option<i64> {
+        None
+    }
 }
 
 pub(crate) enum Node {
@@ -67,13 +72,24 @@ impl Node {
         Node::Operator { operator: Box::new(operator), children, started: false }
     }
 
+    /// The first deadline among the operators.
+    pub fn deadline(&self) -> Option<i64> {
+        match self {
+            Node::Scan { .. } => None,
+            Node::Operator { operator, children, .. } => {
+                children.iter().map(Self::deadline).chain([operator.deadline()]).flatten().min()
+            }
+        }
+    }
+
     /// An operator without changes is left alone, but each runs once: some have rows without input.
     pub fn step(&mut self, input: &StepInput) -> Result<Option<ChangeBatch>> {
         match self {
             Node::Scan { relation, columns, schema } => input.scan(*relation, columns, schema),
             Node::Operator { operator, children, started } => {
                 let changes: Vec<_> = children.iter_mut().map(|c| c.step(input)).collect::<Result<_>>()?;
-                if *started && changes.iter().all(Option::is_none) {
+                let is_due = operator.deadline().is_some_and(|at| at <= input.now_us);
+                if *started && !is_due && changes.iter().all(Option::is_none) {
                     return Ok(None);
                 }
                 *started = true;

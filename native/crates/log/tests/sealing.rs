@@ -260,9 +260,12 @@ fn times_lead_to_epochs_also_when_they_are_sealed() {
     while log.maintain().unwrap() {}
     assert!(log.stats().sealed_epoch > Epoch(20), "{:?}", log.stats());
     let of = |time: i64| times.iter().rev().find(|(t, _)| *t <= time).map(|(_, epoch)| *epoch);
-    for &(time, _) in &times {
+    for &(time, epoch) in &times {
         assert_eq!(log.epoch_at(time).unwrap(), of(time).unwrap());
+        assert_eq!(log.time_of(epoch).unwrap(), time);
     }
+    assert_eq!(log.time_of(Epoch::ZERO).unwrap(), i64::MIN);
+    assert_eq!(log.time_of(Epoch(u64::MAX)).unwrap(), log.last_time_us());
     assert_eq!(log.epoch_at(0).unwrap(), Epoch::ZERO);
     assert_eq!(log.epoch_at(i64::MAX).unwrap(), log.durable_epoch());
 }

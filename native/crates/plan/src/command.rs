@@ -133,6 +133,12 @@ pub enum Command {
     Checkpoint {
         version: u32,
     },
+    /// Lets the clock of a database that was opened with one of its own go on; answered when what that brings about is durable.
+    /// SQLSTATE 55000 of one that goes by the system's.
+    AdvanceClock {
+        version: u32,
+        by_us: u64,
+    },
     /// A consistent copy in a folder that must be empty or not exist.
     Backup {
         version: u32,
@@ -211,6 +217,7 @@ impl Command {
             | Self::Rollback { version, .. }
             | Self::Ddl { version, .. }
             | Self::Checkpoint { version }
+            | Self::AdvanceClock { version, .. }
             | Self::Backup { version, .. }
             | Self::Inspect { version, .. }
             | Self::ConsumerOpen { version, .. }

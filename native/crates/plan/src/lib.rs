@@ -15,6 +15,7 @@ mod inspection;
 mod nested;
 mod options;
 mod rel;
+mod rel_map;
 mod types;
 mod validate;
 mod validate_command;

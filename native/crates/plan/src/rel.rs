@@ -272,6 +272,13 @@ pub enum Rel {
         stop: i64,
         step: i64,
     },
+    /// The rows whose time is now: all of `from` are the epoch's time or before it, all of `until` after it. NULL is never.
+    /// What a view's filters on `now()` become; timestamptz. Of views only: a query filters by `now()` itself.
+    TemporalFilter {
+        input: Box<Rel>,
+        from: Vec<Expr>,
+        until: Vec<Expr>,
+    },
     /// Each row once for each place of the longest of its lists. Output: input columns, each list's element (NULL past its
     /// end), then with `ordinality` the place from 1 as bigint. A row whose lists are empty or NULL is gone, or with
     /// `outer` there once with NULLs.

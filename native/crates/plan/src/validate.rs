@@ -48,20 +48,7 @@ pub(crate) fn boolean(expr: &Expr, input: &[DataType], relations: &dyn Relations
 
 /// Whether any scan has its own epoch.
 pub fn reads_past(rel: &Rel) -> bool {
-    match rel {
-        Rel::Scan { as_of, .. } => as_of.is_some(),
-        Rel::Values { .. } | Rel::GenerateSeries { .. } => false,
-        Rel::Filter { input, .. }
-        | Rel::Project { input, .. }
-        | Rel::Aggregate { input, .. }
-        | Rel::Window { input, .. }
-        | Rel::Sort { input, .. }
-        | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. }
-        | Rel::Unnest { input, .. } => reads_past(input),
-        Rel::Join { left, right, .. } => reads_past(left) || reads_past(right),
-        Rel::UnionAll { inputs } => inputs.iter().any(reads_past),
-    }
+    matches!(rel, Rel::Scan { as_of: Some(_), .. }) || rel.inputs().into_iter().any(reads_past)
 }
 
 pub(crate) fn instant(time: &Expr, relations: &dyn Relations) -> Result<()> {
@@ -174,6 +161,16 @@ fn rel_types(rel: &Rel, relations: &dyn Relations, depth: usize) -> Result<Vec<D
                 return refuse("a time window needs 0 < slide, 0 < size and at most 10000 windows a row");
             }
             types.extend([time, time]);
+            Ok(types)
+        }
+        Rel::TemporalFilter { input, from, until } => {
+            let types = child(input)?;
+            for bound in from.iter().chain(until) {
+                match expr_type(bound, &types, relations)? {
+                    DataType::Timestamptz => {}
+                    other => return refuse(format!("a temporal filter by {other}")),
+                }
+            }
             Ok(types)
         }
         Rel::Unnest { input, lists, ordinality, .. } => {

@@ -98,6 +98,7 @@ pub fn validate_command(command: &Command, relations: &dyn Relations) -> Result<
         | Command::RollbackTo { .. }
         | Command::Release { .. }
         | Command::Checkpoint { .. }
+        | Command::AdvanceClock { .. }
         | Command::Backup { .. }
         | Command::Inspect { .. } => Ok(()),
     }

@@ -70,6 +70,7 @@ fn what_does_not_fit_is_refused() {
         aggregate(AggregateFunction::CountStar, Some(column(0)), DataType::Bigint),
         Rel::UnionAll { inputs: vec![] },
         Rel::UnionAll { inputs: vec![*scan(), Rel::GenerateSeries { start: 1, stop: 2, step: 1 }] },
+        Rel::TemporalFilter { input: scan(), from: vec![], until: vec![column(0)] },
         Rel::TimeWindow { input: scan(), time: column(0), size_us: 1, slide_us: 1, offset_us: 0 },
         Rel::TimeWindow { input: scan(), time: column(2), size_us: i64::MAX, slide_us: 1, offset_us: 0 },
         Rel::TimeWindow { input: scan(), time: column(2), size_us: 1, slide_us: 0, offset_us: 0 },

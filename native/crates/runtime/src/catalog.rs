@@ -412,54 +412,20 @@ fn derive(definition: &mut Definition) -> Result<Object> {
 
 /// The relations that a plan scans, each once.
 pub fn scans(rel: &Rel, out: &mut Vec<RelationId>) {
-    match rel {
-        Rel::Scan { relation, .. } => {
-            if !out.contains(relation) {
-                out.push(*relation);
-            }
-        }
-        Rel::Values { .. } | Rel::GenerateSeries { .. } => {}
-        Rel::Filter { input, .. }
-        | Rel::Project { input, .. }
-        | Rel::Aggregate { input, .. }
-        | Rel::Window { input, .. }
-        | Rel::Sort { input, .. }
-        | Rel::Limit { input, .. }
-        | Rel::TimeWindow { input, .. }
-        | Rel::Unnest { input, .. } => scans(input, out),
-        Rel::Join { left, right, .. } => {
-            scans(left, out);
-            scans(right, out);
-        }
-        Rel::UnionAll { inputs } => inputs.iter().for_each(|input| scans(input, out)),
+    if let Rel::Scan { relation, .. } = rel
+        && !out.contains(relation)
+    {
+        out.push(*relation);
     }
+    rel.inputs().into_iter().for_each(|input| scans(input, out));
 }
 
 /// The plan with all its scans at an epoch of the past; what a view of it reads follows when that is scanned.
 pub fn as_of_epoch(rel: Rel, epoch: Epoch) -> Rel {
-    let boxed = |input: Box<Rel>| Box::new(as_of_epoch(*input, epoch));
-    match rel {
+    match rel.map_inputs(&mut |input| as_of_epoch(input, epoch)) {
         Rel::Scan { relation, columns, .. } => {
             Rel::Scan { relation, columns, as_of: Some(AsOf::Epoch { epoch: epoch.0 }) }
         }
-        Rel::Values { .. } | Rel::GenerateSeries { .. } => rel,
-        Rel::Filter { input, predicate } => Rel::Filter { input: boxed(input), predicate },
-        Rel::Project { input, exprs } => Rel::Project { input: boxed(input), exprs },
-        Rel::Aggregate { input, group, aggregates } => Rel::Aggregate { input: boxed(input), group, aggregates },
-        Rel::Window { input, partition, order, calls } => Rel::Window { input: boxed(input), partition, order, calls },
-        Rel::Sort { input, keys, limit, offset } => Rel::Sort { input: boxed(input), keys, limit, offset },
-        Rel::Limit { input, limit, offset } => Rel::Limit { input: boxed(input), limit, offset },
-        Rel::Unnest { input, lists, ordinality, outer } => {
-            Rel::Unnest { input: boxed(input), lists, ordinality, outer }
-        }
-        Rel::TimeWindow { input, time, size_us, slide_us, offset_us } => {
-            Rel::TimeWindow { input: boxed(input), time, size_us, slide_us, offset_us }
-        }
-        Rel::Join { kind, left, right, keys, residual } => {
-            Rel::Join { kind, left: boxed(left), right: boxed(right), keys, residual }
-        }
-        Rel::UnionAll { inputs } => {
-            Rel::UnionAll { inputs: inputs.into_iter().map(|input| as_of_epoch(input, epoch)).collect() }
-        }
+        other => other,
     }
 }

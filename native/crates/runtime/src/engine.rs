@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use millrace_base::{Code, Epoch, Error, RelationId, Result};
+use millrace_base::{Code, Epoch, Error, RelationId, Result, VirtualClock};
 use millrace_log::{Durability, Log, LogOptions};
 use millrace_plan::{Append, Command, validate_command};
 use millrace_wire::{DataRows, Format};
@@ -53,6 +53,8 @@ pub struct EngineOptions {
     pub journal_file_bytes: Option<u64>,
     /// Column blocks that are kept in memory, in bytes; an eighth of the machine's memory, at least 256 MiB, unless said.
     pub cache_bytes: Option<u64>,
+    /// The database's clock stands at this time, microseconds since 1970-01-01 UTC, until it is told to go on.
+    pub clock_us: Option<i64>,
 }
 
 /// See `Engine::data_rows`; at once.
@@ -117,7 +119,7 @@ impl Ways {
                 });
             }),
             // Long work that holds up no writer.
-            Command::Checkpoint { .. } | Command::Backup { .. } => {
+            Command::Checkpoint { .. } | Command::Backup { .. } | Command::AdvanceClock { .. } => {
                 self.queries.give(reply, move |reply| reply.answer(|| admin::run(&shared, command)));
             }
             _ => self.writes.give(reply, move |reply| write::execute(&shared, command, reply)),
@@ -127,7 +129,10 @@ impl Ways {
 
 /// Whether the command runs on the thread of the writes.
 fn is_write(command: &Command) -> bool {
-    !matches!(command, Command::Ddl { .. } | Command::Checkpoint { .. } | Command::Backup { .. })
+    !matches!(
+        command,
+        Command::Ddl { .. } | Command::Checkpoint { .. } | Command::Backup { .. } | Command::AdvanceClock { .. }
+    )
 }
 
 impl Engine {
@@ -157,6 +162,9 @@ impl Engine {
             Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
             None => memory_bytes().map_or(0, |bytes| bytes / CACHE_OF_MEMORY).max(log_options.cache_bytes),
         };
+        if let Some(now_us) = options.clock_us {
+            log_options.clock = Arc::new(VirtualClock::new(now_us));
+        }
         let clock = log_options.clock.clone();
         let log = Log::open(path, log_options, on_durable)?;
         let catalog = Catalog::from_definitions(log.definitions())?;

@@ -21,6 +21,8 @@ use crate::step_input::StepInput;
 
 /// How often tables are told which versions nobody reads any more.
 const HORIZON_EVERY: Duration = Duration::from_millis(500);
+/// Where nothing is written, rows come and go with time in steps of this: each takes an fsync.
+const TICK_EVERY: Duration = Duration::from_millis(50);
 
 /// A view that is to be kept up to date.
 pub struct NewView {
@@ -81,6 +83,9 @@ pub struct Flow {
     pub sink_states: HashMap<RelationId, RelationState>,
     feeds: Vec<Attached>,
     horizon_at: Instant,
+    /// When time alone last asked for a step, and whether that one is still on its way.
+    tick_at: Option<Instant>,
+    is_ticking: bool,
 }
 
 /// The body of the thread. A panic or an error that is nobody's in particular ends the engine, not the process.
@@ -110,13 +115,16 @@ impl Flow {
             sink_states: HashMap::new(),
             feeds: Vec::new(),
             horizon_at: Instant::now(),
+            tick_at: None,
+            is_ticking: false,
         }
     }
 
     fn run(&mut self) -> Result<()> {
         let shared = self.shared.clone();
         loop {
-            let work = shared.mailbox.take();
+            let patience = self.until_tick();
+            let work = shared.mailbox.take(patience);
             if work.ended {
                 self.end_feeds();
                 return Ok(());
@@ -126,8 +134,23 @@ impl Flow {
             }
             if !work.commits.is_empty() {
                 self.step(&work.commits)?;
+            } else if self.until_tick() == Some(Duration::ZERO) {
+                // Refused when nothing can be written, as all writes are: it is tried again.
+                self.is_ticking = matches!(shared.log.tick(), Ok(Some(_)));
+                self.tick_at = Some(Instant::now());
             }
         }
+    }
+
+    /// How long until rows of some view come or go by time alone; an epoch of their own is then asked for. None if there are
+    /// none, if that epoch is on its way, or if it never comes.
+    fn until_tick(&self) -> Option<Duration> {
+        if self.is_ticking || self.shared.log.is_read_only() {
+            return None;
+        }
+        let due = self.shared.clock.until(self.graph.deadline()?)?;
+        let rest = self.tick_at.map_or(Duration::ZERO, |at| TICK_EVERY.saturating_sub(at.elapsed()));
+        Some(due.max(rest))
     }
 
     fn end_feeds(&mut self) {
@@ -229,6 +252,7 @@ impl Flow {
 
     /// Takes all views through these commits in one step.
     fn step(&mut self, commits: &[Committed]) -> Result<()> {
+        self.is_ticking = false;
         let mut input = StepInput::default();
         commits.iter().for_each(|committed| input.add(committed));
         let last = commits.last().expect("a step has commits");

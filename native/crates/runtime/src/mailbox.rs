@@ -2,6 +2,7 @@
 //! and requests, which come first. Not a channel: those bound the number of messages, and a commit can be large.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use arrow_array::Array;
 use millrace_log::Committed;
@@ -89,11 +90,16 @@ impl<R> Mailbox<R> {
         drop(requests);
     }
 
-    /// Waits for work: all requests, and commits up to the rows of one step.
-    pub fn take(&self) -> Work<R> {
+    /// Waits for work, but not longer than `patience`: all requests, and commits up to the rows of one step.
+    pub fn take(&self, patience: Option<Duration>) -> Work<R> {
+        let deadline = patience.map(|patience| Instant::now() + patience);
         let mut state = self.state.lock();
         while state.commits.is_empty() && state.requests.is_empty() && !state.stopped {
-            self.work.wait(&mut state);
+            match deadline {
+                None => self.work.wait(&mut state),
+                Some(at) if self.work.wait_until(&mut state, at).timed_out() => break,
+                Some(_) => {}
+            }
         }
         let requests = state.requests.drain(..).collect::<Vec<_>>();
         let mut commits = Vec::new();
@@ -144,12 +150,12 @@ mod tests {
     fn a_step_takes_whole_commits_up_to_its_rows() {
         let mailbox = Mailbox::<()>::default();
         (1..=3).for_each(|epoch| mailbox.push_commit(committed(epoch, STEP_ROWS_MAX / 2)));
-        assert_eq!(mailbox.take().commits.len(), 2);
-        assert_eq!(mailbox.take().commits.len(), 1);
+        assert_eq!(mailbox.take(None).commits.len(), 2);
+        assert_eq!(mailbox.take(None).commits.len(), 1);
         mailbox.push_commit(committed(4, STEP_ROWS_MAX * 2));
-        assert_eq!(mailbox.take().commits.len(), 1, "a commit is never split");
+        assert_eq!(mailbox.take(None).commits.len(), 1, "a commit is never split");
         mailbox.stop();
-        assert!(mailbox.take().ended);
+        assert!(mailbox.take(None).ended);
     }
 
     #[test]
@@ -161,8 +167,8 @@ mod tests {
             let mailbox = mailbox.clone();
             std::thread::spawn(move || mailbox.push_commit(committed(2, rows)))
         };
-        assert_eq!(mailbox.take().commits.len(), 1);
-        assert_eq!(mailbox.take().commits[0].epoch, Epoch(2));
+        assert_eq!(mailbox.take(None).commits.len(), 1);
+        assert_eq!(mailbox.take(None).commits[0].epoch, Epoch(2));
         writer.join().unwrap();
         assert_eq!(mailbox.waiting_bytes(), 0);
     }

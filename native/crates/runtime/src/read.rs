@@ -83,8 +83,13 @@ pub fn rows(
     let mut views = None;
     let pin = shared.pins.pin(|| if reads_views { views.insert(shared.published.now()).frontier } else { newest });
     let pasts = Mutex::default();
-    let snapshot = ReadSnapshot { shared, catalog, views, epoch: pin.epoch(), transaction: None, pasts, cancel };
+    let epoch = pin.epoch();
+    let snapshot = ReadSnapshot { shared, catalog, views, epoch, transaction: None, pasts, cancel };
     let context = context(shared, catalog, cancel);
+    if root.is_temporal() {
+        // VERIFY: what is now to the view is now to its query.
+        return execute(&root.clone().at_time(shared.log.time_of(epoch)?), &snapshot, &context);
+    }
     execute(root, &snapshot, &context)
 }
 
@@ -257,7 +262,7 @@ impl Snapshot for ReadSnapshot<'_> {
         let epoch = self.epoch_of(as_of)?;
         if let DefinitionKind::MaterializedView { query, .. } = &object.definition.object {
             // At every epoch a view is its query: what it was is what its query gives of its inputs as they were.
-            let past = as_of_epoch(query.clone(), epoch);
+            let past = as_of_epoch(query.clone(), epoch).at_time(self.shared.log.time_of(epoch)?);
             let context = context(self.shared, self.catalog, self.cancel);
             let wanted: Vec<usize> = columns.iter().map(|&c| c as usize).collect();
             let batches = execute(&past, self, &context)?.into_iter();

@@ -70,13 +70,11 @@ fn sink_cuts(flow: &Flow, opened: &Opened) -> BTreeMap<Epoch, Vec<(RelationId, R
 struct History {
     streams: Vec<(RelationId, Vec<u32>)>,
     tables: Vec<(RelationId, arrow_schema::SchemaRef)>,
-    time_us: i64,
 }
 
 impl History {
     fn open(flow: &Flow, opened: &Opened) -> Result<Self> {
-        let log = &flow.shared.log;
-        let mut history = Self { streams: Vec::new(), tables: Vec::new(), time_us: log.last_time_us() };
+        let mut history = Self { streams: Vec::new(), tables: Vec::new() };
         let mut inputs: Vec<RelationId> = flow.views.keys().flat_map(|&id| flow.graph.inputs_of(id)).collect();
         inputs.sort_unstable();
         inputs.dedup();
@@ -100,31 +98,32 @@ impl History {
     fn advance(&mut self, flow: &mut Flow, cut: Epoch) -> Result<()> {
         let from = flow.frontier;
         let shared = flow.shared.clone();
+        let time_us = shared.log.time_of(cut)?;
         let mut input = StepInput::default();
         for (id, schema) in &self.tables {
             for change in table_difference(&shared.log, *id, schema, from, cut)? {
                 input.push(*id, change?);
-                self.step_when_full(flow, from, &mut input)?;
+                step_when_full(flow, from, time_us, &mut input)?;
             }
         }
         for (id, columns) in &self.streams {
             for rows in shared.log.scan_after(*id, columns, from, cut)?.batches() {
                 input.push(*id, ChangeBatch { rows: rows?, weights: None });
-                self.step_when_full(flow, from, &mut input)?;
+                step_when_full(flow, from, time_us, &mut input)?;
             }
         }
-        flow.step_graph(cut, self.time_us, input.into_changes()?)?;
+        flow.step_graph(cut, time_us, input.into_changes()?)?;
         Ok(())
     }
+}
 
-    fn step_when_full(&self, flow: &mut Flow, epoch: Epoch, input: &mut StepInput) -> Result<()> {
-        flow.shared.check_open()?;
-        if input.rows() >= STEP_ROWS_MAX {
-            // Part of the way to the next cut: nobody sees it, so it has no epoch of its own.
-            flow.step_graph(epoch, self.time_us, std::mem::take(input).into_changes()?)?;
-        }
-        Ok(())
+fn step_when_full(flow: &mut Flow, epoch: Epoch, time_us: i64, input: &mut StepInput) -> Result<()> {
+    flow.shared.check_open()?;
+    if input.rows() >= STEP_ROWS_MAX {
+        // Part of the way to the next cut: nobody sees it, so it has no epoch of its own.
+        flow.step_graph(epoch, time_us, std::mem::take(input).into_changes()?)?;
     }
+    Ok(())
 }
 
 fn stored_schema(object: &Object) -> Result<arrow_schema::SchemaRef> {
@@ -133,7 +132,7 @@ fn stored_schema(object: &Object) -> Result<arrow_schema::SchemaRef> {
 
 /// Fills one new view with what its inputs hold at the frontier.
 pub fn backfill(flow: &mut Flow, view: &NewView, catalog: &Catalog) -> Result<()> {
-    let (epoch, time_us) = (flow.frontier, flow.shared.now_us());
+    let (epoch, time_us) = (flow.frontier, flow.time_us);
     let shared = flow.shared.clone();
     let mut input = StepInput::default();
     for id in flow.graph.inputs_of(view.id) {

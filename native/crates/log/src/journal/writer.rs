@@ -72,6 +72,20 @@ struct Waiting {
     sealing_failed: bool,
 }
 
+impl Waiting {
+    fn admits(&self) -> Result<bool> {
+        if let Some(error) = &self.poison
+            && !millrace_base::planted("writes-after-poison")
+        {
+            return Err(error.clone());
+        }
+        if self.closing {
+            return Err(Error::new(Code::AdminShutdown, "the database is closed"));
+        }
+        Ok(self.bytes < COMMIT_QUEUE_BYTES_MAX && (!self.behind || self.sealing_failed))
+    }
+}
+
 /// What the committing threads and the journal thread share.
 pub struct Queue {
     waiting: Mutex<Waiting>,
@@ -100,20 +114,15 @@ impl Queue {
     /// Waits for space; refuses when poisoned or closing.
     pub fn admit(&self) -> Result<()> {
         let mut waiting = self.waiting.lock();
-        loop {
-            if let Some(error) = &waiting.poison
-                && !millrace_base::planted("writes-after-poison")
-            {
-                return Err(error.clone());
-            }
-            if waiting.closing {
-                return Err(Error::new(Code::AdminShutdown, "the database is closed"));
-            }
-            if waiting.bytes < COMMIT_QUEUE_BYTES_MAX && (!waiting.behind || waiting.sealing_failed) {
-                return Ok(());
-            }
+        while !waiting.admits()? {
             self.space.wait(&mut waiting);
         }
+        Ok(())
+    }
+
+    /// Whether there is space; refuses as `admit` does.
+    pub fn has_room(&self) -> Result<bool> {
+        self.waiting.lock().admits()
     }
 
     /// Tells how sealing gets on, and how many files wait for it: counted under the lock, so that the last to tell is

@@ -118,6 +118,17 @@ impl Log {
         self.inner.sealed_epoch_at(time_us)
     }
 
+    /// The time of the newest commit that is not newer than `epoch`; the least time when there is none.
+    pub fn time_of(&self, epoch: Epoch) -> Result<i64> {
+        let state = self.inner.state.read();
+        let at = state.commits.partition_point(|&(known, _)| known <= epoch);
+        if at > 0 {
+            return Ok(state.commits[at - 1].1);
+        }
+        drop(state);
+        self.inner.sealed_time_of(epoch)
+    }
+
     pub fn stats(&self) -> LogStats {
         let state = self.inner.state.read();
         let mut relations: Vec<RelationStats> = state
@@ -150,26 +161,42 @@ impl Log {
 impl Inner {
     /// As `Log::epoch_at`, among the commits that are sealed.
     fn sealed_epoch_at(&self, time_us: i64) -> Result<Epoch> {
-        // The last index that begins at that time or earlier holds the answer.
+        let upto = |_: &[u64], times: &[i64]| times.partition_point(|&time| time <= time_us);
+        let found = self.newest_sealed(|index| index.times_us.0 <= time_us, upto)?;
+        Ok(found.map_or(Epoch::ZERO, |(epoch, _)| epoch))
+    }
+
+    /// As `Log::time_of`, among the commits that are sealed.
+    fn sealed_time_of(&self, epoch: Epoch) -> Result<i64> {
+        let upto = |epochs: &[u64], _: &[i64]| epochs.partition_point(|&known| known <= epoch.0);
+        let found = self.newest_sealed(|index| index.epochs.0 <= epoch, upto)?;
+        Ok(found.map_or(i64::MIN, |(_, time)| time))
+    }
+
+    /// The last commit of those that `upto` counts, in the last index that `begun` has in view.
+    fn newest_sealed(
+        &self,
+        begun: impl Fn(&SegmentEntry) -> bool,
+        upto: impl Fn(&[u64], &[i64]) -> usize,
+    ) -> Result<Option<(Epoch, i64)>> {
+        // The last index that begins at that place or earlier holds the answer.
         let index = {
             let sealer = self.sealer.lock();
             let commits = sealer.manifest.live().segments.values().filter(|s| s.key.kind == SegmentKind::Commits);
-            let begun = commits.filter(|s| s.times_us.0 <= time_us);
-            begun.max_by_key(|s| s.epochs).map(|s| (s.id, s.rows))
+            commits.filter(|s| begun(s)).max_by_key(|s| s.epochs).map(|s| (s.id, s.rows))
         };
-        let mut newest = Epoch::ZERO;
-        if let Some((id, rows)) = index {
-            for found in self.pool.segment(id)?.scan(&[0, 1], &[], 0..rows) {
-                let (_, batch) = found?;
-                let epochs = batch.column(0).as_primitive_opt::<UInt64Type>();
-                let times = batch.column(1).as_primitive_opt::<Int64Type>();
-                let (Some(epochs), Some(times)) = (epochs, times) else {
-                    return Err(damaged_segment(id, "holds other columns than a commit index has"));
-                };
-                let at = times.values().partition_point(|&time| time <= time_us);
-                if at > 0 {
-                    newest = newest.max(Epoch(epochs.value(at - 1)));
-                }
+        let Some((id, rows)) = index else { return Ok(None) };
+        let mut newest = None;
+        for found in self.pool.segment(id)?.scan(&[0, 1], &[], 0..rows) {
+            let (_, batch) = found?;
+            let epochs = batch.column(0).as_primitive_opt::<UInt64Type>();
+            let times = batch.column(1).as_primitive_opt::<Int64Type>();
+            let (Some(epochs), Some(times)) = (epochs, times) else {
+                return Err(damaged_segment(id, "holds other columns than a commit index has"));
+            };
+            let at = upto(epochs.values(), times.values());
+            if at > 0 {
+                newest = newest.max(Some((Epoch(epochs.value(at - 1)), times.value(at - 1))));
             }
         }
         Ok(newest)

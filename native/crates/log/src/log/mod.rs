@@ -222,15 +222,30 @@ impl Log {
         self.order(commit, check, Done::Call(done))
     }
 
+    /// A commit of nothing, so that what changes with time alone has an epoch for it. It does not wait: where the queue is
+    /// full there are commits on their way, and `None` is returned.
+    pub fn tick(&self) -> Result<Option<Epoch>> {
+        self.check_writable()?;
+        if !self.inner.queue.has_room()? {
+            return Ok(None);
+        }
+        self.place(Commit::default(), |_| Ok(()), Done::Call(Box::new(|_| {}))).map(Some)
+    }
+
     fn order(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
         self.check_writable()?;
-        let (body, head) = encode_body(&commit)?;
-        let body_crc = crc32c::crc32c(&body);
-        let delta = Delta::of(&head);
         if self.is_background && self.inner.queue.is_resumable() {
             self.resume()?;
         }
         self.inner.queue.admit()?;
+        self.place(commit, check, done)
+    }
+
+    /// Gives a commit that was admitted its place.
+    fn place(&self, commit: Commit, check: impl FnOnce(&Self) -> Result<()>, done: Done) -> Result<Epoch> {
+        let (body, head) = encode_body(&commit)?;
+        let body_crc = crc32c::crc32c(&body);
+        let delta = Delta::of(&head);
         let sequencer = self.inner.sequencer.lock();
         check(self)?;
         let mut state = self.inner.state.write();
