@@ -122,6 +122,15 @@ impl Batch {
         self.columns.iter().map(Column::bytes).sum()
     }
 
+    /// With every column unpacked.
+    pub fn flat(&self) -> Result<Self> {
+        let unpacked = |column: &Column| match column {
+            Column::Absent => Ok(Column::Absent),
+            other => other.flat().map(Column::Flat),
+        };
+        Ok(Self { columns: self.columns.iter().map(unpacked).collect::<Result<_>>()?, rows: self.rows })
+    }
+
     pub fn into_record_batch(self, schema: &SchemaRef) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(Column::flat).collect::<Result<_>>()?;
         batch_of(schema, columns, self.rows)
@@ -168,6 +177,15 @@ fn concat_column(parts: &[&Column]) -> Result<Column> {
         }
         other => arrow_error(other),
     })
+}
+
+/// One batch of several, at least one.
+pub(crate) fn concat_batches(batches: Vec<Batch>) -> Result<Batch> {
+    let rows: usize = batches.iter().map(|batch| batch.rows).sum();
+    check_rows(rows)?;
+    let width = batches.first().map_or(0, |batch| batch.columns.len());
+    let column = |at: usize| concat_column(&batches.iter().map(|batch| &batch.columns[at]).collect::<Vec<_>>());
+    Ok(Batch { columns: (0..width).map(column).collect::<Result<_>>()?, rows })
 }
 
 /// One batch of several; of none if there are none, with columns of these types as far as they are needed.

@@ -3,6 +3,7 @@
 //! whole row, so that a view and its query number them alike.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
@@ -106,6 +107,11 @@ pub fn key_bytes(keys: &[ArrayRef], fields: &[SortField], row: usize) -> Result<
     Ok(key_rows(&one, fields)?.row(0).as_ref().to_vec())
 }
 
+/// Every row's key as bytes in the order of the keys.
+pub fn key_column(keys: &[ArrayRef], fields: &[SortField]) -> Result<ArrayRef> {
+    Ok(Arc::new(key_rows(keys, fields)?.try_into_binary().map_err(arrow_error)?))
+}
+
 /// One bit a row: whether its key does not come after one that `key_bytes` gave, of keys of the same types.
 pub fn rows_upto(keys: &[ArrayRef], fields: &[SortField], bound: &[u8]) -> Result<BooleanBuffer> {
     let rows = key_rows(keys, fields)?;
@@ -144,8 +150,6 @@ pub fn tied_sort_order(keys: &[ArrayRef], fields: &[SortField], columns: &[Array
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::{Float64Array, Int64Array, StringArray};
 
     use super::*;

@@ -89,7 +89,8 @@ pub fn rows(
 }
 
 fn context<'a>(shared: &'a Shared, catalog: &'a Catalog, cancel: &'a AtomicBool) -> ExecContext<'a> {
-    ExecContext { now_us: shared.now_us(), models: catalog, relations: catalog, cancel, workers: &shared.workers }
+    let (workers, memory) = (&shared.workers, &shared.memory);
+    ExecContext { now_us: shared.now_us(), models: catalog, relations: catalog, cancel, workers, memory }
 }
 
 struct ReadSnapshot<'a> {

@@ -35,6 +35,13 @@ pub fn json(shared: &Shared) -> String {
         "journal_bytes": log.journal_bytes,
         "flow_waiting_bytes": shared.mailbox.waiting_bytes(),
         "memory_bytes": memory_bytes(),
+        "queries": {
+            "threads": shared.workers.threads(),
+            "memory_limit": shared.memory.limit(),
+            "held_bytes": shared.memory.held(),
+            "most_held_bytes": shared.memory.most(),
+            "spilled_bytes": shared.memory.spilled(),
+        },
         "freshness": shared.freshness.percentiles(),
         "relations": relations,
         "views": kept_views,

@@ -1,24 +1,32 @@
-//! ORDER BY, with LIMIT as a top-N: each thread holds only the rows that can still be in the result.
+//! ORDER BY, with LIMIT as a top-N: each thread holds only the rows that can still be in the result. Where memory is
+//! short, a thread writes what it has as a sorted run, and the runs are merged at the end (`runs`).
+
+mod runs;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, BooleanArray, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::lower::sort_fields;
-use millrace_kernels::{SortField, key_bytes, rows_upto, top_n};
+use millrace_kernels::{SortField, key_bytes, key_column, rows_upto, top_n};
 use millrace_plan::{DataType, Expr, Rel, SortKey};
+use parking_lot::Mutex;
 
 use crate::batch::{Batch, Column, join_batches};
 use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::Query;
+use crate::memory;
 use crate::need::Need;
 use crate::pipeline::{Branch, Sink, run};
+use crate::spill::LazyFile;
 use crate::wanted::{KeyFilter, TopBound, Wanted};
+
+use runs::{Merge, Merged, Run, State};
 
 struct Order {
     keys: Inputs,
@@ -76,15 +84,37 @@ pub(crate) fn lower<'a>(
         top,
     };
     let control = &*query.control;
+    let file = LazyFile::new(control.memory);
     let sinks = run(control, &branches, || {
-        Ok(Held { order: &order, control, batches: Vec::new(), rows: 0, bytes: 0, worst: None })
+        let held = memory::Held::none(control.memory);
+        let runs = Vec::new();
+        Ok(Held { order: &order, control, file: &file, batches: Vec::new(), rows: 0, held, worst: None, runs })
     })?;
-    let batches: Vec<Batch> = sinks.into_iter().flat_map(|sink| sink.batches).collect();
+    // What the operators below hold is not needed any more.
+    drop(branches);
+    if sinks.iter().any(|sink| !sink.runs.is_empty()) {
+        let mut runs = Vec::new();
+        for mut sink in sinks {
+            sink.write_run()?;
+            runs.append(&mut sink.runs);
+        }
+        let merge = Merge::of(control, runs)?;
+        let left = limit.unwrap_or(u64::MAX);
+        let state = Mutex::new(State { merge, skip: offset, left, number: 0 });
+        return Ok(vec![Branch::of(Merged { control: query.control.clone(), state })]);
+    }
+    let mut held = memory::Held::none(control.memory);
+    let mut batches: Vec<Batch> = Vec::new();
+    for sink in sinks {
+        batches.extend(sink.batches);
+        held.join(sink.held);
+    }
     let sorted = order.first(batches, control)?;
+    held.shrink(held.bytes().saturating_sub(sorted.bytes()));
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(sorted.rows);
     let mut sorted = sorted.slice(from, sorted.rows - from);
     sorted.columns.pop();
-    Ok(query.ready(sorted.pieces().collect()))
+    Ok(query.ready(sorted.pieces().collect(), Some(held)))
 }
 
 impl Order {
@@ -107,16 +137,52 @@ impl Order {
         control.check()?;
         all.take(&order)
     }
+
+    /// The keys of rows as bytes in their order; the place makes them differ.
+    fn key_column(&self, rows: &Batch, control: &Control<'_>) -> Result<ArrayRef> {
+        let mut keys = self.keys.arrays(rows, control.now_us)?;
+        let places = rows.columns[rows.columns.len() - 1].flat()?;
+        // They are far below the middle of 64 bits.
+        let places = places.as_primitive::<UInt64Type>().values().iter().map(|&place| place as i64);
+        keys.push(Arc::new(Int64Array::from_iter_values(places)));
+        let mut fields = self.fields.clone();
+        fields.push(SortField { descending: false, nulls_first: false });
+        key_column(&keys, &fields)
+    }
 }
 
+/// One thread's rows.
 struct Held<'a> {
     order: &'a Order,
     control: &'a Control<'a>,
+    file: &'a LazyFile,
     batches: Vec<Batch>,
     rows: usize,
-    bytes: usize,
+    held: memory::Held,
     /// The key of the worst row that is held, once as many are held as are wanted: what comes after it is too bad.
     worst: Option<Vec<u8>>,
+    /// What was written, in order each.
+    runs: Vec<Run>,
+}
+
+/// While rows are sorted there are two of each, and for each its key and places.
+fn bytes_to_sort(batch: &Batch) -> usize {
+    const A_ROW: usize = 32;
+    batch.bytes() * 2 + batch.rows * A_ROW
+}
+
+impl Held<'_> {
+    fn write_run(&mut self) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let sorted = self.order.first(std::mem::take(&mut self.batches), self.control)?;
+        self.rows = 0;
+        let keys = |piece: &Batch| self.order.key_column(piece, self.control);
+        self.runs.push(Run::write(self.control, &self.file.get()?, &sorted.flat()?, keys)?);
+        self.held.clear();
+        Ok(())
+    }
 }
 
 impl Sink for Held<'_> {
@@ -141,18 +207,19 @@ impl Sink for Held<'_> {
                 _ => {}
             }
         }
-        let bytes = batch.bytes();
-        self.control.hold(bytes)?;
-        self.bytes += bytes;
+        let bytes = bytes_to_sort(&batch);
+        if !self.held.grow(bytes) {
+            self.write_run()?;
+            self.held.force(bytes);
+        }
         self.rows += batch.rows;
         crate::batch::check_rows(self.rows)?;
         self.batches.push(batch);
         let prune_at = self.order.wanted.saturating_mul(2).saturating_add(PRUNE_ROWS);
         if self.rows >= prune_at {
             let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
-            self.control.release(self.bytes);
-            self.bytes = kept.bytes();
-            self.control.hold(self.bytes)?;
+            self.held.clear();
+            self.held.force(bytes_to_sort(&kept));
             self.rows = kept.rows;
             if let Some(top) = &self.order.top
                 && kept.rows == self.order.wanted
