@@ -33,7 +33,7 @@ pub(crate) fn key_hashes(keys: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
 }
 
 /// Gives the hashes of a batch's keys.
-pub(crate) type Hashes<'h> = dyn Fn(&Batch) -> Result<Vec<u64>> + 'h;
+pub(crate) type Hashes<'h> = dyn Fn(&Batch) -> Result<Vec<u64>> + Sync + 'h;
 
 /// The rows of a part.
 #[derive(Default)]

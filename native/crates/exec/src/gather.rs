@@ -25,7 +25,7 @@ pub(crate) enum Gathered {
 /// What must be known of the rows.
 pub(crate) struct Gather<'g> {
     /// Of the keys; none where the rows cannot be put apart.
-    pub hashes: Option<&'g (dyn Fn(&Batch) -> Result<Vec<u64>> + Sync + 'g)>,
+    pub hashes: Option<&'g Hashes<'g>>,
     /// For the message.
     pub what: &'static str,
 }
