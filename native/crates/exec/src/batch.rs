@@ -14,6 +14,8 @@ use millrace_kernels::encodings::Dictionary;
 use millrace_kernels::{NO_ROW, arrow_error};
 use millrace_plan::{DataType, Field, arrow_schema};
 
+use crate::control::Control;
+
 /// Rows that operators work on at a time: so many values of some columns stay in the processor's second cache.
 pub(crate) const PIECE_ROWS: usize = 2 * BATCH_ROWS;
 
@@ -189,7 +191,12 @@ pub(crate) fn concat_batches(batches: Vec<Batch>) -> Result<Batch> {
 }
 
 /// One batch of several; of none if there are none, with columns of these types as far as they are needed.
-pub(crate) fn join_batches(batches: Vec<Batch>, types: &[DataType], need: &crate::need::Need) -> Result<Batch> {
+pub(crate) fn join_batches(
+    control: &Control<'_>,
+    batches: Vec<Batch>,
+    types: &[DataType],
+    need: &crate::need::Need,
+) -> Result<Batch> {
     let rows: usize = batches.iter().map(|batch| batch.rows).sum();
     check_rows(rows)?;
     if batches.is_empty() {
@@ -204,6 +211,7 @@ pub(crate) fn join_batches(batches: Vec<Batch>, types: &[DataType], need: &crate
             if !need.has(column) {
                 return Ok(Column::Absent);
             }
+            control.check()?;
             concat_column(&batches.iter().map(|batch| &batch.columns[column]).collect::<Vec<_>>())
         })
         .collect::<Result<_>>()?;

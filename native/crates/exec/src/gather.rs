@@ -100,7 +100,7 @@ impl Gather<'_> {
             }
             batches.sort_by_key(|(place, _)| *place);
             let batches = batches.into_iter().map(|(_, batch)| batch).collect();
-            let rows = join_batches(batches, &types, need)?;
+            let rows = join_batches(control, batches, &types, need)?;
             held.shrink(held.bytes() / COPIES);
             return Ok(Gathered::Together(rows, held));
         }

@@ -80,7 +80,9 @@ impl Windows<'_> {
         let (partition, rest) = values.split_at(self.partition);
         let (order, inputs) = rest.split_at(self.lowered.fields.len());
         let lowered = &self.lowered;
-        let results = compute_window(&lowered.plan, partition, order, &lowered.fields, &columns, inputs, all.rows)?;
+        let check = || self.control.check();
+        let results =
+            compute_window(&lowered.plan, partition, order, &lowered.fields, &columns, inputs, all.rows, &check)?;
         columns.extend(results);
         Ok(Some(Batch::of_arrays(columns, all.rows)))
     }
@@ -113,7 +115,7 @@ impl Apart<'_> {
             }
             return Ok(ControlFlow::Continue(()));
         }
-        let all = join_batches(rows.load(control, file)?, &windows.types, &Need::all(windows.types.len()))?;
+        let all = join_batches(control, rows.load(control, file)?, &windows.types, &Need::all(windows.types.len()))?;
         for piece in windows.compute(&all)?.into_iter().flat_map(Batch::pieces) {
             if emit(piece)?.is_break() {
                 return Ok(ControlFlow::Break(()));

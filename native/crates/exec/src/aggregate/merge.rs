@@ -57,25 +57,24 @@ fn parts(control: &Control<'_>, grouping: &Grouping, threads: &mut Vec<Groups<'_
             states.table.intern(&[], 1)?;
             states.first.resize(1, 0);
             states.calls.iter_mut().for_each(|call| call.accumulator.resize(1));
-            merged.absorb_all(states)?;
+            merged.absorb_all(control, states)?;
         }
-        return Ok(vec![merged.into_part(true)?]);
+        return Ok(vec![merged.into_part(control, true)?]);
     }
     let apart = threads.iter().any(|thread| thread.apart.is_some());
     if threads.len() == 1
         && !apart
         && let Some(only) = threads.pop()
     {
-        return Ok(vec![only.states.into_part(false)?]);
+        return Ok(vec![only.states.into_part(control, false)?]);
     }
     let total: usize = threads.iter().map(|thread| thread.states.table.len()).sum();
     if !apart && (total <= MERGED_WHOLE_MAX || !grouping.is_plain()) {
         let mut merged = States::new(grouping)?;
         for thread in threads {
-            control.check()?;
-            merged.absorb_all(&thread.states)?;
+            merged.absorb_all(control, &thread.states)?;
         }
-        return Ok(vec![merged.into_part(true)?]);
+        return Ok(vec![merged.into_part(control, true)?]);
     }
     in_parts(control, grouping, threads)
 }
@@ -89,11 +88,12 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub fn of(states: &States, level: u32) -> Result<Self> {
+    pub fn of(control: &Control<'_>, states: &States, level: u32) -> Result<Self> {
         let mut listed: Vec<Vec<u32>> = vec![Vec::new(); PARTS];
         let mut part_of_group = Vec::with_capacity(states.table.len());
         let ids: Vec<u32> = (0..states.table.len() as u32).collect();
         for ids in ids.chunks(BATCH_ROWS) {
+            control.check()?;
             let keys = RawColumn::all(&states.table.keys(ids)?)?;
             for (&id, hash) in ids.iter().zip(hash_columns(&keys, ids.len())) {
                 let part = part_of(hash, level);
@@ -124,7 +124,7 @@ fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) 
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(thread) = threads.get(number) else { return Ok(()) };
-            let parts = Listed::of(&thread.states, 0)?;
+            let parts = Listed::of(control, &thread.states, 0)?;
             listed.lock().push((number, parts));
         }
     })?;

@@ -31,7 +31,7 @@ impl<'a> Level<'a> {
             if let Some(apart) = &mut thread.apart {
                 apart.flush(control)?;
             }
-            let parts = Listed::of(&thread.states, level)?;
+            let parts = Listed::of(control, &thread.states, level)?;
             listed.push((thread, parts));
         }
         Ok(Self { threads: listed, level })
@@ -63,7 +63,8 @@ impl<'a> Spilled<'a> {
         let file = Arc::new(LazyFile::new(control.memory));
         let mut groups = Groups::new(&self.grouping, control, &file, from.level + 1)?;
         for (thread, listed) in &from.threads {
-            groups.states.absorb(&thread.states, &listed.ids[part], &listed.pairs, &listed.pair_rows[part])?;
+            let pairs = (listed.pairs.as_slice(), listed.pair_rows[part].as_slice());
+            groups.states.absorb(control, &thread.states, &listed.ids[part], pairs)?;
         }
         for (thread, _) in &from.threads {
             let Some(apart) = &thread.apart else { continue };
@@ -82,7 +83,7 @@ impl<'a> Spilled<'a> {
             }
             return Ok(ControlFlow::Continue(()));
         }
-        groups.states.into_part(false)?.each(&self.need, emit)
+        groups.states.into_part(control, false)?.each(&self.need, emit)
     }
 }
 

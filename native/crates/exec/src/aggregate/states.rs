@@ -9,6 +9,7 @@ use millrace_kernels::{DistinctSet, GroupTable, NO_ROW, arrow_error};
 
 use super::output::Part;
 use super::{CallState, Grouping};
+use crate::control::Control;
 
 pub(crate) struct States {
     pub table: GroupTable,
@@ -37,9 +38,16 @@ impl States {
     }
 
     /// Takes over some of another's groups, and their distinct values among `pairs` (the other's, as `listed` places).
-    pub fn absorb(&mut self, from: &States, ids: &[u32], pairs: &[Option<Pairs>], listed: &[Vec<u32>]) -> Result<()> {
+    pub fn absorb(
+        &mut self,
+        control: &Control<'_>,
+        from: &States,
+        ids: &[u32],
+        (pairs, listed): (&[Option<Pairs>], &[Vec<u32>]),
+    ) -> Result<()> {
         let mut here = vec![NO_ROW; from.table.capacity()];
         for ids in ids.chunks(BATCH_ROWS) {
+            control.check()?;
             let keys = from.table.keys(ids)?;
             let into = self.table.intern(&keys, ids.len())?;
             self.first.resize(self.table.capacity(), u64::MAX);
@@ -58,6 +66,7 @@ impl States {
         for ((call, pairs), rows) in self.calls.iter_mut().zip(pairs).zip(listed) {
             let (Some(distinct), Some(pairs)) = (&mut call.distinct, pairs) else { continue };
             for rows in rows.chunks(BATCH_ROWS) {
+                control.check()?;
                 let groups: Vec<u32> = rows.iter().map(|&row| here[pairs.groups[row as usize] as usize]).collect();
                 let values = take(&pairs.values, &UInt32Array::from(rows.to_vec()), None).map_err(arrow_error)?;
                 distinct.update(&groups, &values, None, None)?;
@@ -67,11 +76,11 @@ impl States {
     }
 
     /// All of another's groups.
-    pub fn absorb_all(&mut self, from: &States) -> Result<()> {
+    pub fn absorb_all(&mut self, control: &Control<'_>, from: &States) -> Result<()> {
         let ids: Vec<u32> = (0..from.table.len() as u32).collect();
         let pairs = from.pairs()?;
         let listed = pairs.iter().map(|pairs| (0..pairs.as_ref().map_or(0, |p| p.groups.len() as u32)).collect());
-        self.absorb(from, &ids, &pairs, &listed.collect::<Vec<_>>())
+        self.absorb(control, from, &ids, (&pairs, &listed.collect::<Vec<_>>()))
     }
 
     /// Pairs of a group and a value that are kept.
@@ -100,13 +109,14 @@ impl States {
     }
 
     /// The groups as they come out. Distinct values are counted here, when all have come together.
-    pub fn into_part(mut self, in_order: bool) -> Result<Part> {
+    pub fn into_part(mut self, control: &Control<'_>, in_order: bool) -> Result<Part> {
         let count = self.table.len();
         for call in &mut self.calls {
             call.accumulator.resize(count.max(1));
             let Some(distinct) = &call.distinct else { continue };
             let (groups, values) = distinct.pairs()?;
             for from in (0..groups.len()).step_by(BATCH_ROWS) {
+                control.check()?;
                 let rows = BATCH_ROWS.min(groups.len() - from);
                 call.accumulator.update(&groups[from..from + rows], Some(&values.slice(from, rows)), None, None)?;
             }

@@ -27,7 +27,7 @@ pub(crate) fn build(shape: &Shape<'_>, rows: Batch, mut held: Held) -> Result<Bu
     let nulls_equal = &shape.nulls_equal;
     let keys = if nulls_equal.is_empty() { Vec::new() } else { shape.built_keys.arrays(&rows, control.now_us)? };
     control.check()?;
-    let table = if keys.is_empty() { None } else { Some(JoinTable::build(&keys, nulls_equal)?) };
+    let table = if keys.is_empty() { None } else { Some(JoinTable::build(&keys, nulls_equal, &|| control.check())?) };
     let marks = if shape.plan.remaining == Remaining::None { 0 } else { rows.rows };
     held.force(table.as_ref().map_or(0, JoinTable::bytes) + marks);
     let matched = (0..marks).map(|_| AtomicBool::new(false)).collect();

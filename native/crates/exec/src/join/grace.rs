@@ -85,7 +85,7 @@ impl Grace<'_> {
             }
             return self.split(built, probe, level + 1, emit);
         }
-        let rows = join_batches(built.0.load(control, built.1)?, &shape.built_types, &shape.built_need)?;
+        let rows = join_batches(control, built.0.load(control, built.1)?, &shape.built_types, &shape.built_need)?;
         let table = Arc::new(build(shape, rows, held)?);
         let stage = Probe { shape: shape.clone(), built: table.clone() };
         if probe.0.each(control, probe.1, &mut |batch| stage.apply(batch, emit))?.is_break() {

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow_array::BooleanArray;
+use arrow_array::{ArrayRef, BooleanArray};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
+use millrace_kernels::JoinTable;
 
 use super::Shape;
 use super::build::Built;
@@ -17,6 +18,9 @@ use crate::stages::definite;
 
 /// Rows that are looked up at a time: many matches a row stay a bounded list.
 const PROBE_ROWS: usize = 4096;
+
+/// Pairs that are listed at a time, about; tests have few.
+const PAIRS_MAX: usize = if cfg!(test) { 500 } else { 1 << 18 };
 
 /// What a row of the probing side gives by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +35,6 @@ pub(crate) enum ProbeRows {
 pub(crate) struct Probe<'a> {
     pub shape: Arc<Shape<'a>>,
     pub built: Arc<Built>,
-}
-
-/// Partners of a piece: listed, or every pair.
-enum Candidates {
-    Listed { probe: Vec<u32>, built: Vec<u32> },
-    Product,
 }
 
 impl Probe<'_> {
@@ -149,36 +147,39 @@ impl Probe<'_> {
         emit(Batch { columns, rows })
     }
 
+    /// The partners that the table lists, some at a time: a key may have very many.
+    fn listed(
+        &self,
+        rows: &Batch,
+        table: &JoinTable,
+        keys: &[ArrayRef],
+        matched: &mut [bool],
+        emit: &mut Emit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let mut from = 0;
+        while from < rows.rows {
+            let rest: Vec<ArrayRef> = keys.iter().map(|key| key.slice(from, rows.rows - from)).collect();
+            let (mut pairs, done) = table.probe_some(&rest, rows.rows - from, PAIRS_MAX)?;
+            if from > 0 {
+                pairs.probe.iter_mut().for_each(|row| *row += from as u32);
+            }
+            for (probe, built) in pairs.probe.chunks(BATCH_ROWS).zip(pairs.stored.chunks(BATCH_ROWS)) {
+                if self.pairs(rows, (probe, built), matched, emit)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            from += done;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     fn piece(&self, rows: &Batch, emit: &mut Emit<'_>) -> Result<ControlFlow<()>> {
         self.shape.control.check()?;
         let asks = self.shape.plan.probe != ProbeRows::None;
         let mut matched = vec![false; if asks { rows.rows } else { 0 }];
-        let candidates = match &self.built.table {
-            None if self.shape.keys_only => {
-                matched.fill(self.built.rows.rows > 0);
-                Candidates::Listed { probe: Vec::new(), built: Vec::new() }
-            }
-            None => Candidates::Product,
-            Some(table) => {
-                let keys = self.shape.probe_keys.arrays(rows, self.shape.control.now_us)?;
-                if self.shape.keys_only {
-                    matched = table.matches(&keys, rows.rows)?;
-                    Candidates::Listed { probe: Vec::new(), built: Vec::new() }
-                } else {
-                    let pairs = table.probe(&keys, rows.rows)?;
-                    Candidates::Listed { probe: pairs.probe, built: pairs.stored }
-                }
-            }
-        };
-        match candidates {
-            Candidates::Listed { probe, built } => {
-                for (probe, built) in probe.chunks(BATCH_ROWS).zip(built.chunks(BATCH_ROWS)) {
-                    if self.pairs(rows, (probe, built), &mut matched, emit)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-            }
-            Candidates::Product => {
+        match &self.built.table {
+            None if self.shape.keys_only => matched.fill(self.built.rows.rows > 0),
+            None => {
                 let total = rows.rows * self.built.rows.rows;
                 let stored = self.built.rows.rows;
                 for from in (0..total).step_by(BATCH_ROWS) {
@@ -188,6 +189,14 @@ impl Probe<'_> {
                     if self.pairs(rows, (&probe, &built), &mut matched, emit)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
+                }
+            }
+            Some(table) => {
+                let keys = self.shape.probe_keys.arrays(rows, self.shape.control.now_us)?;
+                if self.shape.keys_only {
+                    matched = table.matches(&keys, rows.rows)?;
+                } else if self.listed(rows, table, &keys, &mut matched, emit)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }

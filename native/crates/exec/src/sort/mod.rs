@@ -5,6 +5,7 @@ mod runs;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
@@ -16,13 +17,13 @@ use millrace_kernels::{SortField, key_bytes, key_column, rows_upto, top_n};
 use millrace_plan::{DataType, Expr, Rel, SortKey};
 use parking_lot::Mutex;
 
-use crate::batch::{Batch, Column, join_batches};
+use crate::batch::{Batch, Column, PIECE_ROWS, join_batches};
 use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::Query;
 use crate::memory;
 use crate::need::Need;
-use crate::pipeline::{Branch, Sink, run};
+use crate::pipeline::{Branch, Emit, Sink, Source, Task, run};
 use crate::spill::LazyFile;
 use crate::wanted::{KeyFilter, TopBound, Wanted};
 
@@ -109,18 +110,50 @@ pub(crate) fn lower<'a>(
         batches.extend(sink.batches);
         held.join(sink.held);
     }
-    let sorted = order.first(batches, control)?;
-    held.shrink(held.bytes().saturating_sub(sorted.bytes()));
-    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(sorted.rows);
-    let mut sorted = sorted.slice(from, sorted.rows - from);
-    sorted.columns.pop();
-    Ok(query.ready(sorted.pieces().collect(), Some(held)))
+    let (all, order) = order.order(batches, control)?;
+    held.shrink(held.bytes().saturating_sub(all.bytes() + order.len() * size_of::<u32>()));
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(order.len());
+    Ok(vec![Branch::of(Sorted { all, order, from, next: AtomicUsize::new(0), _held: held })])
+}
+
+/// Rows and their order: whoever asks puts a piece of them together.
+struct Sorted {
+    all: Batch,
+    order: Vec<u32>,
+    /// Those before are not wanted.
+    from: usize,
+    next: AtomicUsize,
+    _held: memory::Held,
+}
+
+impl Source for Sorted {
+    fn next(&self) -> Result<Option<Task<'_>>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let Some(rows) = self.order[self.from..].chunks(PIECE_ROWS).nth(number) else { return Ok(None) };
+        let run = move |emit: &mut Emit<'_>| {
+            let mut piece = self.all.take(rows)?;
+            // The place.
+            piece.columns.pop();
+            emit(piece)
+        };
+        Ok(Some(Task { number: number as u64, run: Box::new(run) }))
+    }
+
+    fn width(&self) -> usize {
+        (self.order.len() - self.from).div_ceil(PIECE_ROWS).max(1)
+    }
 }
 
 impl Order {
     /// The first rows wanted, in order.
     fn first(&self, batches: Vec<Batch>, control: &Control<'_>) -> Result<Batch> {
-        let mut all = join_batches(batches, &self.types, &self.need)?;
+        let (all, order) = self.order(batches, control)?;
+        all.take(&order)
+    }
+
+    /// All rows, and which of them are the first wanted, in order.
+    fn order(&self, batches: Vec<Batch>, control: &Control<'_>) -> Result<(Batch, Vec<u32>)> {
+        let mut all = join_batches(control, self.by_place(batches)?, &self.types, &self.need)?;
         let place = all.columns.len() - 1;
         if all.rows > 0 {
             let places = all.columns[place].flat()?;
@@ -133,9 +166,19 @@ impl Order {
         }
         let keys = self.keys.arrays(&all, control.now_us)?;
         control.check()?;
-        let order = top_n(&keys, &self.fields, all.rows, self.wanted.min(all.rows))?;
-        control.check()?;
-        all.take(&order)
+        let order = top_n(&keys, &self.fields, all.rows, self.wanted.min(all.rows), &|| control.check())?;
+        Ok((all, order))
+    }
+
+    /// The batches by the places of their first rows: as they lay in the input, unless some were sorted before.
+    fn by_place(&self, batches: Vec<Batch>) -> Result<Vec<Batch>> {
+        let mut placed = Vec::with_capacity(batches.len());
+        for batch in batches.into_iter().filter(|batch| batch.rows > 0) {
+            let places = batch.columns[batch.columns.len() - 1].flat()?;
+            placed.push((places.as_primitive::<UInt64Type>().value(0), batch));
+        }
+        placed.sort_by_key(|(place, _)| *place);
+        Ok(placed.into_iter().map(|(_, batch)| batch).collect())
     }
 
     /// The keys of rows as bytes in their order; the place makes them differ.
@@ -176,10 +219,10 @@ impl Held<'_> {
         if self.batches.is_empty() {
             return Ok(());
         }
-        let sorted = self.order.first(std::mem::take(&mut self.batches), self.control)?;
+        let (all, order) = self.order.order(std::mem::take(&mut self.batches), self.control)?;
         self.rows = 0;
         let keys = |piece: &Batch| self.order.key_column(piece, self.control);
-        self.runs.push(Run::write(self.control, &self.file.get()?, &sorted.flat()?, keys)?);
+        self.runs.push(Run::write(self.control, &self.file.get()?, (&all, &order), keys)?);
         self.held.clear();
         Ok(())
     }

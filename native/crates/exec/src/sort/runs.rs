@@ -30,19 +30,19 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Writes sorted rows; `keys` gives the last column, the bytes of the key.
+    /// Writes rows in an order; `keys` gives the last column, the bytes of the key.
     pub fn write(
         control: &Control<'_>,
         file: &Arc<SpillFile>,
-        sorted: &Batch,
+        (all, order): (&Batch, &[u32]),
         keys: impl Fn(&Batch) -> Result<ArrayRef>,
     ) -> Result<Self> {
-        let a_row = sorted.bytes() / sorted.rows.max(1) + 1;
+        let a_row = all.bytes() / all.rows.max(1) + 1;
         let step = (CHUNK_BYTES / a_row).clamp(16, PIECE_ROWS);
         let mut chunks = Vec::new();
-        for from in (0..sorted.rows).step_by(step) {
+        for rows in order.chunks(step) {
             control.check()?;
-            let mut piece = sorted.slice(from, step.min(sorted.rows - from));
+            let mut piece = all.take(rows)?.flat()?;
             let keys = keys(&piece)?;
             piece.columns.push(Column::Flat(keys));
             chunks.push(file.write(&piece)?);
