@@ -44,6 +44,8 @@ export interface SinkStats {
 
 /** What the operators of all queries hold, and what they may. */
 export interface QueryStats {
+  /** Queries that run or wait for a thread. */
+  readonly running: number
   /** How many threads one query may use. */
   readonly threads: number
   readonly memory_limit: number

@@ -149,8 +149,8 @@ impl Apart {
         let file = self.file.get()?;
         for part in &mut self.parts {
             if !part.batches.is_empty() {
-                control.check()?;
                 for piece in concat_batches(std::mem::take(&mut part.batches))?.pieces() {
+                    control.check()?;
                     part.chunks.push(file.write(&piece)?);
                 }
             }

@@ -36,6 +36,7 @@ pub fn json(shared: &Shared) -> String {
         "flow_waiting_bytes": shared.mailbox.waiting_bytes(),
         "memory_bytes": memory_bytes(),
         "queries": {
+            "running": shared.running.lock().len(),
             "threads": shared.workers.threads(),
             "memory_limit": shared.memory.limit(),
             "held_bytes": shared.memory.held(),

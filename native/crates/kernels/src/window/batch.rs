@@ -87,7 +87,7 @@ fn compute<K: OrderKey>(
     let mut back = vec![0u32; rows];
     order.iter().enumerate().for_each(|(at, &row)| back[row as usize] = at as u32);
     let back = UInt32Array::from(back);
-    let sorted = output.finish(plan, values)?;
+    let sorted = output.polled_finish(plan, values, check)?;
     sorted.iter().map(|column| arrow_select::take::take(column, &back, None).map_err(arrow_error)).collect()
 }
 
