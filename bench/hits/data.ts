@@ -6,6 +6,8 @@ import { root } from '../machine.js'
 const SOURCES = join(root, 'bench', 'hits')
 /** Rows of one commit. */
 const CHUNK_ROWS = 250_000
+/** Of a month. */
+const SECONDS = 31 * 86_400
 /** `HAVING count(*) >` one of so many rows. */
 const OFTEN = 1000
 
@@ -25,7 +27,11 @@ export function* inserts(rows: number): Generator<string> {
   const text = uncommented(source('rows.sql')).replace(/;$/, '')
   for (let from = 0; from < rows; from += CHUNK_ROWS) {
     const to = Math.min(rows, from + CHUNK_ROWS) - 1
-    yield text.replaceAll(':rows', String(rows)).replaceAll(':from', String(from)).replaceAll(':to', String(to))
+    yield text
+      .replace(/:rows_(\d+)/g, (_, part) => String(Math.floor(rows / Number(part))))
+      .replaceAll(':seconds', String(SECONDS / rows))
+      .replaceAll(':from', String(from))
+      .replaceAll(':to', String(to))
   }
 }
 

@@ -1,5 +1,5 @@
 -- ClickBench's queries, over the generated rows: constants are those that are there. :often is a thousandth of the rows. What follows
--- `ties:` orders rows that a query leaves in any order; answers are compared so.
+-- `ties:` orders rows that a query leaves in any order, and answers are compared so.
 
 SELECT COUNT(*) FROM hits;
 
