@@ -18,6 +18,8 @@ export async function duckDbRows(connection: DuckDBConnection, query: string): P
 function field(value: unknown): string {
   if (value === null || value === undefined) return 'NULL'
   if (value instanceof Date) return value.toISOString().slice(0, 10)
+  // A double of DuckDB's: its integers of so many digits are BigInts.
+  if (typeof value === 'number' && Math.abs(value) >= 10 ** DOUBLE_DIGITS) return number(value.toPrecision(DIGITS))
   const text = String(value)
   const [, decimals] = /^-?\d+\.(\d+)$/.exec(text) ?? []
   if (decimals === undefined || (decimals.length <= 6 && text.length <= DOUBLE_DIGITS)) return number(text)
