@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { open } from '../../src/index.js'
 import { installed } from '../machine.js'
+import { watched } from '../peak.js'
 import { type Measurement, median, type Suite } from '../suite.js'
 import { duckDbRows, millraceRows } from '../tpch/answers.js'
 import { generate, loadDuckDb, loadMillrace, queries } from '../tpch/data.js'
@@ -12,8 +13,6 @@ const SCALE = 1
 const THREADS = '2'
 /** What the project asks of planning. */
 const PLANNING_MS = 10
-/** Milliseconds between two looks at the process's memory. */
-const LOOK_MS = 5
 
 export const tpch: Suite = {
   name: 'tpch',
@@ -92,22 +91,4 @@ export const tpch: Suite = {
     ]
     return { measurements, notes }
   },
-}
-
-async function watched(run: () => Promise<unknown>): Promise<{ millis: number; peak: number }> {
-  const before = process.memoryUsage.rss()
-  let most = before
-  const look = () => {
-    most = Math.max(most, process.memoryUsage.rss())
-  }
-  const timer = setInterval(look, LOOK_MS)
-  try {
-    const started = performance.now()
-    await run()
-    const millis = performance.now() - started
-    look()
-    return { millis, peak: (most - before) / 1e6 }
-  } finally {
-    clearInterval(timer)
-  }
 }

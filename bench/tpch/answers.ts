@@ -4,9 +4,11 @@ import type { Database } from '../../src/index.js'
 
 /** DuckDB divides DECIMALs as doubles and shows at most 17 digits; where either side has more, 10 significant ones must agree. */
 const DIGITS = 10
+/** Of a double, all of which say something. */
+const DOUBLE_DIGITS = 15
 
 export async function millraceRows(db: Database, query: string): Promise<string[]> {
-  return (await db.query(query)).rows.map((row) => Object.values(row).map(field).join('|'))
+  return (await db.query(query)).arrays().map((row) => row.map(field).join('|'))
 }
 
 export async function duckDbRows(connection: DuckDBConnection, query: string): Promise<string[]> {
@@ -16,9 +18,11 @@ export async function duckDbRows(connection: DuckDBConnection, query: string): P
 function field(value: unknown): string {
   if (value === null || value === undefined) return 'NULL'
   if (value instanceof Date) return value.toISOString().slice(0, 10)
+  // A double of DuckDB's: its integers of so many digits are BigInts.
+  if (typeof value === 'number' && Math.abs(value) >= 10 ** DOUBLE_DIGITS) return number(value.toPrecision(DIGITS))
   const text = String(value)
   const [, decimals] = /^-?\d+\.(\d+)$/.exec(text) ?? []
-  if (decimals === undefined || decimals.length <= 6) return number(text)
+  if (decimals === undefined || (decimals.length <= 6 && text.length <= DOUBLE_DIGITS)) return number(text)
   return number(Number(text).toPrecision(DIGITS))
 }
 

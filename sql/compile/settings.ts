@@ -6,10 +6,13 @@ export interface Setting {
   readonly free: boolean
   /** Other spellings of what it always is. */
   readonly same?: readonly string[]
+  /** One of the database, not of a session; the value here stands for what the engine says. */
+  readonly shared?: true
 }
 
 const fixed = (value: string): Setting => ({ value, free: false })
 const free = (value: string): Setting => ({ value, free: true })
+const shared = (): Setting => ({ value: '', free: true, shared: true })
 const oneOf = (value: string, ...same: string[]): Setting => ({ value, free: false, same })
 
 /** How PostgreSQL's planner is steered: answers do not depend on it, so setting it is no lie. */
@@ -81,5 +84,8 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   // All names are in one schema.
   ['search_path', free('"$user", public')],
   ['statement_timeout', free('0')],
+  // DuckDB's names.
+  ['memory_limit', shared()],
+  ['threads', shared()],
   ...STEERING.map(([name, value]) => [name, free(value)] as const),
 ])

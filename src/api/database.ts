@@ -2,6 +2,7 @@
 
 import { Code } from '../../sql/index.js'
 import type { CatalogEntry } from '../catalog/describe.js'
+import { bytesOf, threadsOf } from '../engine/limits.js'
 import { Session } from '../engine/session.js'
 import { Breather } from '../native/breather.js'
 import { canceled, MillraceError, toMillraceError } from '../native/errors.js'
@@ -30,6 +31,11 @@ export interface OpenOptions {
   /** A clock of the database's own, which stands at this time until `db.clock.advance` moves it: what goes by time, as windows,
    *  retention and filters on `now()`, can be tested without waiting. The system's clock if not given. */
   readonly clock?: Date
+  /** What the operators of all queries may hold together, as bytes or as text (`256MB`); half of the machine's memory if not
+   *  given. What does not fit is written to temporary files. `SET memory_limit` changes it. */
+  readonly memoryLimit?: number | string
+  /** How many threads a query may use; one a core if not given. `SET threads` changes it. */
+  readonly threads?: number
   readonly signal?: AbortSignal
   /** @internal The size at which a journal file is ended and sealed: tests want many small ones. */
   readonly journalFileBytes?: number
@@ -48,7 +54,7 @@ export interface SubscribeOptions extends CallOptions {
 
 /** Opens the database in a folder, making it when it is not there; `:memory:` is one that ends with the process. */
 export async function open(path: string | ':memory:' = ':memory:', options: OpenOptions = {}): Promise<Database> {
-  const { durability, readOnly = false, cacheBytes, clock, journalFileBytes, signal } = options
+  const { durability, readOnly = false, cacheBytes, memoryLimit, threads, clock, journalFileBytes, signal } = options
   try {
     if (signal?.aborted) throw canceled(signal.reason)
     if (cacheBytes !== undefined && !(Number.isSafeInteger(cacheBytes) && cacheBytes >= 0)) {
@@ -61,6 +67,10 @@ export async function open(path: string | ':memory:' = ':memory:', options: Open
       ...(readOnly ? { readOnly } : {}),
       ...(cacheBytes === undefined ? {} : { cacheBytes }),
       ...(clock === undefined ? {} : { clockUs: clock.getTime() * 1000 }),
+      ...(memoryLimit === undefined
+        ? {}
+        : { memoryLimit: bytesOf('memoryLimit', typeof memoryLimit === 'number' ? `${memoryLimit}B` : memoryLimit) }),
+      ...(threads === undefined ? {} : { threads: threadsOf('threads', String(threads)) }),
       ...(journalFileBytes === undefined ? {} : { journalFileBytes }),
     })
     if (!signal?.aborted) return new Database(engine, readOnly)

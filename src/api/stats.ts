@@ -42,6 +42,20 @@ export interface SinkStats {
   readonly freshness: Percentiles
 }
 
+/** What the operators of all queries hold, and what they may. */
+export interface QueryStats {
+  /** Queries that run or wait for a thread. */
+  readonly running: number
+  /** How many threads one query may use. */
+  readonly threads: number
+  readonly memory_limit: number
+  readonly held_bytes: number
+  /** The most that was held at once. */
+  readonly most_held_bytes: number
+  /** Bytes that were written to temporary files, as memory was short. */
+  readonly spilled_bytes: number
+}
+
 export interface Stats {
   /** The newest commit. */
   readonly epoch: number
@@ -53,6 +67,7 @@ export interface Stats {
   readonly flow_waiting_bytes: number
   /** The process's resident memory. */
   readonly memory_bytes: number
+  readonly queries: QueryStats
   /** From commit to published in all views. */
   readonly freshness: Percentiles
   readonly relations: readonly RelationStats[]

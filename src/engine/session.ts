@@ -25,6 +25,7 @@ import { LocalScript } from './planning/local-script.js'
 import type { Planned, Script, StatementHead } from './planning/script.js'
 import { PlanningThread } from './planning/thread.js'
 import './planning/warm-up.js'
+import { Limits } from './limits.js'
 import {
   asLiterals,
   type PreparedPlan,
@@ -133,12 +134,14 @@ export class Session {
   readonly #copies: Copies
   readonly #readOnly: boolean
   readonly #settings = new Settings()
+  readonly #limits: Limits
   readonly #prepared: PreparedStatements = new Map<string, { readonly plan: PreparedPlan }>()
 
   /** `readOnly` is said of a database that is open so. */
   constructor(engine: NativeEngine, readOnly = false) {
     this.engine = engine
     this.#readOnly = readOnly
+    this.#limits = new Limits(engine)
     this.#transactions = new Transactions(engine)
     this.#copies = new Copies(engine, this.#transactions)
     this.#catalog = new CatalogSnapshot(engine.catalog())
@@ -571,7 +574,8 @@ export class Session {
     { parameters, settings = this.#settings }: RunOptions,
   ): Planned | Promise<Planned> {
     const nextId = this.engine.nextRelationId()
-    const asked = { form, catalog: this.#catalog, nextId, parameters, transaction, settings: settings.changed }
+    const changed = new Map([...settings.changed, ...this.#limits.values])
+    const asked = { form, catalog: this.#catalog, nextId, parameters, transaction, settings: changed }
     return script.plan(index, asked)
   }
 
@@ -584,7 +588,7 @@ export class Session {
     const { signal, settings = this.#settings, prepared = this.#prepared } = options
     switch (compiled.kind) {
       case 'query': {
-        for (const { name, value } of compiled.sets ?? []) settings.set(name, value)
+        for (const { name, value } of compiled.sets ?? []) this.#set(settings, name, value)
         const { fields, tag = 'SELECT' } = compiled
         const command = scope.inside(compiled.command)
         if (mayBeAtOnce(command)) {
@@ -627,7 +631,7 @@ export class Session {
         return { tag, fields, ipc: textRows(fields, rows), notices: [] }
       }
       case 'set':
-        settings.set(compiled.name, compiled.value)
+        this.#set(settings, compiled.name, compiled.value)
         return { tag: compiled.value === null ? 'RESET' : 'SET', fields: [], notices: [] }
       case 'deallocate': {
         const { name, tag } = compiled
@@ -664,6 +668,10 @@ export class Session {
       default:
         return compiled satisfies never
     }
+  }
+
+  #set(settings: Settings, name: string, value: string | null): void {
+    if (!this.#limits.set(name, value)) settings.set(name, value)
   }
 
   async #changeCatalog(compiled: Extract<Planned, { kind: 'ddl' }>): Promise<Outcome> {

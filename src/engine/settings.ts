@@ -53,6 +53,9 @@ export class Settings {
     if (setting === undefined) {
       throw new MillraceError(Code.UndefinedObject, `unrecognized configuration parameter "${given}"`)
     }
+    if (setting.shared) {
+      throw new MillraceError(Code.FeatureNotSupported, `parameter "${given}" is set by SET only`)
+    }
     if (value === null || value.toLowerCase() === setting.value.toLowerCase()) {
       this.#values.delete(name)
       return

@@ -96,6 +96,9 @@ export interface BindingEngine {
   consumer?(command: Uint8Array): Promise<{ readonly error?: NativeError; readonly consumer?: BindingConsumer }>
   catalog(): Uint8Array
   nextRelationId(): number
+  /** Absent of an older build, as is the next. */
+  limits?(): { readonly memoryLimit?: number; readonly threads?: number }
+  setLimits?(limits: NativeLimits): void
   execute(command: Uint8Array): Promise<ExecuteResult>
   query(command: Uint8Array, ticket: number): Promise<QueryResult>
   cancel(ticket: number): void
@@ -119,6 +122,14 @@ export interface NativeOptions {
   readonly journalFileBytes?: number
   readonly cacheBytes?: number
   readonly clockUs?: number
+  readonly memoryLimit?: number
+  readonly threads?: number
+}
+
+/** What queries may use: bytes that their operators hold, threads of one. */
+export interface NativeLimits {
+  readonly memoryLimit: number
+  readonly threads: number
 }
 
 export interface Binding {

@@ -11,6 +11,7 @@ import type {
   BindingEngine,
   BindingSubscription,
   BindingUpload,
+  NativeLimits,
   NativeLookUp,
   NativeOptions,
   NativeShortcut,
@@ -63,6 +64,16 @@ export class NativeEngine {
 
   nextRelationId(): number {
     return this.#open().nextRelationId()
+  }
+
+  limits(): NativeLimits {
+    const { memoryLimit = 0, threads = 1 } = this.#open().limits?.() ?? {}
+    return { memoryLimit, threads }
+  }
+
+  /** For queries that begin from now on. */
+  setLimits(limits: NativeLimits): void {
+    this.#open().setLimits?.(limits)
   }
 
   /** INSERT, UPDATE, DELETE, DDL: resolves when the commit is as durable as the database promises. */

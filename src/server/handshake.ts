@@ -69,7 +69,8 @@ export function applyStartup(parameters: ReadonlyMap<string, string>, settings: 
     })
   }
   for (const [name, value] of parameters) {
-    if (SETTINGS.get(name.toLowerCase())?.free === true) settings.set(name, value)
+    const setting = SETTINGS.get(name.toLowerCase())
+    if (setting?.free === true && !setting.shared) settings.set(name, value)
   }
 }
 

@@ -27,6 +27,18 @@ pub struct NativeOptions {
     pub cache_bytes: Option<f64>,
     /// Where the database's own clock stands, microseconds since 1970-01-01 UTC.
     pub clock_us: Option<f64>,
+    /// Bytes that the operators of all queries may hold.
+    pub memory_limit: Option<f64>,
+    /// Threads that a query may use.
+    pub threads: Option<u32>,
+}
+
+/// What queries may use.
+#[napi(object)]
+pub struct NativeLimits {
+    /// Bytes.
+    pub memory_limit: Option<f64>,
+    pub threads: Option<u32>,
 }
 
 #[napi]
@@ -60,6 +72,8 @@ impl Engine {
             journal_file_bytes: o.journal_file_bytes.map(u64::from),
             cache_bytes: o.cache_bytes.map(|bytes| bytes as u64),
             clock_us: o.clock_us.map(|us| us as i64),
+            memory_limit: o.memory_limit.map(|bytes| bytes as u64),
+            threads: o.threads,
         });
         promise::<_, Opened>(env, |reply| Runtime::open_async(path.map(PathBuf::from), options, reply))
     }
@@ -74,6 +88,19 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn next_relation_id(&self) -> u32 {
         self.inner.next_relation_id().0
+    }
+
+    /// What queries may use.
+    #[napi(catch_unwind)]
+    pub fn limits(&self) -> NativeLimits {
+        let (memory_limit, threads) = self.inner.limits();
+        NativeLimits { memory_limit: Some(memory_limit as f64), threads: Some(threads) }
+    }
+
+    /// Sets it, for queries that begin from now on; what is not given goes back to its default.
+    #[napi(catch_unwind)]
+    pub fn set_limits(&self, limits: NativeLimits) {
+        self.inner.set_limits(limits.memory_limit.map(|bytes| bytes as u64), limits.threads);
     }
 
     /// INSERT, UPDATE, DELETE and DDL; settles when durable.

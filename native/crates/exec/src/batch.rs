@@ -14,6 +14,8 @@ use millrace_kernels::encodings::Dictionary;
 use millrace_kernels::{NO_ROW, arrow_error};
 use millrace_plan::{DataType, Field, arrow_schema};
 
+use crate::control::Control;
+
 /// Rows that operators work on at a time: so many values of some columns stay in the processor's second cache.
 pub(crate) const PIECE_ROWS: usize = 2 * BATCH_ROWS;
 
@@ -122,6 +124,15 @@ impl Batch {
         self.columns.iter().map(Column::bytes).sum()
     }
 
+    /// With every column unpacked.
+    pub fn flat(&self) -> Result<Self> {
+        let unpacked = |column: &Column| match column {
+            Column::Absent => Ok(Column::Absent),
+            other => other.flat().map(Column::Flat),
+        };
+        Ok(Self { columns: self.columns.iter().map(unpacked).collect::<Result<_>>()?, rows: self.rows })
+    }
+
     pub fn into_record_batch(self, schema: &SchemaRef) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(Column::flat).collect::<Result<_>>()?;
         batch_of(schema, columns, self.rows)
@@ -170,8 +181,22 @@ fn concat_column(parts: &[&Column]) -> Result<Column> {
     })
 }
 
+/// One batch of several, at least one.
+pub(crate) fn concat_batches(batches: Vec<Batch>) -> Result<Batch> {
+    let rows: usize = batches.iter().map(|batch| batch.rows).sum();
+    check_rows(rows)?;
+    let width = batches.first().map_or(0, |batch| batch.columns.len());
+    let column = |at: usize| concat_column(&batches.iter().map(|batch| &batch.columns[at]).collect::<Vec<_>>());
+    Ok(Batch { columns: (0..width).map(column).collect::<Result<_>>()?, rows })
+}
+
 /// One batch of several; of none if there are none, with columns of these types as far as they are needed.
-pub(crate) fn join_batches(batches: Vec<Batch>, types: &[DataType], need: &crate::need::Need) -> Result<Batch> {
+pub(crate) fn join_batches(
+    control: &Control<'_>,
+    batches: Vec<Batch>,
+    types: &[DataType],
+    need: &crate::need::Need,
+) -> Result<Batch> {
     let rows: usize = batches.iter().map(|batch| batch.rows).sum();
     check_rows(rows)?;
     if batches.is_empty() {
@@ -186,6 +211,7 @@ pub(crate) fn join_batches(batches: Vec<Batch>, types: &[DataType], need: &crate
             if !need.has(column) {
                 return Ok(Column::Absent);
             }
+            control.check()?;
             concat_column(&batches.iter().map(|batch| &batch.columns[column]).collect::<Vec<_>>())
         })
         .collect::<Result<_>>()?;

@@ -1,4 +1,4 @@
-//! All rows of some branches, in their order.
+//! All rows of some branches, in their order: the result of a query.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ pub(crate) struct Collected<'a> {
 
 impl Sink for Collected<'_> {
     fn push(&mut self, place: u64, batch: Batch) -> Result<ControlFlow<()>> {
-        self.control.hold(batch.bytes())?;
+        self.control.add_result(batch.bytes())?;
         self.batches.push((place, batch));
         Ok(ControlFlow::Continue(()))
     }

@@ -1,32 +1,38 @@
 //! What all threads of one query share: whether it goes on, its time, the bytes that it holds.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use millrace_base::{Code, Error, Result};
 use parking_lot::Mutex;
 
-use crate::QUERY_BYTES_MAX;
+use crate::ExecContext;
+use crate::RESULT_BYTES_MAX;
+use crate::memory::Memory;
 use crate::workers::Workers;
 
 pub(crate) struct Control<'a> {
     pub now_us: i64,
     pub workers: &'a Workers,
+    pub memory: &'a Arc<Memory>,
     cancel: &'a AtomicBool,
     /// Some thread has failed: the others need not go on.
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
-    held_bytes: AtomicUsize,
+    /// Of rows that are the query's result.
+    result_bytes: AtomicUsize,
 }
 
 impl<'a> Control<'a> {
-    pub fn new(now_us: i64, cancel: &'a AtomicBool, workers: &'a Workers) -> Self {
+    pub fn new(context: &ExecContext<'a>) -> Self {
         Self {
-            now_us,
-            workers,
-            cancel,
+            now_us: context.now_us,
+            workers: context.workers,
+            memory: context.memory,
+            cancel: context.cancel,
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
-            held_bytes: AtomicUsize::new(0),
+            result_bytes: AtomicUsize::new(0),
         }
     }
 
@@ -52,21 +58,14 @@ impl<'a> Control<'a> {
         self.failure.lock().clone()
     }
 
-    /// Counts bytes that an operator holds until the query ends.
-    pub fn hold(&self, bytes: usize) -> Result<()> {
-        let before = self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > QUERY_BYTES_MAX {
-            self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(Error::new(Code::OutOfMemory, "the query needs too much memory")
-                .with_detail(format!("Its operators may hold {QUERY_BYTES_MAX} bytes of rows together."))
-                .with_hint("Select fewer rows or columns, or filter before the join, sort or grouping."));
+    /// Counts bytes of the result. They are its reader's, whatever `memory_limit` says, but there is an end to them.
+    pub fn add_result(&self, bytes: usize) -> Result<()> {
+        let before = self.result_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > RESULT_BYTES_MAX {
+            return Err(Error::new(Code::OutOfMemory, "the result of the query is too large")
+                .with_detail(format!("A result may have {RESULT_BYTES_MAX} bytes."))
+                .with_hint("Select fewer rows or columns, or read them in parts."));
         }
         Ok(())
-    }
-
-    pub fn release(&self, bytes: usize) {
-        let less = |held: usize| Some(held.saturating_sub(bytes));
-        // The closure always gives a value.
-        let _ = self.held_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }

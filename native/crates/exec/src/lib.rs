@@ -6,18 +6,22 @@
 //! Start at `lower.rs`, then `pipeline.rs`. Never here: storage, SQL.
 
 mod aggregate;
+mod apart;
 mod batch;
 mod collect;
 mod control;
+mod gather;
 mod inputs;
 mod join;
 mod limit;
 mod lower;
+mod memory;
 mod need;
 mod pipeline;
 mod scan;
 mod sort;
 mod sources;
+mod spill;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -26,6 +30,7 @@ mod wanted;
 mod window;
 mod workers;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -35,6 +40,8 @@ use millrace_expr::Models;
 use millrace_kernels::encodings::EncodedColumn;
 use millrace_plan::{AsOf, Expr, Literal, Rel, Relations, validate_rel};
 
+pub use memory::Memory;
+pub use spill::SpillFolder;
 pub use workers::Workers;
 
 /// Rows as they come, in batches of any length.
@@ -133,10 +140,12 @@ pub struct ExecContext<'a> {
     pub cancel: &'a AtomicBool,
     /// The threads that help.
     pub workers: &'a Workers,
+    /// What operators may hold.
+    pub memory: &'a Arc<Memory>,
 }
 
-/// Bytes of rows that the operators of one query may hold together; more is SQLSTATE 53200.
-pub const QUERY_BYTES_MAX: usize = 4 << 30;
+/// Bytes of a query's result; more is SQLSTATE 53200.
+pub const RESULT_BYTES_MAX: usize = 4 << 30;
 
 /// All rows of a query, in batches with columns c0, c1, …; no rows may be no batch.
 pub fn execute(rel: &Rel, snapshot: &dyn Snapshot, context: &ExecContext<'_>) -> Result<Vec<RecordBatch>> {

@@ -44,7 +44,7 @@ pub(crate) fn lower<'a>(
             kept.push(if taken == rows { batch } else { batch.slice(from as usize, taken as usize) });
         }
     }
-    Ok(query.ready(kept))
+    Ok(query.ready(kept, None))
 }
 
 /// The rows of the tasks that are done.
@@ -68,7 +68,7 @@ struct Taken<'a> {
 
 impl Sink for Taken<'_> {
     fn push(&mut self, place: u64, batch: Batch) -> Result<ControlFlow<()>> {
-        self.control.hold(batch.bytes())?;
+        self.control.add_result(batch.bytes())?;
         self.rows += batch.rows as u64;
         self.task.push((place, batch));
         Ok(if self.rows >= self.wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

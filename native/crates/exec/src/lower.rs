@@ -8,9 +8,9 @@ use millrace_base::Result;
 use millrace_expr::Projection;
 use millrace_plan::{DataType, Expr, Rel, validate_rel};
 
-use crate::collect::collect;
 use crate::control::Control;
 use crate::inputs::Inputs;
+use crate::memory::Held;
 use crate::need::Need;
 use crate::pipeline::{Branch, then};
 use crate::sources::{Batches, GenerateSeries, Iterated, Values};
@@ -28,7 +28,7 @@ pub(crate) struct Query<'a> {
 
 impl<'a> Query<'a> {
     pub fn new(snapshot: &'a dyn Snapshot, context: &'a ExecContext<'a>) -> Self {
-        let control = Arc::new(Control::new(context.now_us, context.cancel, context.workers));
+        let control = Arc::new(Control::new(context));
         Self { snapshot, context, control }
     }
 
@@ -129,14 +129,6 @@ impl<'a> Query<'a> {
         Ok(branches)
     }
 
-    /// The node's rows all at once.
-    pub fn collect(&self, rel: &'a Rel, need: &Need, filters: &[KeyFilter]) -> Result<crate::batch::Batch> {
-        let types = self.types(rel)?;
-        let branches = self.lower(rel, need, filters)?;
-        let batches = collect(&self.control, &branches)?;
-        crate::batch::join_batches(batches, &types, need)
-    }
-
     /// A guess at how many rows a node has.
     pub fn estimate(&self, rel: &Rel) -> u64 {
         /// A filter is taken to keep a quarter.
@@ -174,9 +166,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Rows that were computed.
-    pub fn ready(&self, batches: Vec<crate::batch::Batch>) -> Vec<Branch<'a>> {
-        vec![Branch::of(Batches::new(batches))]
+    /// Rows that were computed, and the memory that they take.
+    pub fn ready(&self, batches: Vec<crate::batch::Batch>, held: Option<Held>) -> Vec<Branch<'a>> {
+        vec![Branch::of(Batches::new(batches, held))]
     }
 
     /// Rows of a relation that come one batch after another.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::RowIterator;
 use crate::batch::{Batch, PIECE_ROWS};
 use crate::lower::Query;
+use crate::memory::Held;
 use crate::pipeline::{Source, Task};
 
 /// Hands out every piece of a batch.
@@ -31,11 +32,13 @@ fn emit_pieces(batch: Batch, emit: &mut crate::pipeline::Emit<'_>) -> Result<Con
 pub(crate) struct Batches {
     batches: Vec<Batch>,
     next: AtomicUsize,
+    /// The memory that they take.
+    _held: Option<Held>,
 }
 
 impl Batches {
-    pub fn new(batches: Vec<Batch>) -> Self {
-        Self { batches, next: AtomicUsize::new(0) }
+    pub fn new(batches: Vec<Batch>, held: Option<Held>) -> Self {
+        Self { batches, next: AtomicUsize::new(0), _held: held }
     }
 }
 
@@ -109,7 +112,7 @@ impl Values {
             let columns = (0..types.len()).map(column).collect::<Result<_>>()?;
             batches.push(Batch::of_arrays(columns, rows.len()));
         }
-        Ok(Batches::new(batches))
+        Ok(Batches::new(batches, None))
     }
 }
 

@@ -14,19 +14,24 @@ const STACK_BYTES: usize = 16 << 20;
 
 /// How many threads may help.
 pub struct Workers {
-    threads: usize,
-    free: AtomicUsize,
+    threads: AtomicUsize,
+    lent: AtomicUsize,
 }
 
 impl Workers {
     /// So many threads for a query that runs alone.
     pub fn new(threads: usize) -> Self {
-        Self { threads: threads.max(1), free: AtomicUsize::new(threads.max(1) - 1) }
+        Self { threads: AtomicUsize::new(threads.max(1)), lent: AtomicUsize::new(0) }
     }
 
     /// One a core.
     pub fn per_core() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(2, |n| n.get()))
+        Self::new(Self::cores())
+    }
+
+    /// How many there are unless somebody says.
+    pub fn cores() -> usize {
+        std::thread::available_parallelism().map_or(2, |n| n.get())
     }
 
     /// A query uses its own thread only.
@@ -35,11 +40,18 @@ impl Workers {
     }
 
     pub fn threads(&self) -> usize {
-        self.threads
+        self.threads.load(Ordering::Relaxed)
+    }
+
+    /// For work that begins from now on.
+    pub fn set_threads(&self, threads: usize) {
+        self.threads.store(threads.max(1), Ordering::Relaxed);
     }
 
     fn take(&self) -> Option<Permit<'_>> {
-        let taken = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1));
+        let helpers = self.threads() - 1;
+        let one_more = |lent: usize| (lent < helpers).then_some(lent + 1);
+        let taken = self.lent.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
         taken.ok().map(|_| Permit(self))
     }
 }
@@ -49,7 +61,7 @@ struct Permit<'a>(&'a Workers);
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.free.fetch_add(1, Ordering::AcqRel);
+        self.0.lent.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -109,11 +121,20 @@ mod tests {
     use millrace_base::Code;
 
     use super::*;
+    use crate::ExecContext;
 
     #[test]
     fn threads_are_lent_and_given_back() {
         let (workers, cancel) = (Workers::new(3), AtomicBool::new(false));
-        let control = Control::new(0, &cancel, &workers);
+        let (memory, relations) = (crate::tests::plenty(), crate::tests::Tables(vec![], vec![]));
+        let control = Control::new(&ExecContext {
+            now_us: 0,
+            models: &millrace_expr::NoModels,
+            relations: &relations,
+            cancel: &cancel,
+            workers: &workers,
+            memory: &memory,
+        });
         for _ in 0..3 {
             assert_eq!(parallel(&control, 9, &|| Ok(())).unwrap().len(), 3);
             assert_eq!(parallel(&control, 1, &|| Ok(())).unwrap().len(), 1);
@@ -124,6 +145,8 @@ mod tests {
         let error = parallel(&control, 9, &|| -> Result<()> { panic!("boom") }).unwrap_err();
         assert_eq!(error.code, Code::InternalError);
         assert!(error.message.contains("boom"));
-        assert_eq!(workers.free.load(Ordering::Relaxed), 2);
+        assert_eq!(workers.lent.load(Ordering::Relaxed), 0);
+        workers.set_threads(2);
+        assert_eq!(workers.threads(), 2);
     }
 }

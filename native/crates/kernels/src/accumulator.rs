@@ -175,6 +175,19 @@ impl Accumulator {
         if let State::Other(s) = &self.state { s.keeps(values) } else { 0 }
     }
 
+    /// What the state of a group takes beside the values that stay, about.
+    pub fn bytes_a_group(&self) -> usize {
+        const OTHER: usize = 64;
+        match &self.state {
+            State::Count(_) => size_of::<i64>(),
+            State::Narrow(_) => size_of::<i128>() + size_of::<i64>(),
+            State::Wide(_) => size_of::<i256>() + size_of::<i64>(),
+            State::Float(_) => size_of::<ExactSum>() + size_of::<i64>(),
+            State::Booleans(_) => size_of::<(i64, i64)>(),
+            State::Extreme(_) | State::Other(_) => OTHER,
+        }
+    }
+
     /// Whether the result depends on the order of the rows.
     pub fn is_ordered(&self) -> bool {
         self.kind == AggregateKind::Collect

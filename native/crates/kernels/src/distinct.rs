@@ -22,6 +22,15 @@ impl DistinctSet {
         Ok(Self { pairs: GroupTable::new(&[DataType::Int32, argument.clone()])?, counts: Vec::new() })
     }
 
+    /// Pairs of a group and a value.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// Group and value of every pair, to be brought into another set.
     pub fn pairs(&self) -> Result<(Vec<u32>, ArrayRef)> {
         let held: Vec<u32> = (0..self.counts.len() as u32).filter(|&pair| self.counts[pair as usize] != 0).collect();

@@ -9,6 +9,7 @@ use millrace_base::{Error, Result};
 
 use crate::hash::{hash_columns, mix};
 use crate::join_index::{Pairs, unmatchable};
+use crate::polled::Check;
 use crate::raw::{RawColumn, is_sortable, normalized, sortable_i64};
 use crate::{NO_ROW, too_many_rows};
 
@@ -68,6 +69,9 @@ fn word_hash(key: i64) -> u64 {
     mix(key as u64, 0x2545_f491_4f6c_dd1d)
 }
 
+/// Rows between two questions whether to go on.
+const ROWS_UNASKED: usize = 1 << 16;
+
 const NULL_HASH: u64 = 0x9fb2_1c65_1e98_df25;
 
 /// Least and greatest value that is not NULL.
@@ -85,17 +89,20 @@ fn ends(keys: &[i64], nulls: Option<&NullBuffer>) -> Option<(i64, i64)> {
 /// What is done with a probing row that may match: `head` is the first row of its chain, `same` tells which rows of the
 /// chain have its key.
 trait Visit {
-    fn visit(&mut self, row: u32, head: u32, same: impl Fn(u32) -> bool);
+    /// Whether there is room for another row.
+    fn visit(&mut self, row: u32, head: u32, same: impl Fn(u32) -> bool) -> bool;
 }
 
 struct Pairing<'a> {
     next: &'a [u32],
     pairs: Pairs,
+    /// No row begins when there are so many pairs.
+    most: usize,
 }
 
 impl Visit for Pairing<'_> {
     #[inline(always)]
-    fn visit(&mut self, row: u32, mut head: u32, same: impl Fn(u32) -> bool) {
+    fn visit(&mut self, row: u32, mut head: u32, same: impl Fn(u32) -> bool) -> bool {
         while head != NO_ROW {
             if same(head) {
                 self.pairs.probe.push(row);
@@ -103,6 +110,7 @@ impl Visit for Pairing<'_> {
             }
             head = self.next[head as usize];
         }
+        self.pairs.probe.len() < self.most
     }
 }
 
@@ -113,20 +121,21 @@ struct Marking<'a> {
 
 impl Visit for Marking<'_> {
     #[inline(always)]
-    fn visit(&mut self, row: u32, mut head: u32, same: impl Fn(u32) -> bool) {
+    fn visit(&mut self, row: u32, mut head: u32, same: impl Fn(u32) -> bool) -> bool {
         while head != NO_ROW {
             if same(head) {
                 self.found[row as usize] = true;
-                return;
+                break;
             }
             head = self.next[head as usize];
         }
+        true
     }
 }
 
 impl JoinTable {
-    /// Of rows with these keys, one array a key, at least one. Rows that match nothing are left out.
-    pub fn build(keys: &[ArrayRef], nulls_equal: &[bool]) -> Result<Self> {
+    /// Of rows with these keys, one array a key, at least one. Rows that match nothing are left out. `check` may end the work.
+    pub fn build(keys: &[ArrayRef], nulls_equal: &[bool], check: &Check<'_>) -> Result<Self> {
         let rows = keys.first().map_or(0, |key| key.len());
         if rows >= NO_ROW as usize {
             return Err(too_many_rows());
@@ -136,6 +145,7 @@ impl JoinTable {
         let mut next = vec![NO_ROW; rows];
         // From the last row to the first, so that chains are in row order.
         let order = (0..rows).rev().filter(|&row| present(row));
+        let ask = |row: usize| if row.is_multiple_of(ROWS_UNASKED) { check() } else { Ok(()) };
         let link = |head: &mut u32, row: usize, next: &mut Vec<u32>| {
             next[row] = std::mem::replace(head, row as u32);
         };
@@ -149,6 +159,7 @@ impl JoinTable {
                         let mut heads = vec![NO_ROW; span as usize + 2];
                         let null = span as usize + 1;
                         for row in order {
+                            ask(row)?;
                             let is_null = nulls.as_ref().is_some_and(|n| n.is_null(row));
                             let at = if is_null { null } else { values[row].wrapping_sub(least) as usize };
                             link(&mut heads[at], row, &mut next);
@@ -159,6 +170,7 @@ impl JoinTable {
                     _ => {
                         let mut heads = Heads::of(rows);
                         for row in order {
+                            ask(row)?;
                             let is_null = nulls.as_ref().is_some_and(|n| n.is_null(row));
                             let slot = heads.slot(if is_null { NULL_HASH } else { word_hash(values[row]) });
                             link(&mut heads.rows[slot], row, &mut next);
@@ -171,6 +183,7 @@ impl JoinTable {
                 let (columns, hashes) = hashed(keys, rows)?;
                 let mut heads = Heads::of(rows);
                 for row in order {
+                    ask(row)?;
                     let slot = heads.slot(hashes[row]);
                     link(&mut heads.rows[slot], row, &mut next);
                 }
@@ -191,10 +204,15 @@ impl JoinTable {
 
     /// All matches of the probing rows, ordered by these and then by the rows here.
     pub fn probe(&self, keys: &[ArrayRef], rows: usize) -> Result<Pairs> {
+        Ok(self.probe_some(keys, rows, usize::MAX)?.0)
+    }
+
+    /// As `probe`, of the first rows: until there are `most` pairs, or those of one row make it more. Says of how many.
+    pub fn probe_some(&self, keys: &[ArrayRef], rows: usize, most: usize) -> Result<(Pairs, usize)> {
         let pairs = Pairs { probe: Vec::with_capacity(rows), stored: Vec::with_capacity(rows) };
-        let mut visit = Pairing { next: &self.next, pairs };
-        self.walk(keys, rows, &mut visit)?;
-        Ok(visit.pairs)
+        let mut visit = Pairing { next: &self.next, pairs, most };
+        let done = self.walk(keys, rows, &mut visit)?;
+        Ok((visit.pairs, done))
     }
 
     /// For each probing row whether it matches any.
@@ -209,9 +227,9 @@ impl JoinTable {
         matches!(self.keys, Keys::Dense { unique: true, .. })
     }
 
-    /// Shows the visitor each probing row that may match.
+    /// Shows the visitor each probing row that may match, as long as it has room; how many rows were looked at.
     #[inline]
-    fn walk(&self, keys: &[ArrayRef], rows: usize, visitor: &mut impl Visit) -> Result<()> {
+    fn walk(&self, keys: &[ArrayRef], rows: usize, visitor: &mut impl Visit) -> Result<usize> {
         let gone = unmatchable(keys, &self.nulls_equal);
         let present = |row: usize| gone.as_ref().is_none_or(|gone| gone.is_valid(row));
         let mut heads_of = [NO_ROW; STEP];
@@ -225,8 +243,8 @@ impl JoinTable {
                     let at = if is_null { null as u64 } else { values[row].wrapping_sub(*least) as u64 };
                     let outside = at >= heads.len() as u64 || (!is_null && at == null as u64);
                     let head = if outside { NO_ROW } else { heads[at as usize] };
-                    if head != NO_ROW && present(row) {
-                        visitor.visit(row as u32, head, |_| true);
+                    if head != NO_ROW && present(row) && !visitor.visit(row as u32, head, |_| true) {
+                        return Ok(row + 1);
                     }
                 }
             }
@@ -246,12 +264,15 @@ impl JoinTable {
                             continue;
                         }
                         let (value, null) = (values[row], is_null(row));
-                        match stored_nulls {
+                        let room = match stored_nulls {
                             None if !null => visitor.visit(row as u32, head, |at| stored[at as usize] == value),
-                            None => {}
+                            None => true,
                             Some(nulls) => visitor.visit(row as u32, head, |at| {
                                 nulls.is_null(at as usize) == null && (null || stored[at as usize] == value)
                             }),
+                        };
+                        if !room {
+                            return Ok(row + 1);
                         }
                     }
                 }
@@ -268,15 +289,18 @@ impl JoinTable {
                         if head == NO_ROW || !present(row) {
                             continue;
                         }
-                        visitor.visit(row as u32, head, |at| {
+                        let room = visitor.visit(row as u32, head, |at| {
                             stored[at as usize] == hashes[row]
                                 && stored_columns.iter().zip(&columns).all(|(s, c)| s.same(at as usize, c, row))
                         });
+                        if !room {
+                            return Ok(row + 1);
+                        }
                     }
                 }
             }
         }
-        Ok(())
+        Ok(rows)
     }
 }
 
@@ -327,7 +351,7 @@ mod tests {
             let types: Vec<DataType> = stored.iter().map(|k| k.data_type().clone()).collect();
             let mut index = JoinIndex::with_nulls(&types, nulls_equal.clone()).unwrap();
             index.insert(&stored, &(0..300).collect::<Vec<u32>>()).unwrap();
-            let table = JoinTable::build(&stored, &nulls_equal).unwrap();
+            let table = JoinTable::build(&stored, &nulls_equal, &|| Ok(())).unwrap();
             let sorted = |pairs: Pairs| {
                 let mut pairs: Vec<(u32, u32)> = pairs.probe.into_iter().zip(pairs.stored).collect();
                 let in_order = pairs.is_sorted();
@@ -342,7 +366,7 @@ mod tests {
             assert_eq!(table.matches(&probing, 700).unwrap(), matches);
         }
         let none: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
-        let table = JoinTable::build(&[none], &[false]).unwrap();
+        let table = JoinTable::build(&[none], &[false], &|| Ok(())).unwrap();
         let probing: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         assert!(table.probe(&[probing], 2).unwrap().is_empty());
     }

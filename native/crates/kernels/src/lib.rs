@@ -29,6 +29,7 @@ mod nested;
 #[cfg(test)]
 mod nested_tests;
 mod order;
+mod polled;
 mod raw;
 mod row_finder;
 mod row_groups;
@@ -57,7 +58,8 @@ pub use join_index::{JoinIndex, Pairs, unmatchable};
 pub use join_table::JoinTable;
 pub use member::Member;
 pub use nested::{canonical_map, comparable_bytes};
-pub use order::{SortField, key_bytes, row_order, rows_upto, sort_order, tied_sort_order, top_n};
+pub use order::{SortField, key_bytes, key_column, row_order, rows_upto, sort_order, tied_sort_order, top_n};
+pub use polled::Check;
 pub use raw::{RawColumn, Words, array_of_i128, array_of_sortable, is_sortable, normalized, sortable_i64};
 pub use row_finder::RowFinder;
 pub use row_groups::{RowGroups, group_rows};

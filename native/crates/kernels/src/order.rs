@@ -3,6 +3,7 @@
 //! whole row, so that a view and its query number them alike.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
@@ -12,6 +13,7 @@ use millrace_base::Result;
 
 use crate::arrow_error;
 use crate::interval::{interval_spans, is_interval};
+use crate::polled::{Check, sort_by, steps};
 use crate::raw::{normalized, sortable_i64};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,10 @@ fn comparable(array: &ArrayRef) -> Result<ArrayRef> {
 
 /// Bytes whose order is that of the keys.
 pub(crate) fn key_rows(keys: &[ArrayRef], fields: &[SortField]) -> Result<Rows> {
+    polled_key_rows(keys, fields, &|| Ok(()))
+}
+
+fn polled_key_rows(keys: &[ArrayRef], fields: &[SortField], check: &Check<'_>) -> Result<Rows> {
     let keys: Vec<ArrayRef> = keys.iter().map(comparable).collect::<Result<_>>()?;
     let fields = keys
         .iter()
@@ -37,7 +43,14 @@ pub(crate) fn key_rows(keys: &[ArrayRef], fields: &[SortField]) -> Result<Rows> 
         })
         .collect();
     let converter = RowConverter::new(fields).map_err(arrow_error)?;
-    converter.convert_columns(&keys).map_err(arrow_error)
+    let rows = keys.first().map_or(0, |key| key.len());
+    let mut bytes = converter.empty_rows(rows, 0);
+    for range in steps(rows) {
+        check()?;
+        let keys: Vec<ArrayRef> = keys.iter().map(|key| key.slice(range.start, range.len())).collect();
+        converter.append(&mut bytes, &keys).map_err(arrow_error)?;
+    }
+    Ok(bytes)
 }
 
 /// The bytes of whole rows, which order ties.
@@ -60,23 +73,30 @@ fn single_int(keys: &[ArrayRef], fields: &[SortField]) -> Result<Option<Vec<(i8,
 
 /// The rows in the order of the keys; equal rows stay in input order.
 pub fn sort_order(keys: &[ArrayRef], fields: &[SortField], rows: usize) -> Result<Vec<u32>> {
+    polled_sort_order(keys, fields, rows, &|| Ok(()))
+}
+
+fn polled_sort_order(keys: &[ArrayRef], fields: &[SortField], rows: usize, check: &Check<'_>) -> Result<Vec<u32>> {
     let mut order: Vec<u32> = (0..rows as u32).collect();
     if keys.is_empty() {
         return Ok(order);
     }
     if let Some(ints) = single_int(keys, fields)? {
-        order.sort_unstable_by_key(|&r| (ints[r as usize], r));
+        sort_by(&mut order, check, |&a, &b| (ints[a as usize], a).cmp(&(ints[b as usize], b)))?;
         return Ok(order);
     }
-    let bytes = key_rows(keys, fields)?;
-    order.sort_unstable_by(|&a, &b| bytes.row(a as usize).cmp(&bytes.row(b as usize)).then(a.cmp(&b)));
+    let bytes = polled_key_rows(keys, fields, check)?;
+    sort_by(&mut order, check, |&a, &b| bytes.row(a as usize).cmp(&bytes.row(b as usize)).then(a.cmp(&b)))?;
     Ok(order)
 }
 
+/// More of the first rows are sorted with all others: choosing them cannot be ended.
+const CHOSEN_MAX: usize = 1 << 17;
+
 /// The first `n` rows in the order of the keys, as `sort_order` would give them.
-pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize) -> Result<Vec<u32>> {
-    if n >= rows || keys.is_empty() {
-        let mut order = sort_order(keys, fields, rows)?;
+pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize, check: &Check<'_>) -> Result<Vec<u32>> {
+    if n >= rows || n > CHOSEN_MAX || keys.is_empty() {
+        let mut order = polled_sort_order(keys, fields, rows, check)?;
         order.truncate(n);
         return Ok(order);
     }
@@ -84,7 +104,7 @@ pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize) -> 
         return Ok(Vec::new());
     }
     let ints = single_int(keys, fields)?;
-    let bytes = if ints.is_none() { Some(key_rows(keys, fields)?) } else { None };
+    let bytes = if ints.is_none() { Some(polled_key_rows(keys, fields, check)?) } else { None };
     let compare = |a: &u32, b: &u32| -> Ordering {
         let by_key = match (&ints, &bytes) {
             (Some(ints), _) => ints[*a as usize].cmp(&ints[*b as usize]),
@@ -104,6 +124,11 @@ pub fn top_n(keys: &[ArrayRef], fields: &[SortField], rows: usize, n: usize) -> 
 pub fn key_bytes(keys: &[ArrayRef], fields: &[SortField], row: usize) -> Result<Vec<u8>> {
     let one: Vec<ArrayRef> = keys.iter().map(|key| key.slice(row, 1)).collect();
     Ok(key_rows(&one, fields)?.row(0).as_ref().to_vec())
+}
+
+/// Every row's key as bytes in the order of the keys.
+pub fn key_column(keys: &[ArrayRef], fields: &[SortField]) -> Result<ArrayRef> {
+    Ok(Arc::new(key_rows(keys, fields)?.try_into_binary().map_err(arrow_error)?))
 }
 
 /// One bit a row: whether its key does not come after one that `key_bytes` gave, of keys of the same types.
@@ -144,8 +169,6 @@ pub fn tied_sort_order(keys: &[ArrayRef], fields: &[SortField], columns: &[Array
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::{Float64Array, Int64Array, StringArray};
 
     use super::*;
@@ -160,7 +183,7 @@ mod tests {
                 let fields = vec![field; keys.len()];
                 let all = sort_order(&keys, &fields, 500).unwrap();
                 for n in [0, 1, 10, 499, 500, 900] {
-                    assert_eq!(top_n(&keys, &fields, 500, n).unwrap(), all[..n.min(500)]);
+                    assert_eq!(top_n(&keys, &fields, 500, n, &|| Ok(())).unwrap(), all[..n.min(500)]);
                 }
                 let bound = key_bytes(&keys, &fields, all[100] as usize).unwrap();
                 let upto = rows_upto(&keys, &fields, &bound).unwrap();

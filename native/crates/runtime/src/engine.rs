@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use millrace_base::{Code, Epoch, Error, RelationId, Result, VirtualClock};
+use millrace_exec::Memory;
 use millrace_log::{Durability, Log, LogOptions};
 use millrace_plan::{Append, Command, validate_command};
 use millrace_wire::{DataRows, Format};
@@ -17,6 +18,7 @@ use crate::at_once::{query_at_once, shown};
 use crate::catalog::Catalog;
 use crate::consumer::{self, Consumer, Pools};
 use crate::groups::Groups;
+use crate::limits::{default_limit, limits, machine_bytes, set_limits, spill_folder};
 use crate::look_up::LookUp;
 use crate::mailbox::Mailbox;
 use crate::pool::{Pool, spawn};
@@ -55,19 +57,16 @@ pub struct EngineOptions {
     pub cache_bytes: Option<u64>,
     /// The database's clock stands at this time, microseconds since 1970-01-01 UTC, until it is told to go on.
     pub clock_us: Option<i64>,
+    /// What the operators of all queries may hold, in bytes; half of the machine's memory unless said.
+    pub memory_limit: Option<u64>,
+    /// Threads that a query may use; one a core unless said.
+    pub threads: Option<u32>,
 }
 
 /// See `Engine::data_rows`; at once.
 pub fn data_rows(ipc: &[u8], formats: &[u16]) -> Result<DataRows> {
     let formats: Vec<Format> = formats.iter().map(|&code| Format::from_code(code)).collect::<Result<_>>()?;
     millrace_wire::data_rows(ipc, &formats)
-}
-
-/// The machine's memory, where the system tells.
-fn memory_bytes() -> Option<usize> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = told.lines().find(|line| line.starts_with("MemTotal:"))?;
-    line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
 }
 
 /// What a write or a change of the catalog did.
@@ -160,15 +159,23 @@ impl Engine {
         log_options.read_only = options.read_only;
         log_options.cache_bytes = match options.cache_bytes {
             Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
-            None => memory_bytes().map_or(0, |bytes| bytes / CACHE_OF_MEMORY).max(log_options.cache_bytes),
+            None => machine_bytes().map_or(0, |bytes| bytes / CACHE_OF_MEMORY).max(log_options.cache_bytes),
         };
         if let Some(now_us) = options.clock_us {
             log_options.clock = Arc::new(VirtualClock::new(now_us));
         }
         let clock = log_options.clock.clone();
+        let folder = spill_folder(path, &log_options);
         let log = Log::open(path, log_options, on_durable)?;
+        if path.is_some() && !options.read_only {
+            // Now that nobody else has the database.
+            folder.empty()?;
+        }
+        let memory = Arc::new(Memory::new(default_limit(), folder));
         let catalog = Catalog::from_definitions(log.definitions())?;
-        let shared = Arc::new(Shared::new(log, clock, catalog, groups, Arc::new(Published::default()), mailbox));
+        let shared =
+            Arc::new(Shared::new(log, clock, catalog, groups, Arc::new(Published::default()), mailbox, memory));
+        set_limits(&shared, options.memory_limit, options.threads);
         let opened = Opened { epoch: shared.log.durable_epoch(), catalog: shared.catalog() };
         let flow = {
             let shared = shared.clone();
@@ -192,6 +199,16 @@ impl Engine {
             engine.shared.connectors.start(&engine.shared, &object.definition)?;
         }
         Ok(engine)
+    }
+
+    /// What queries may use from now on: `None` is what they may unless somebody says.
+    pub fn set_limits(&self, memory_limit: Option<u64>, threads: Option<u32>) {
+        set_limits(&self.shared, memory_limit, threads);
+    }
+
+    /// The bytes that queries may hold and the threads that one may use.
+    pub fn limits(&self) -> (u64, u32) {
+        limits(&self.shared)
     }
 
     /// As `open`, on a thread of its own.

@@ -21,6 +21,7 @@ mod groups;
 mod histogram;
 mod inspect;
 mod ipc;
+mod limits;
 mod look_up;
 mod mailbox;
 mod modify;

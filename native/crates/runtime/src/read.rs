@@ -2,7 +2,7 @@
 //! everything at one epoch.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -46,7 +46,13 @@ pub fn query(shared: &Arc<Shared>, command: &[u8], cancel: &AtomicBool) -> Resul
     // A transaction's statements run one after another.
     let transaction = slot.as_ref().map(|slot| slot.lock());
     let batches = rows(shared, &catalog, &root, transaction.as_deref(), cancel)?;
-    ipc::encode(&schema, batches.iter().map(|batch| ipc::rename(batch, &schema)))
+    let renamed = |batch| {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::new(Code::QueryCanceled, "canceling statement due to user request"));
+        }
+        ipc::rename(batch, &schema)
+    };
+    ipc::encode(&schema, batches.iter().map(renamed))
 }
 
 /// The rows of a plan that was validated against this catalog.
@@ -94,7 +100,8 @@ pub fn rows(
 }
 
 fn context<'a>(shared: &'a Shared, catalog: &'a Catalog, cancel: &'a AtomicBool) -> ExecContext<'a> {
-    ExecContext { now_us: shared.now_us(), models: catalog, relations: catalog, cancel, workers: &shared.workers }
+    let (workers, memory) = (&shared.workers, &shared.memory);
+    ExecContext { now_us: shared.now_us(), models: catalog, relations: catalog, cancel, workers, memory }
 }
 
 struct ReadSnapshot<'a> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use millrace_base::{Clock, Error, Result};
-use millrace_exec::Workers;
+use millrace_exec::{Memory, Workers};
 use millrace_log::Log;
 use parking_lot::{Mutex, RwLock};
 
@@ -44,6 +44,8 @@ pub struct Shared {
     pub pins: Arc<Pins>,
     /// The threads that help queries.
     pub workers: Workers,
+    /// What queries may hold.
+    pub memory: Arc<Memory>,
     /// From commit to published, in rows.
     pub freshness: Histogram,
     /// The cancel flags of the queries that wait or run.
@@ -62,6 +64,7 @@ impl Shared {
         groups: Arc<Groups>,
         published: Arc<Published>,
         mailbox: Arc<Mailbox<Request>>,
+        memory: Arc<Memory>,
     ) -> Self {
         Self {
             log,
@@ -79,6 +82,7 @@ impl Shared {
             mailbox,
             pins: Arc::default(),
             workers: Workers::per_core(),
+            memory,
             freshness: Histogram::default(),
             running: Mutex::default(),
             connectors: Connectors::default(),

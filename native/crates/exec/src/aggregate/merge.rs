@@ -1,159 +1,130 @@
 //! The groups of several threads come together: few in the order in which their first rows came, many in parts by the
 //! hash of their keys, each part by one thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
-use millrace_kernels::{GroupTable, RawColumn, group_rows, hash_columns};
+use millrace_kernels::{RawColumn, group_rows, hash_columns};
 use parking_lot::Mutex;
 
+use super::Grouping;
 use super::groups::Groups;
-use super::output::Part;
-use super::{CallState, Grouping};
+use super::output::{Output, Part};
+use super::spilled::Spilled;
+use super::states::{Pairs, States};
+use crate::apart::{Apart, PARTS, part_of};
+use crate::batch::Batch;
 use crate::control::Control;
+use crate::memory::Held;
+use crate::need::Need;
+use crate::pipeline::Branch;
 use crate::workers::parallel;
 
 /// More groups than this are merged in parts; tests have few.
 const MERGED_WHOLE_MAX: usize = if cfg!(test) { 64 } else { 1 << 16 };
-const PARTS_BITS: u32 = 6;
-pub(super) const PARTS: usize = 1 << PARTS_BITS;
 
-/// Groups with their states, and where they were first met.
-struct Merged {
-    table: GroupTable,
-    calls: Vec<CallState>,
-    first: Vec<u64>,
+/// The groups of all threads as rows.
+pub(crate) fn merge<'a>(
+    control: &Arc<Control<'a>>,
+    grouping: &Arc<Grouping>,
+    mut threads: Vec<Groups<'a>>,
+    need: Need,
+) -> Result<Branch<'a>> {
+    if threads.iter().any(|thread| thread.apart.is_some()) {
+        let spilled = threads.iter().any(|thread| thread.apart.as_ref().is_some_and(Apart::is_spilled));
+        if spilled || !grouping.is_plain() {
+            return Ok(Branch::of(Spilled::new(control, grouping, threads, need)?));
+        }
+    }
+    let mut held = Held::none(control.memory);
+    let parts = parts(control, grouping, &mut threads)?;
+    threads.into_iter().for_each(|thread| held.join(thread.held));
+    Ok(Branch::of(Output::new(parts, need, held)))
 }
 
-impl Merged {
-    fn new(grouping: &Grouping) -> Result<Self> {
-        Ok(Self { table: GroupTable::new(&grouping.group_types)?, calls: grouping.states()?, first: Vec::new() })
-    }
-
-    /// Takes over some of a thread's groups.
-    fn absorb(&mut self, from: &Groups<'_>, ids: &[u32]) -> Result<()> {
-        for ids in ids.chunks(BATCH_ROWS) {
-            let keys = from.table.keys(ids)?;
-            let into = self.table.intern(&keys, ids.len())?;
-            self.first.resize(self.table.capacity(), u64::MAX);
-            for (&id, &into) in ids.iter().zip(&into) {
-                let first = &mut self.first[into as usize];
-                *first = (*first).min(from.first[id as usize]);
-            }
-            for (call, other) in self.calls.iter_mut().zip(&from.calls) {
-                if call.distinct.is_none() {
-                    call.accumulator.resize(self.table.capacity());
-                    call.accumulator.merge(&other.accumulator, ids, &into)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts the distinct values of all threads' groups; `into` gives each group's number here, if it is here.
-    fn absorb_distinct(&mut self, from: &Groups<'_>, into: &[Option<u32>]) -> Result<()> {
-        for (call, other) in self.calls.iter_mut().zip(&from.calls) {
-            if let (Some(distinct), Some(other)) = (&mut call.distinct, &other.distinct) {
-                let (groups, values) = other.pairs()?;
-                call.accumulator.resize(self.table.capacity());
-                let mut at = 0;
-                while at < groups.len() {
-                    let rows = (groups.len() - at).min(BATCH_ROWS);
-                    let here: Vec<u32> = (at..at + rows)
-                        .filter(|&row| into[groups[row] as usize].is_some())
-                        .map(|row| row as u32)
-                        .collect();
-                    let ids: Vec<u32> = here.iter().filter_map(|&row| into[groups[row as usize] as usize]).collect();
-                    let places = arrow_array::UInt32Array::from(here);
-                    let values: ArrayRef =
-                        arrow_select::take::take(&values, &places, None).map_err(millrace_kernels::arrow_error)?;
-                    let weights = distinct.update(&ids, &values, None, None)?;
-                    call.accumulator.update(&ids, Some(&values), None, Some(&weights))?;
-                    at += rows;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn into_part(mut self, in_order: bool) -> Part {
-        let count = self.table.len();
-        self.calls.iter_mut().for_each(|call| call.accumulator.resize(count.max(1)));
-        let mut order: Vec<u32> = (0..count as u32).collect();
-        if in_order && !self.first.is_sorted() {
-            order.sort_unstable_by_key(|&id| self.first[id as usize]);
-        }
-        Part::new(self.table, self.calls, order)
-    }
-}
-
-/// Groups and rows are put apart by the hash of their keys.
-pub(super) fn part_of(hash: u64) -> usize {
-    (hash >> (64 - PARTS_BITS)) as usize
-}
-
-pub(crate) fn merge(control: &Control<'_>, grouping: &Grouping, mut threads: Vec<Groups<'_>>) -> Result<Vec<Part>> {
-    let distinct = grouping.lowered.calls.iter().any(|call| call.is_distinct());
+fn parts(control: &Control<'_>, grouping: &Grouping, threads: &mut Vec<Groups<'_>>) -> Result<Vec<Part>> {
     if grouping.group_columns() == 0 {
         // The one group is there without rows, too.
-        let mut merged = Merged::new(grouping)?;
+        let mut merged = States::new(grouping)?;
         merged.table.intern(&[], 1)?;
         merged.first.push(0);
-        for thread in &mut threads {
-            thread.table.intern(&[], 1)?;
-            thread.first.resize(1, 0);
-            thread.calls.iter_mut().for_each(|call| call.accumulator.resize(1));
-            merged.absorb(thread, &[0])?;
-            merged.absorb_distinct(thread, &[Some(0)])?;
+        for thread in threads {
+            let states = &mut thread.states;
+            states.table.intern(&[], 1)?;
+            states.first.resize(1, 0);
+            states.calls.iter_mut().for_each(|call| call.accumulator.resize(1));
+            merged.absorb_all(control, states)?;
         }
-        return Ok(vec![merged.into_part(true)]);
+        return Ok(vec![merged.into_part(control, true)?]);
     }
-    let apart = threads.iter().any(|thread| !thread.apart.is_empty());
+    let apart = threads.iter().any(|thread| thread.apart.is_some());
     if threads.len() == 1
-        && !distinct
         && !apart
         && let Some(only) = threads.pop()
     {
-        return Ok(vec![Merged { table: only.table, calls: only.calls, first: only.first }.into_part(false)]);
+        return Ok(vec![only.states.into_part(control, false)?]);
     }
-    let total: usize = threads.iter().map(|thread| thread.table.len()).sum();
-    if (total <= MERGED_WHOLE_MAX && !apart) || distinct {
-        let mut merged = Merged::new(grouping)?;
-        for thread in &threads {
+    let total: usize = threads.iter().map(|thread| thread.states.table.len()).sum();
+    if !apart && (total <= MERGED_WHOLE_MAX || !grouping.is_plain()) {
+        let mut merged = States::new(grouping)?;
+        for thread in threads {
+            merged.absorb_all(control, &thread.states)?;
+        }
+        return Ok(vec![merged.into_part(control, true)?]);
+    }
+    in_parts(control, grouping, threads)
+}
+
+/// The groups of one thread, listed by part.
+pub(super) struct Listed {
+    pub ids: Vec<Vec<u32>>,
+    pub pairs: Vec<Option<Pairs>>,
+    /// By part and call: places among the pairs.
+    pub pair_rows: Vec<Vec<Vec<u32>>>,
+}
+
+impl Listed {
+    pub fn of(control: &Control<'_>, states: &States, level: u32) -> Result<Self> {
+        let mut listed: Vec<Vec<u32>> = vec![Vec::new(); PARTS];
+        let mut part_of_group = Vec::with_capacity(states.table.len());
+        let ids: Vec<u32> = (0..states.table.len() as u32).collect();
+        for ids in ids.chunks(BATCH_ROWS) {
             control.check()?;
-            let ids: Vec<u32> = (0..thread.table.len() as u32).collect();
-            merged.absorb(thread, &ids)?;
-            if distinct {
-                let mut into = Vec::with_capacity(ids.len());
-                for ids in ids.chunks(BATCH_ROWS) {
-                    into.extend(merged.table.find(&thread.table.keys(ids)?, ids.len())?.into_iter().map(Some));
-                }
-                merged.absorb_distinct(thread, &into)?;
+            let keys = RawColumn::all(&states.table.keys(ids)?)?;
+            for (&id, hash) in ids.iter().zip(hash_columns(&keys, ids.len())) {
+                let part = part_of(hash, level);
+                listed[part].push(id);
+                part_of_group.push(part as u8);
             }
         }
-        return Ok(vec![merged.into_part(true)]);
+        let pairs = states.pairs()?;
+        let mut pair_rows: Vec<Vec<Vec<u32>>> = (0..PARTS).map(|_| Vec::with_capacity(pairs.len())).collect();
+        for pairs in &pairs {
+            match pairs {
+                None => pair_rows.iter_mut().for_each(|part| part.push(Vec::new())),
+                Some(pairs) => {
+                    let listed = pairs.listed(&part_of_group, PARTS);
+                    pair_rows.iter_mut().zip(listed).for_each(|(part, rows)| part.push(rows));
+                }
+            }
+        }
+        Ok(Self { ids: listed, pairs, pair_rows })
     }
-    in_parts(control, grouping, &threads)
 }
 
 /// The groups and rows of every part, one part at a time a thread: its table stays in the processor's caches.
 fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) -> Result<Vec<Part>> {
     let next = AtomicUsize::new(0);
-    let listed: Mutex<Vec<(usize, Vec<Vec<u32>>)>> = Mutex::new(Vec::new());
+    let listed: Mutex<Vec<(usize, Listed)>> = Mutex::new(Vec::new());
     parallel(control, threads.len(), &|| {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(thread) = threads.get(number) else { return Ok(()) };
-            let mut parts: Vec<Vec<u32>> = vec![Vec::new(); PARTS];
-            let ids: Vec<u32> = (0..thread.table.len() as u32).collect();
-            for ids in ids.chunks(BATCH_ROWS) {
-                let keys = RawColumn::all(&thread.table.keys(ids)?)?;
-                let hashes = hash_columns(&keys, ids.len());
-                ids.iter().zip(hashes).for_each(|(&id, hash)| parts[part_of(hash)].push(id));
-            }
+            let parts = Listed::of(control, &thread.states, 0)?;
             listed.lock().push((number, parts));
         }
     })?;
@@ -168,7 +139,7 @@ fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) 
             if part >= PARTS {
                 return Ok(());
             }
-            let own = listed.iter().map(|(number, parts)| (&threads[*number], parts[part].as_slice()));
+            let own = listed.iter().map(|(number, listed)| (&threads[*number], listed.ids[part].as_slice()));
             done.lock().push((part, one_part(grouping, own.collect(), part)?));
         }
     })?;
@@ -177,15 +148,20 @@ fn in_parts(control: &Control<'_>, grouping: &Grouping, threads: &[Groups<'_>]) 
     Ok(done.into_iter().map(|(_, part)| part).collect())
 }
 
+/// The rows that a thread has put apart, in memory.
+fn rows_apart<'g>(thread: &'g Groups<'_>, part: usize) -> &'g [Batch] {
+    thread.apart.as_ref().map_or(&[], |apart| &apart.part(part).batches)
+}
+
 /// One part of each thread's groups (by their ids) and rows.
 fn one_part(grouping: &Grouping, threads: Vec<(&Groups<'_>, &[u32])>, part: usize) -> Result<Part> {
     let width = grouping.group_columns();
     let mut keys: Vec<Vec<ArrayRef>> = vec![Vec::new(); width];
     let mut rows = 0;
     for (thread, ids) in &threads {
-        thread.table.keys(ids)?.into_iter().zip(&mut keys).for_each(|(key, keys)| keys.push(key));
+        thread.states.table.keys(ids)?.into_iter().zip(&mut keys).for_each(|(key, keys)| keys.push(key));
         rows += ids.len();
-        for batch in thread.apart.get(part).into_iter().flatten() {
+        for batch in rows_apart(thread, part) {
             for (column, keys) in batch.columns.iter().zip(&mut keys) {
                 keys.push(column.flat()?);
             }
@@ -204,13 +180,13 @@ fn one_part(grouping: &Grouping, threads: Vec<(&Groups<'_>, &[u32])>, part: usiz
     let mut at = 0;
     for (thread, ids) in &threads {
         let into = &groups.ids[at..at + ids.len()];
-        for (call, other) in calls.iter_mut().zip(&thread.calls) {
+        for (call, other) in calls.iter_mut().zip(&thread.states.calls) {
             if !ids.is_empty() {
                 call.accumulator.merge(&other.accumulator, ids, into)?;
             }
         }
         at += ids.len();
-        for batch in thread.apart.get(part).into_iter().flatten() {
+        for batch in rows_apart(thread, part) {
             let into = &groups.ids[at..at + batch.rows];
             for (call, &(argument, mask)) in calls.iter_mut().zip(&grouping.places) {
                 let flat = |place: usize| batch.columns[place].flat();

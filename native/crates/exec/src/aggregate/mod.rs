@@ -1,23 +1,28 @@
 //! GROUP BY. Each thread folds the rows that it gets into groups of its own (`groups`); at the end those of all threads
-//! come together (`merge`). Aggregates of a whole relation are taken from statistics and encoded blocks (`whole`) where
+//! come together (`merge`); where memory is short, rows wait in a file for that (`spilled`). Aggregates of a whole relation are taken from statistics and encoded blocks (`whole`) where
 //! these tell them. Without group columns there is exactly one row, also over no rows.
 
 mod codes;
 mod groups;
 mod merge;
 mod output;
+mod spilled;
+mod states;
 mod whole;
+
+use std::sync::Arc;
 
 use millrace_base::Result;
 use millrace_expr::lower::{Aggregation, lower_aggregate};
-use millrace_kernels::{Accumulator, DistinctSet};
+use millrace_kernels::{Accumulator, AggregateKind, DistinctSet};
 use millrace_plan::{AggregateCall, AggregateFunction, DataType, Expr, Rel};
 
-use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::{KeyFilter, Query};
+use crate::memory::Held;
 use crate::need::Need;
 use crate::pipeline::{Branch, run, then};
+use crate::spill::LazyFile;
 use crate::stages::Project;
 
 use groups::Groups;
@@ -70,6 +75,16 @@ impl Grouping {
     fn group_columns(&self) -> usize {
         self.group_types.len()
     }
+
+    /// Whether some result depends on the order of the rows.
+    fn is_ordered(&self) -> bool {
+        self.lowered.calls.iter().any(|call| call.kind() == AggregateKind::Collect)
+    }
+
+    /// Whether rows may come in any order and count at once.
+    fn is_plain(&self) -> bool {
+        !self.is_ordered() && !self.lowered.calls.iter().any(|call| call.is_distinct())
+    }
 }
 
 /// Where all calls are of the distinct values of one expression: the groups of these values, and the calls over them.
@@ -96,7 +111,7 @@ pub(crate) fn lower<'a>(
     filters: &[KeyFilter],
 ) -> Result<Vec<Branch<'a>>> {
     let types = query.types(input)?;
-    let control: &Control<'_> = &query.control;
+    let control = &query.control;
     // A group that is not wanted needs none of its rows.
     let filters = filters.iter().filter_map(|filter| match group.get(filter.column) {
         Some(Expr::Column { index }) => Some(KeyFilter { column: *index as usize, ..filter.clone() }),
@@ -109,35 +124,45 @@ pub(crate) fn lower<'a>(
         .transpose()?
         // Equal intervals that look different are more than one value to show.
         .filter(|(inner, ..)| inner.lowered.output.is_none());
-    let (grouping, parts) = match distinct {
+    let fold = |grouping: &Arc<Grouping>, branches: Vec<Branch<'a>>, need: Need| {
+        let file = Arc::new(LazyFile::new(control.memory));
+        let sinks = run(control, &branches, || Groups::new(grouping, control, &file, 0))?;
+        // What the operators below hold is not needed any more.
+        drop(branches);
+        merge::merge(control, grouping, sinks, need)
+    };
+    // What is shown of the groups before intervals and the like get their own look.
+    let internal_need = |grouping: &Grouping| {
+        let lowered = &grouping.lowered;
+        let width = lowered.group_types.len() + lowered.calls.len();
+        if lowered.output.is_none() { need.clone() } else { Need::all(width) }
+    };
+    let (grouping, branch) = match distinct {
         Some((inner, width, calls)) => {
-            let sinks = run(control, &rows(&inner)?, || Groups::new(&inner, control))?;
-            let parts = merge::merge(control, &inner, sinks)?;
-            let branches = [Branch::of(output::Output::new(parts, Need::all(width)))];
+            let inner = Arc::new(inner);
+            let values = fold(&inner, rows(&inner)?, Need::all(width))?;
             let group: Vec<Expr> = (0..group.len() as u32).map(|index| Expr::Column { index }).collect();
-            let grouping = Grouping::new(query, &group, &calls, &inner.lowered.types())?;
-            let sinks = run(control, &branches, || Groups::new(&grouping, control))?;
-            let parts = merge::merge(control, &grouping, sinks)?;
-            (grouping, parts)
+            let grouping = Arc::new(Grouping::new(query, &group, &calls, &inner.lowered.types())?);
+            let branch = fold(&grouping, vec![values], internal_need(&grouping))?;
+            (grouping, branch)
         }
         None => {
-            let grouping = Grouping::new(query, group, calls, &types)?;
+            let grouping = Arc::new(Grouping::new(query, group, calls, &types)?);
             let states = if group.is_empty() { whole::states(query, input, &grouping)? } else { None };
-            let parts = match states {
-                Some(states) => vec![output::Part::of_one(states)],
-                None => {
-                    let sinks = run(control, &rows(&grouping)?, || Groups::new(&grouping, control))?;
-                    merge::merge(control, &grouping, sinks)?
+            let need = internal_need(&grouping);
+            let branch = match states {
+                Some(states) => {
+                    let held = Held::none(control.memory);
+                    Branch::of(output::Output::new(vec![output::Part::of_one(states)], need, held))
                 }
+                None => fold(&grouping, rows(&grouping)?, need)?,
             };
-            (grouping, parts)
+            (grouping, branch)
         }
     };
     let lowered = &grouping.lowered;
-    let widths = (lowered.group_types.len(), lowered.calls.len());
-    let internal_need = if lowered.output.is_none() { need.clone() } else { Need::all(widths.0 + widths.1) };
     let internal_types = lowered.types();
-    let branches = vec![Branch::of(output::Output::new(parts, internal_need))];
+    let branches = vec![branch];
     Ok(match &lowered.output {
         Some(output) => {
             let inputs = Inputs::wanted(query, output, &internal_types, |at| need.has(at))?;

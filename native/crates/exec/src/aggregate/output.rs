@@ -1,5 +1,6 @@
 //! Groups as rows again: keys and results are put together a batch at a time, by whoever asks.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::{Array, ArrayRef};
@@ -8,8 +9,9 @@ use millrace_kernels::GroupTable;
 
 use super::CallState;
 use crate::batch::{Batch, Column, PIECE_ROWS};
+use crate::memory::Held;
 use crate::need::Need;
-use crate::pipeline::{Source, Task};
+use crate::pipeline::{Emit, Source, Task};
 
 enum Keys {
     /// There are no group columns.
@@ -40,6 +42,36 @@ impl Part {
     pub fn of_arrays(keys: Vec<ArrayRef>, calls: Vec<CallState>, groups: usize) -> Self {
         Self { keys: Keys::Arrays(keys), calls, order: (0..groups as u32).collect() }
     }
+
+    /// Some rows from one on.
+    fn rows(&self, from: usize, need: &Need) -> Result<Batch> {
+        let ids = &self.order[from..self.order.len().min(from + PIECE_ROWS)];
+        let keys = need.len() - self.calls.len();
+        let mut columns = Vec::with_capacity(need.len());
+        match &self.keys {
+            Keys::Arrays(arrays) => columns.extend(arrays.iter().map(|key| Column::Flat(key.slice(from, ids.len())))),
+            Keys::Table(table) if (0..keys).any(|key| need.has(key)) => {
+                columns.extend(table.keys(ids)?.into_iter().map(Column::Flat));
+            }
+            _ => columns.resize(keys, Column::Absent),
+        }
+        for (at, call) in self.calls.iter().enumerate() {
+            // A sum that overflows is an error also where nobody reads it, as it is in a view.
+            let result = call.accumulator.finish(ids)?;
+            columns.push(if need.has(keys + at) { Column::Flat(result) } else { Column::Absent });
+        }
+        Ok(Batch { columns, rows: ids.len() })
+    }
+
+    /// All rows.
+    pub fn each(&self, need: &Need, emit: &mut Emit<'_>) -> Result<ControlFlow<()>> {
+        for from in (0..self.order.len()).step_by(PIECE_ROWS) {
+            if emit(self.rows(from, need)?)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
 }
 
 pub(crate) struct Output {
@@ -48,42 +80,27 @@ pub(crate) struct Output {
     tasks: Vec<(usize, usize)>,
     need: Need,
     next: AtomicUsize,
+    /// The memory that they take.
+    _held: Held,
 }
 
 impl Output {
-    pub fn new(parts: Vec<Part>, need: Need) -> Self {
+    pub fn new(parts: Vec<Part>, need: Need, held: Held) -> Self {
         let tasks = parts.iter().enumerate();
         let tasks =
             tasks.flat_map(|(number, part)| (0..part.order.len()).step_by(PIECE_ROWS).map(move |from| (number, from)));
-        Self { tasks: tasks.collect(), parts, need, next: AtomicUsize::new(0) }
-    }
-
-    fn rows(&self, (part, from): (usize, usize)) -> Result<Batch> {
-        let part = &self.parts[part];
-        let ids = &part.order[from..part.order.len().min(from + PIECE_ROWS)];
-        let keys = self.need.len() - part.calls.len();
-        let mut columns = Vec::with_capacity(self.need.len());
-        match &part.keys {
-            Keys::Arrays(arrays) => columns.extend(arrays.iter().map(|key| Column::Flat(key.slice(from, ids.len())))),
-            Keys::Table(table) if (0..keys).any(|key| self.need.has(key)) => {
-                columns.extend(table.keys(ids)?.into_iter().map(Column::Flat));
-            }
-            _ => columns.resize(keys, Column::Absent),
-        }
-        for (at, call) in part.calls.iter().enumerate() {
-            // A sum that overflows is an error also where nobody reads it, as it is in a view.
-            let result = call.accumulator.finish(ids)?;
-            columns.push(if self.need.has(keys + at) { Column::Flat(result) } else { Column::Absent });
-        }
-        Ok(Batch { columns, rows: ids.len() })
+        Self { tasks: tasks.collect(), parts, need, next: AtomicUsize::new(0), _held: held }
     }
 }
 
 impl Source for Output {
     fn next(&self) -> Result<Option<Task<'_>>> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let Some(&task) = self.tasks.get(number) else { return Ok(None) };
-        Ok(Some(Task { number: number as u64, run: Box::new(move |emit| emit(self.rows(task)?)) }))
+        let Some(&(part, from)) = self.tasks.get(number) else { return Ok(None) };
+        Ok(Some(Task {
+            number: number as u64,
+            run: Box::new(move |emit| emit(self.parts[part].rows(from, &self.need)?)),
+        }))
     }
 
     fn width(&self) -> usize {

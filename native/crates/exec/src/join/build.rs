@@ -6,9 +6,9 @@ use arrow_array::ArrayRef;
 use millrace_base::Result;
 use millrace_kernels::{JoinTable, Member};
 
+use super::{Remaining, Shape};
 use crate::batch::Batch;
-use crate::inputs::Inputs;
-use crate::lower::Query;
+use crate::memory::Held;
 
 pub(crate) struct Built {
     pub rows: Batch,
@@ -17,15 +17,21 @@ pub(crate) struct Built {
     keys: Vec<ArrayRef>,
     /// Which rows have matched, if someone asks.
     matched: Vec<AtomicBool>,
+    /// The memory of the rows and the table.
+    _held: Held,
 }
 
-pub(crate) fn build(query: &Query<'_>, rows: Batch, keys: &Inputs, nulls_equal: &[bool], marks: bool) -> Result<Built> {
-    let keys = if nulls_equal.is_empty() { Vec::new() } else { keys.arrays(&rows, query.context.now_us)? };
-    query.control.check()?;
-    let table = if keys.is_empty() { None } else { Some(JoinTable::build(&keys, nulls_equal)?) };
-    query.control.hold(table.as_ref().map_or(0, JoinTable::bytes))?;
-    let matched = (0..if marks { rows.rows } else { 0 }).map(|_| AtomicBool::new(false)).collect();
-    Ok(Built { rows, table, keys, matched })
+/// `held` is what the rows hold already.
+pub(crate) fn build(shape: &Shape<'_>, rows: Batch, mut held: Held) -> Result<Built> {
+    let control = &*shape.control;
+    let nulls_equal = &shape.nulls_equal;
+    let keys = if nulls_equal.is_empty() { Vec::new() } else { shape.built_keys.arrays(&rows, control.now_us)? };
+    control.check()?;
+    let table = if keys.is_empty() { None } else { Some(JoinTable::build(&keys, nulls_equal, &|| control.check())?) };
+    let marks = if shape.plan.remaining == Remaining::None { 0 } else { rows.rows };
+    held.force(table.as_ref().map_or(0, JoinTable::bytes) + marks);
+    let matched = (0..marks).map(|_| AtomicBool::new(false)).collect();
+    Ok(Built { rows, table, keys, matched, _held: held })
 }
 
 impl Built {

@@ -1,17 +1,23 @@
 //! Hash joins of every kind. One side is read whole and put into a table (`build`), the other streams past it (`probe`);
-//! rows of the first that nothing matched, or that something did, come at the end (`rest`). Which side is built is
+//! rows of the first that nothing matched, or that something did, come at the end (`rest`). Where the first does not fit
+//! into memory, both are put apart by their keys, and one part after another is joined (`grace`). Which side is built is
 //! decided by how many rows each may have. A residual condition is part of the match: it is checked on candidate pairs
 //! before outer rows are padded with NULL.
 
 mod build;
+mod grace;
 mod probe;
 mod rest;
 
 use std::sync::Arc;
 
 use millrace_base::Result;
+use millrace_expr::Projection;
 use millrace_plan::{DataType, Expr, JoinKey, JoinKind, Rel};
 
+use crate::batch::Batch;
+use crate::control::Control;
+use crate::gather::{Gather, Gathered};
 use crate::inputs::Inputs;
 use crate::lower::{KeyFilter, Query};
 use crate::need::Need;
@@ -66,6 +72,34 @@ fn plan(kind: JoinKind, build_left: bool) -> Plan {
     Plan { build_left, pairs: !left_only, probe, remaining }
 }
 
+/// What is known of a join before its rows.
+pub(crate) struct Shape<'a> {
+    control: Arc<Control<'a>>,
+    plan: Plan,
+    residual: Option<Projection>,
+    residual_reads: Vec<usize>,
+    /// It is enough to know whether a row of the probing side has a partner.
+    keys_only: bool,
+    /// Columns of pairs that are read at all, and those that are output.
+    pair_need: Need,
+    output: Need,
+    left_width: usize,
+    left_only: bool,
+    nulls_equal: Vec<bool>,
+    built_keys: Inputs,
+    built_need: Need,
+    built_types: Vec<DataType>,
+    probe_keys: Inputs,
+    probe_types: Vec<DataType>,
+}
+
+impl Shape<'_> {
+    /// Whether a row of the probing side without a partner gives nothing.
+    fn drops_unmatched(&self) -> bool {
+        matches!(self.plan.probe, ProbeRows::None | ProbeRows::Matched)
+    }
+}
+
 pub(crate) fn lower<'a>(
     query: &Query<'a>,
     kind: JoinKind,
@@ -113,17 +147,37 @@ pub(crate) fn lower<'a>(
     let right = Side { rel: right, need: right_need, filters: right_filters, keys: right_keys, types: right_types };
     let (built_side, mut probe_side) = if build_left { (left, right) } else { (right, left) };
 
-    let rows = query.collect(built_side.rel, &built_side.need, &built_side.filters)?;
-    let keys_only = !plan.pairs && residual.is_none() && plan.remaining == Remaining::None;
-    let nulls_equal: Vec<bool> = keys.iter().map(|key| key.nulls_equal).collect();
-    let marks = plan.remaining != Remaining::None;
-    let built = build(query, rows, &built_side.keys, &nulls_equal, marks)?;
-    let drops_unmatched = matches!(plan.probe, ProbeRows::None | ProbeRows::Matched);
-    if built.rows.rows == 0 && drops_unmatched {
+    let shape = Arc::new(Shape {
+        control: query.control.clone(),
+        plan,
+        keys_only: !plan.pairs && residual.is_none() && plan.remaining == Remaining::None,
+        residual,
+        residual_reads,
+        pair_need,
+        output,
+        left_width: width,
+        left_only,
+        nulls_equal: keys.iter().map(|key| key.nulls_equal).collect(),
+        built_keys: built_side.keys,
+        built_need: built_side.need,
+        built_types: built_side.types,
+        probe_keys: probe_side.keys,
+        probe_types: probe_side.types,
+    });
+    let hashes = |batch: &Batch| grace::hashes(&shape, &shape.built_keys, batch);
+    let gather = Gather { hashes: if keys.is_empty() { None } else { Some(&hashes) }, what: WITHOUT_KEYS };
+    let built = match gather.rows(query, built_side.rel, &shape.built_need, &built_side.filters)? {
+        Gathered::Together(rows, held) => Arc::new(build(&shape, rows, held)?),
+        Gathered::Apart(built) => {
+            let branches = query.lower(probe_side.rel, &probe_side.need, &probe_side.filters)?;
+            return grace::lower(&shape, built, branches);
+        }
+    };
+    if built.rows.rows == 0 && shape.drops_unmatched() {
         return Ok(Vec::new());
     }
     // Rows of the other side without a partner are not wanted: its scan may leave them out.
-    if drops_unmatched {
+    if shape.drops_unmatched() {
         for (at, key) in keys.iter().enumerate() {
             let probing = if build_left { &key.right } else { &key.left };
             if let Expr::Column { index } = probing
@@ -137,24 +191,11 @@ pub(crate) fn lower<'a>(
         }
     }
     let branches = query.lower(probe_side.rel, &probe_side.need, &probe_side.filters)?;
-    let built = Arc::new(built);
-    let probe = Probe {
-        control: query.control.clone(),
-        built: built.clone(),
-        keys: probe_side.keys,
-        residual,
-        residual_reads,
-        plan,
-        keys_only,
-        pair_need,
-        output: output.clone(),
-        left_width: width,
-        built_types: built_side.types,
-        left_only,
-    };
-    let mut branches = then(branches, probe);
+    let mut branches = then(branches, Probe { shape: shape.clone(), built: built.clone() });
     if plan.remaining != Remaining::None {
-        branches.push(Branch::of(Rest::new(built, plan, output, left_only, probe_side.types)));
+        branches.push(Branch::of(Rest::new(shape, built)));
     }
     Ok(branches)
 }
+
+const WITHOUT_KEYS: &str = "a join without equal keys keeps one side in memory";

@@ -3,23 +3,24 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow_array::BooleanArray;
+use arrow_array::{ArrayRef, BooleanArray};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
-use millrace_expr::Projection;
+use millrace_kernels::JoinTable;
 
-use super::Plan;
+use super::Shape;
 use super::build::Built;
 use crate::batch::{Batch, Column, null_columns};
-use crate::control::Control;
-use crate::inputs::{Inputs, sparse};
+use crate::inputs::sparse;
 use crate::need::Need;
 use crate::pipeline::{Emit, Stage};
 use crate::stages::definite;
-use millrace_plan::DataType;
 
 /// Rows that are looked up at a time: many matches a row stay a bounded list.
 const PROBE_ROWS: usize = 4096;
+
+/// Pairs that are listed at a time, about; tests have few.
+const PAIRS_MAX: usize = if cfg!(test) { 500 } else { 1 << 18 };
 
 /// What a row of the probing side gives by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,26 +33,8 @@ pub(crate) enum ProbeRows {
 }
 
 pub(crate) struct Probe<'a> {
-    pub control: Arc<Control<'a>>,
+    pub shape: Arc<Shape<'a>>,
     pub built: Arc<Built>,
-    pub keys: Inputs,
-    pub residual: Option<Projection>,
-    pub residual_reads: Vec<usize>,
-    pub plan: Plan,
-    /// It is enough to know whether a row has a partner.
-    pub keys_only: bool,
-    /// Columns of pairs that are read at all, and those that are output.
-    pub pair_need: Need,
-    pub output: Need,
-    pub left_width: usize,
-    pub built_types: Vec<DataType>,
-    pub left_only: bool,
-}
-
-/// Partners of a piece: listed, or every pair.
-enum Candidates {
-    Listed { probe: Vec<u32>, built: Vec<u32> },
-    Product,
 }
 
 impl Probe<'_> {
@@ -76,13 +59,13 @@ impl Probe<'_> {
             };
             self.built.rows.columns.iter().enumerate().map(column).collect()
         };
-        let columns = if self.plan.build_left {
+        let columns = if self.shape.plan.build_left {
             let mut columns = built_columns(0)?;
-            columns.extend(probe_columns(self.left_width)?);
+            columns.extend(probe_columns(self.shape.left_width)?);
             columns
         } else {
             let mut columns = probe_columns(0)?;
-            columns.extend(built_columns(self.left_width)?);
+            columns.extend(built_columns(self.shape.left_width)?);
             columns
         };
         Ok(Batch { columns, rows: count })
@@ -96,27 +79,27 @@ impl Probe<'_> {
         matched: &mut [bool],
         emit: &mut Emit<'_>,
     ) -> Result<ControlFlow<()>> {
-        self.control.check()?;
-        let Some(residual) = &self.residual else {
+        self.shape.control.check()?;
+        let Some(residual) = &self.shape.residual else {
             self.mark(probe, built, matched);
-            if !self.plan.pairs {
+            if !self.shape.plan.pairs {
                 return Ok(ControlFlow::Continue(()));
             }
-            return emit(self.pair(rows, (probe, built), &self.output)?);
+            return emit(self.pair(rows, (probe, built), &self.shape.output)?);
         };
         // Only what the residual reads is put together for pairs that may not hold.
-        let reads = Need::of(self.pair_need.len(), self.residual_reads.iter().copied());
+        let reads = Need::of(self.shape.pair_need.len(), self.shape.residual_reads.iter().copied());
         let candidates = self.pair(rows, (probe, built), &reads)?;
-        let columns = sparse(&candidates, &self.residual_reads)?;
-        let answer = residual.evaluate_sparse(columns, probe.len(), self.control.now_us)?;
+        let columns = sparse(&candidates, &self.shape.residual_reads)?;
+        let answer = residual.evaluate_sparse(columns, probe.len(), self.shape.control.now_us)?;
         let holds: BooleanArray = definite(answer[0].as_ref())?;
         let held = |list: &[u32]| holds.values().set_indices().map(|pair| list[pair]).collect::<Vec<u32>>();
         let (probe, built) = (held(probe), held(built));
         self.mark(&probe, &built, matched);
-        if !self.plan.pairs || probe.is_empty() {
+        if !self.shape.plan.pairs || probe.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        emit(self.pair(rows, (&probe, &built), &self.output)?)
+        emit(self.pair(rows, (&probe, &built), &self.shape.output)?)
     }
 
     fn mark(&self, probe: &[u32], built: &[u32], matched: &mut [bool]) {
@@ -130,7 +113,7 @@ impl Probe<'_> {
 
     /// What the rows of a piece give by themselves.
     fn finish(&self, rows: &Batch, matched: &[bool], emit: &mut Emit<'_>) -> Result<ControlFlow<()>> {
-        let wanted = match self.plan.probe {
+        let wanted = match self.shape.plan.probe {
             ProbeRows::None => return Ok(ControlFlow::Continue(())),
             ProbeRows::Matched => true,
             ProbeRows::Unmatched | ProbeRows::Padded => false,
@@ -139,24 +122,24 @@ impl Probe<'_> {
         if chosen.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let offset = if self.plan.build_left { self.left_width } else { 0 };
+        let offset = if self.shape.plan.build_left { self.shape.left_width } else { 0 };
         let mut own = if chosen.len() == rows.rows { rows.clone() } else { rows.take(&chosen)? };
         for (at, column) in own.columns.iter_mut().enumerate() {
-            if !self.output.has(offset + at) {
+            if !self.shape.output.has(offset + at) {
                 *column = Column::Absent;
             }
         }
-        if self.left_only {
+        if self.shape.left_only {
             return emit(own);
         }
-        let (from, to) = if self.plan.build_left {
-            (0, self.left_width)
+        let (from, to) = if self.shape.plan.build_left {
+            (0, self.shape.left_width)
         } else {
-            (self.left_width, self.left_width + self.built_types.len())
+            (self.shape.left_width, self.shape.left_width + self.shape.built_types.len())
         };
-        let nulls = null_columns(&self.built_types, &self.output.slice(from..to), own.rows);
+        let nulls = null_columns(&self.shape.built_types, &self.shape.output.slice(from..to), own.rows);
         let rows = own.rows;
-        let columns = if self.plan.build_left {
+        let columns = if self.shape.plan.build_left {
             nulls.into_iter().chain(own.columns).collect()
         } else {
             own.columns.into_iter().chain(nulls).collect()
@@ -164,36 +147,39 @@ impl Probe<'_> {
         emit(Batch { columns, rows })
     }
 
+    /// The partners that the table lists, some at a time: a key may have very many.
+    fn listed(
+        &self,
+        rows: &Batch,
+        table: &JoinTable,
+        keys: &[ArrayRef],
+        matched: &mut [bool],
+        emit: &mut Emit<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let mut from = 0;
+        while from < rows.rows {
+            let rest: Vec<ArrayRef> = keys.iter().map(|key| key.slice(from, rows.rows - from)).collect();
+            let (mut pairs, done) = table.probe_some(&rest, rows.rows - from, PAIRS_MAX)?;
+            if from > 0 {
+                pairs.probe.iter_mut().for_each(|row| *row += from as u32);
+            }
+            for (probe, built) in pairs.probe.chunks(BATCH_ROWS).zip(pairs.stored.chunks(BATCH_ROWS)) {
+                if self.pairs(rows, (probe, built), matched, emit)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            from += done;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     fn piece(&self, rows: &Batch, emit: &mut Emit<'_>) -> Result<ControlFlow<()>> {
-        self.control.check()?;
-        let asks = self.plan.probe != ProbeRows::None;
+        self.shape.control.check()?;
+        let asks = self.shape.plan.probe != ProbeRows::None;
         let mut matched = vec![false; if asks { rows.rows } else { 0 }];
-        let candidates = match &self.built.table {
-            None if self.keys_only => {
-                matched.fill(self.built.rows.rows > 0);
-                Candidates::Listed { probe: Vec::new(), built: Vec::new() }
-            }
-            None => Candidates::Product,
-            Some(table) => {
-                let keys = self.keys.arrays(rows, self.control.now_us)?;
-                if self.keys_only {
-                    matched = table.matches(&keys, rows.rows)?;
-                    Candidates::Listed { probe: Vec::new(), built: Vec::new() }
-                } else {
-                    let pairs = table.probe(&keys, rows.rows)?;
-                    Candidates::Listed { probe: pairs.probe, built: pairs.stored }
-                }
-            }
-        };
-        match candidates {
-            Candidates::Listed { probe, built } => {
-                for (probe, built) in probe.chunks(BATCH_ROWS).zip(built.chunks(BATCH_ROWS)) {
-                    if self.pairs(rows, (probe, built), &mut matched, emit)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-            }
-            Candidates::Product => {
+        match &self.built.table {
+            None if self.shape.keys_only => matched.fill(self.built.rows.rows > 0),
+            None => {
                 let total = rows.rows * self.built.rows.rows;
                 let stored = self.built.rows.rows;
                 for from in (0..total).step_by(BATCH_ROWS) {
@@ -203,6 +189,14 @@ impl Probe<'_> {
                     if self.pairs(rows, (&probe, &built), &mut matched, emit)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
+                }
+            }
+            Some(table) => {
+                let keys = self.shape.probe_keys.arrays(rows, self.shape.control.now_us)?;
+                if self.shape.keys_only {
+                    matched = table.matches(&keys, rows.rows)?;
+                } else if self.listed(rows, table, &keys, &mut matched, emit)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }

@@ -73,8 +73,15 @@ fn many_matches_come_in_batches_of_the_usual_length() {
         let rel = Rel::Join { kind: JoinKind::Inner, left: scan(0, 1), right: scan(1, 1), keys, residual: None };
         let cancel = AtomicBool::new(false);
         let workers = Workers::new(2);
-        let context =
-            ExecContext { now_us: 0, models: &NoModels, relations: &tables, cancel: &cancel, workers: &workers };
+        let memory = plenty();
+        let context = ExecContext {
+            now_us: 0,
+            models: &NoModels,
+            relations: &tables,
+            cancel: &cancel,
+            workers: &workers,
+            memory: &memory,
+        };
         let batches = execute(&rel, &tables, &context).unwrap();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 160_000);
         assert!(batches.iter().all(|b| b.num_rows() <= millrace_base::limits::BATCH_ROWS));

@@ -6,6 +6,7 @@ mod joining;
 mod ordering;
 mod parallel;
 mod plumbing;
+mod spilling;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,19 +14,19 @@ use std::sync::atomic::AtomicBool;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
-use millrace_base::{RelationId, Result};
+use millrace_base::{RealStorage, RelationId, Result, SystemRng};
 use millrace_expr::NoModels;
 use millrace_plan::{BinaryOp, DataType, Expr, Literal, Rel, Relations, SortKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::batch::{anonymous_schema, batch_of};
-use crate::{ExecContext, Snapshot, Workers, execute};
+use crate::{ExecContext, Memory, Snapshot, SpillFolder, Workers, execute};
 
 pub(super) type Row = Vec<Option<i64>>;
 
 /// Relation n is table n.
-pub(super) struct Tables(pub Vec<Vec<RecordBatch>>, pub Vec<usize>);
+pub(crate) struct Tables(pub Vec<Vec<RecordBatch>>, pub Vec<usize>);
 
 impl Snapshot for Tables {
     fn scan(
@@ -81,10 +82,23 @@ pub(super) fn tables(random: &mut StdRng, contents: &[(&[Row], usize)]) -> Table
     tables
 }
 
+/// More than any test needs, and no place for files.
+pub(crate) fn plenty() -> Arc<Memory> {
+    Arc::new(Memory::new(
+        usize::MAX,
+        SpillFolder::new(Arc::new(RealStorage), Arc::new(SystemRng), "/proc/no folder".into()),
+    ))
+}
+
 pub(super) fn run(rel: &Rel, tables: &Tables) -> Result<Vec<Row>> {
+    run_within(rel, tables, &plenty())
+}
+
+pub(super) fn run_within(rel: &Rel, tables: &Tables, memory: &Arc<Memory>) -> Result<Vec<Row>> {
     let cancel = AtomicBool::new(false);
     let workers = Workers::new(1 + rand::random_range(0..3));
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: tables, cancel: &cancel, workers: &workers };
+    let context =
+        ExecContext { now_us: 0, models: &NoModels, relations: tables, cancel: &cancel, workers: &workers, memory };
     Ok(execute(rel, tables, &context)?.iter().flat_map(rows_of).collect())
 }
 

@@ -76,9 +76,9 @@ impl Morsel for View<'_> {
 }
 
 /// Relation n is table n; `pieces` says how it is read.
-struct World {
+pub(super) struct World {
     tables: Vec<Vec<Piece>>,
-    pieces: bool,
+    pub pieces: bool,
 }
 
 impl Snapshot for World {
@@ -126,7 +126,7 @@ fn piece(random: &mut StdRng) -> Piece {
     Piece { columns: vec![a, b, Arc::new(texts)], alive, encoded: random.random_bool(0.7) }
 }
 
-fn world(random: &mut StdRng) -> World {
+pub(super) fn world(random: &mut StdRng) -> World {
     let tables = (0..3).map(|_| (0..random.random_range(0..7)).map(|_| piece(random)).collect()).collect();
     World { tables, pieces: false }
 }
@@ -254,7 +254,7 @@ fn row_of(types: &[DataType], args: Vec<Expr>) -> Expr {
 }
 
 /// Grouping above some relation, or the relation itself.
-fn plan(random: &mut StdRng) -> Rel {
+pub(super) fn plan(random: &mut StdRng) -> Rel {
     let depth = random.random_range(0..4);
     let input = Box::new(relation(random, depth));
     if random.random_bool(0.3) {
@@ -296,30 +296,38 @@ fn plan(random: &mut StdRng) -> Rel {
     Rel::Aggregate { input, group, aggregates }
 }
 
-fn answer(rel: &Rel, world: &World, workers: &Workers) -> Vec<String> {
+pub(super) fn answer(rel: &Rel, world: &World, workers: &Workers) -> Vec<String> {
     let mut rows = in_order(rel, world, workers);
     rows.sort();
     rows
 }
 
 fn in_order(rel: &Rel, world: &World, workers: &Workers) -> Vec<String> {
+    in_order_within(rel, world, workers, &plenty()).unwrap()
+}
+
+pub(super) fn in_order_within(
+    rel: &Rel,
+    world: &World,
+    workers: &Workers,
+    memory: &Arc<Memory>,
+) -> Result<Vec<String>> {
     let cancel = AtomicBool::new(false);
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: world, cancel: &cancel, workers };
-    let mut rows = Vec::new();
-    for batch in execute(rel, world, &context).unwrap() {
-        let columns = batch.columns().iter().map(|column| {
-            let shown = arrow::util::display::ArrayFormatter::try_new(column.as_ref(), &Default::default());
-            let shown = shown.unwrap();
-            (0..batch.num_rows())
-                .map(|row| if column.is_null(row) { "NULL".into() } else { shown.value(row).to_string() })
-                .collect::<Vec<String>>()
-        });
-        let columns: Vec<Vec<String>> = columns.collect();
-        rows.extend(
-            (0..batch.num_rows()).map(|row| columns.iter().map(|c| c[row].as_str()).collect::<Vec<_>>().join("|")),
-        );
-    }
-    rows
+    let context = ExecContext { now_us: 0, models: &NoModels, relations: world, cancel: &cancel, workers, memory };
+    Ok(execute(rel, world, &context)?.iter().flat_map(shown).collect())
+}
+
+/// The rows of a batch as texts.
+pub(super) fn shown(batch: &RecordBatch) -> Vec<String> {
+    let columns = batch.columns().iter().map(|column| {
+        let shown = arrow::util::display::ArrayFormatter::try_new(column.as_ref(), &Default::default());
+        let shown = shown.unwrap();
+        (0..batch.num_rows())
+            .map(|row| if column.is_null(row) { "NULL".into() } else { shown.value(row).to_string() })
+            .collect::<Vec<String>>()
+    });
+    let columns: Vec<Vec<String>> = columns.collect();
+    (0..batch.num_rows()).map(|row| columns.iter().map(|c| c[row].as_str()).collect::<Vec<_>>().join("|")).collect()
 }
 
 #[test]
@@ -367,8 +375,15 @@ fn rows_without_an_order_come_as_they_lie() {
         let cancel = AtomicBool::new(false);
         let mut read = |pieces| {
             world.pieces = pieces;
-            let context =
-                ExecContext { now_us: 0, models: &NoModels, relations: &world, cancel: &cancel, workers: &three };
+            let memory = plenty();
+            let context = ExecContext {
+                now_us: 0,
+                models: &NoModels,
+                relations: &world,
+                cancel: &cancel,
+                workers: &three,
+                memory: &memory,
+            };
             execute(&rel, &world, &context).unwrap().iter().flat_map(rows_of).collect::<Vec<Row>>()
         };
         let expected = read(false);

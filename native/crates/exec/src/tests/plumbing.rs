@@ -107,21 +107,19 @@ fn a_cancelled_query_ends_with_its_code() {
     let tables = Tables(vec![], vec![]);
     let cancel = AtomicBool::new(false);
     let workers = Workers::new(2);
-    let context = ExecContext { now_us: 0, models: &NoModels, relations: &tables, cancel: &cancel, workers: &workers };
+    let memory = plenty();
+    let context = ExecContext {
+        now_us: 0,
+        models: &NoModels,
+        relations: &tables,
+        cancel: &cancel,
+        workers: &workers,
+        memory: &memory,
+    };
     std::thread::scope(|scope| {
         scope.spawn(|| cancel.store(true, Ordering::Relaxed));
         assert_eq!(execute(&rel, &tables, &context).unwrap_err().code, Code::QueryCanceled);
     });
-}
-
-#[test]
-fn a_query_that_holds_too_much_is_refused() {
-    let (cancel, workers) = (AtomicBool::new(false), Workers::alone());
-    let query = crate::control::Control::new(0, &cancel, &workers);
-    query.hold(crate::QUERY_BYTES_MAX).unwrap();
-    query.release(10);
-    query.hold(10).unwrap();
-    assert_eq!(query.hold(1).unwrap_err().code, Code::OutOfMemory);
 }
 
 #[test]

@@ -171,12 +171,16 @@ impl millrace_exec::Snapshot for World {
 pub(super) fn asked(query: &Rel, world: &World) -> Vec<String> {
     let cancel = std::sync::atomic::AtomicBool::new(false);
     let workers = millrace_exec::Workers::new(2);
+    let (storage, rng) = (Arc::new(millrace_base::RealStorage), Arc::new(millrace_base::SystemRng));
+    let folder = millrace_exec::SpillFolder::new(storage, rng, std::env::temp_dir());
+    let memory = Arc::new(millrace_exec::Memory::new(usize::MAX, folder));
     let context = millrace_exec::ExecContext {
         now_us: 0,
         models: &NoModels,
         relations: &Catalog,
         cancel: &cancel,
         workers: &workers,
+        memory: &memory,
     };
     shown(&millrace_exec::execute(query, world, &context).unwrap())
 }

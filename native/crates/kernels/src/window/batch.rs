@@ -13,11 +13,13 @@ use super::partition::Partition;
 use super::plan::WindowPlan;
 use crate::group_table::GroupTable;
 use crate::order::{SortField, row_order};
+use crate::polled::{Check, sort_by};
 use crate::raw::{RawColumn, Words, sortable_i64};
 use crate::{NO_ROW, arrow_error};
 
 /// One column a call, in the order of the input's rows. `inputs` are the calls' argument columns, `columns` all of
-/// the input's columns (they order ties).
+/// the input's columns (they order ties). `check` may end the work.
+#[expect(clippy::too_many_arguments, reason = "columns of three roles, and how long they are")]
 pub fn compute_window(
     plan: &WindowPlan,
     partition: &[ArrayRef],
@@ -26,15 +28,20 @@ pub fn compute_window(
     columns: &[ArrayRef],
     inputs: &[ArrayRef],
     rows: usize,
+    check: &Check<'_>,
 ) -> Result<Vec<ArrayRef>> {
+    check()?;
     let values = ArrayValues::new(inputs)?;
     let types: Vec<DataType> = partition.iter().map(|c| c.data_type().clone()).collect();
     let partitions = GroupTable::new(&types)?.intern(partition, rows)?;
     match int_keys(order, fields, rows)? {
-        Some(keys) => compute(plan, &partitions, &keys, columns, &values),
-        None => compute(plan, &partitions, &byte_keys(order, fields)?, columns, &values),
+        Some(keys) => compute(plan, &partitions, &keys, columns, &values, check),
+        None => compute(plan, &partitions, &byte_keys(order, fields)?, columns, &values, check),
     }
 }
+
+/// Rows between two questions whether to go on.
+const ROWS_UNASKED: usize = 1 << 13;
 
 fn compute<K: OrderKey>(
     plan: &WindowPlan,
@@ -42,11 +49,12 @@ fn compute<K: OrderKey>(
     keys: &[K],
     columns: &[ArrayRef],
     values: &ArrayValues<'_>,
+    check: &Check<'_>,
 ) -> Result<Vec<ArrayRef>> {
     let rows = partitions.len();
     let mut order: Vec<u32> = (0..rows as u32).collect();
     let place = |row: &u32| (partitions[*row as usize], &keys[*row as usize]);
-    order.sort_unstable_by(|a, b| place(a).cmp(&place(b)).then(a.cmp(b)));
+    sort_by(&mut order, check, |a, b| place(a).cmp(&place(b)).then(a.cmp(b)))?;
     if plan.tie_sensitive() && !columns.is_empty() {
         let mut whole: Option<Rows> = None;
         for peers in order.chunk_by_mut(|a, b| place(a) == place(b)).filter(|peers| peers.len() > 1) {
@@ -59,14 +67,27 @@ fn compute<K: OrderKey>(
     }
     let mut output = WindowOutput::new(plan);
     let mut partition = Partition::new(plan);
+    let mut unasked = 0;
     for chunk in order.chunk_by(|&a, &b| partitions[a as usize] == partitions[b as usize]) {
+        unasked += chunk.len();
+        if unasked >= ROWS_UNASKED {
+            check()?;
+            unasked = 0;
+        }
         partition.fill(plan, chunk.iter().map(|&row| (keys[row as usize].clone(), row)), values);
-        (0..chunk.len()).for_each(|position| output.push(plan, &partition, position, values));
+        for from in (0..chunk.len()).step_by(ROWS_UNASKED) {
+            if from > 0 {
+                check()?;
+            }
+            let to = chunk.len().min(from + ROWS_UNASKED);
+            (from..to).for_each(|position| output.push(plan, &partition, position, values));
+        }
     }
+    check()?;
     let mut back = vec![0u32; rows];
     order.iter().enumerate().for_each(|(at, &row)| back[row as usize] = at as u32);
     let back = UInt32Array::from(back);
-    let sorted = output.finish(plan, values)?;
+    let sorted = output.polled_finish(plan, values, check)?;
     sorted.iter().map(|column| arrow_select::take::take(column, &back, None).map_err(arrow_error)).collect()
 }
 

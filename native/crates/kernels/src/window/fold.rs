@@ -1,15 +1,19 @@
 //! Aggregates of frames that neither prefix sums nor trees serve: one accumulator that follows the frame from row to row,
 //! taking in what enters it and giving up what leaves it. A frame that another row's frame equals costs nothing.
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 use arrow_select::take::take;
-use millrace_base::Result;
+use millrace_base::{Code, Error, Result};
 
 use super::measure::WindowValues;
 use crate::accumulator::{Accumulator, AggregateKind};
 use crate::arrow_error;
+use crate::polled::Check;
+
+/// Of one call's results, those of all partitions together.
+const RESULT_BYTES_MAX: usize = i32::MAX as usize;
 
 /// From the last pushed row's frame to this one's.
 #[derive(Debug)]
@@ -62,6 +66,7 @@ impl Fold {
         input_type: &DataType,
         output: &DataType,
         values: &impl WindowValues,
+        check: &Check<'_>,
     ) -> Result<ArrayRef> {
         let gives_up = |step: &Step| matches!(step, Step::Move { left, .. } if !left.is_empty());
         let retractable = !self.ordered && self.steps.iter().any(gives_up);
@@ -75,7 +80,9 @@ impl Fold {
             state.update(&vec![0; rows.len()], Some(&column), None, Some(&vec![weight; rows.len()]))
         };
         let (mut results, mut places) = (Vec::new(), Vec::with_capacity(self.steps.len()));
+        let mut bytes = 0;
         for step in &self.steps {
+            check()?;
             match step {
                 Step::Same => {}
                 Step::Move { left, entered } => {
@@ -89,7 +96,15 @@ impl Fold {
                 }
             }
             if !matches!(step, Step::Same) || results.is_empty() {
-                results.push(state.finish(&[0])?);
+                let result = state.finish(&[0])?;
+                // A collection of all rows before each row is as long as their number squared.
+                bytes += result.to_data().get_slice_memory_size().map_err(arrow_error)?;
+                if bytes > RESULT_BYTES_MAX {
+                    return Err(Error::new(Code::OutOfMemory, "the results of a window function are too large")
+                        .with_detail(format!("Together they may have {RESULT_BYTES_MAX} bytes."))
+                        .with_hint("Give the function a shorter frame, or select fewer rows."));
+                }
+                results.push(result);
             }
             places.push(results.len() as u32 - 1);
         }

@@ -11,6 +11,7 @@ use super::partition::{Partition, Pieces};
 use super::plan::{Exclude, Step, WindowKind, WindowPlan};
 use crate::accumulator::AggregateKind;
 use crate::extreme::{SharedBytes, WideKey, finish_bytes, finish_wide, finish_words};
+use crate::polled::Check;
 use crate::sums::{SumClass, finish_averages, finish_counts, finish_floats, finish_sums, scale_of};
 use crate::{NO_ROW, arrow_error};
 
@@ -175,6 +176,16 @@ impl WindowOutput {
 
     /// One column a call.
     pub fn finish(self, plan: &WindowPlan, values: &impl WindowValues) -> Result<Vec<ArrayRef>> {
+        self.polled_finish(plan, values, &|| Ok(()))
+    }
+
+    /// As `finish`; `check` may end the work.
+    pub fn polled_finish(
+        self,
+        plan: &WindowPlan,
+        values: &impl WindowValues,
+        check: &Check<'_>,
+    ) -> Result<Vec<ArrayRef>> {
         self.columns
             .into_iter()
             .zip(&plan.calls)
@@ -213,7 +224,7 @@ impl WindowOutput {
                     let WindowKind::Aggregate { function, input: Some(input) } = call.kind else {
                         return Err(Error::internal("a fold of a call without one"));
                     };
-                    fold.finish(function, &plan.input_types[input], &call.output, values)
+                    fold.finish(function, &plan.input_types[input], &call.output, values, check)
                 }
                 Column::Words(best) => finish_words(&call.output, best.iter().copied()),
                 Column::Wide(best) => finish_wide(&call.output, best.iter().copied()),

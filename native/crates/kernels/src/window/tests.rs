@@ -241,7 +241,8 @@ fn every_function_equals_its_definition() {
         let plan = WindowPlan::new(calls(), vec![DataType::Int64, DataType::Float64]).unwrap();
         let rows = case.key.len();
         let results =
-            compute_window(&plan, &columns[..1], &columns[1..2], &[case.field], &columns, &inputs, rows).unwrap();
+            compute_window(&plan, &columns[..1], &columns[1..2], &[case.field], &columns, &inputs, rows, &|| Ok(()))
+                .unwrap();
         for (call, result) in calls().iter().zip(&results) {
             assert_eq!(result.data_type(), &call.output);
             for row in 0..rows {
@@ -274,7 +275,7 @@ fn byte_keys_order_as_integers_do() {
         let decimals: ArrayRef = Arc::new(Decimal128Array::from_iter(case.key.iter().map(|k| k.map(i128::from))));
         let rows = case.key.len();
         let run = |key: ArrayRef| {
-            compute_window(&plan, &columns[..1], &[key], &[case.field], &columns, &inputs, rows).unwrap()
+            compute_window(&plan, &columns[..1], &[key], &[case.field], &columns, &inputs, rows, &|| Ok(())).unwrap()
         };
         assert_eq!(run(columns[1].clone()), run(decimals));
     }

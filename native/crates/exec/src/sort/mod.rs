@@ -1,24 +1,33 @@
-//! ORDER BY, with LIMIT as a top-N: each thread holds only the rows that can still be in the result.
+//! ORDER BY, with LIMIT as a top-N: each thread holds only the rows that can still be in the result. Where memory is
+//! short, a thread writes what it has as a sorted run, and the runs are merged at the end (`runs`).
+
+mod runs;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, BooleanArray, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt64Array};
 use millrace_base::Result;
 use millrace_base::limits::BATCH_ROWS;
 use millrace_expr::lower::sort_fields;
-use millrace_kernels::{SortField, key_bytes, rows_upto, top_n};
+use millrace_kernels::{SortField, key_bytes, key_column, rows_upto, top_n};
 use millrace_plan::{DataType, Expr, Rel, SortKey};
+use parking_lot::Mutex;
 
-use crate::batch::{Batch, Column, join_batches};
+use crate::batch::{Batch, Column, PIECE_ROWS, join_batches};
 use crate::control::Control;
 use crate::inputs::Inputs;
 use crate::lower::Query;
+use crate::memory;
 use crate::need::Need;
-use crate::pipeline::{Branch, Sink, run};
+use crate::pipeline::{Branch, Emit, Sink, Source, Task, run};
+use crate::spill::LazyFile;
 use crate::wanted::{KeyFilter, TopBound, Wanted};
+
+use runs::{Merge, Merged, Run, State};
 
 struct Order {
     keys: Inputs,
@@ -76,21 +85,75 @@ pub(crate) fn lower<'a>(
         top,
     };
     let control = &*query.control;
+    let file = LazyFile::new(control.memory);
     let sinks = run(control, &branches, || {
-        Ok(Held { order: &order, control, batches: Vec::new(), rows: 0, bytes: 0, worst: None })
+        let held = memory::Held::none(control.memory);
+        let runs = Vec::new();
+        Ok(Held { order: &order, control, file: &file, batches: Vec::new(), rows: 0, held, worst: None, runs })
     })?;
-    let batches: Vec<Batch> = sinks.into_iter().flat_map(|sink| sink.batches).collect();
-    let sorted = order.first(batches, control)?;
-    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(sorted.rows);
-    let mut sorted = sorted.slice(from, sorted.rows - from);
-    sorted.columns.pop();
-    Ok(query.ready(sorted.pieces().collect()))
+    // What the operators below hold is not needed any more.
+    drop(branches);
+    if sinks.iter().any(|sink| !sink.runs.is_empty()) {
+        let mut runs = Vec::new();
+        for mut sink in sinks {
+            sink.write_run()?;
+            runs.append(&mut sink.runs);
+        }
+        let merge = Merge::of(control, runs)?;
+        let left = limit.unwrap_or(u64::MAX);
+        let state = Mutex::new(State { merge, skip: offset, left, number: 0 });
+        return Ok(vec![Branch::of(Merged { control: query.control.clone(), state })]);
+    }
+    let mut held = memory::Held::none(control.memory);
+    let mut batches: Vec<Batch> = Vec::new();
+    for sink in sinks {
+        batches.extend(sink.batches);
+        held.join(sink.held);
+    }
+    let (all, order) = order.order(batches, control)?;
+    held.shrink(held.bytes().saturating_sub(all.bytes() + order.len() * size_of::<u32>()));
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(order.len());
+    Ok(vec![Branch::of(Sorted { all, order, from, next: AtomicUsize::new(0), _held: held })])
+}
+
+/// Rows and their order: whoever asks puts a piece of them together.
+struct Sorted {
+    all: Batch,
+    order: Vec<u32>,
+    /// Those before are not wanted.
+    from: usize,
+    next: AtomicUsize,
+    _held: memory::Held,
+}
+
+impl Source for Sorted {
+    fn next(&self) -> Result<Option<Task<'_>>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let Some(rows) = self.order[self.from..].chunks(PIECE_ROWS).nth(number) else { return Ok(None) };
+        let run = move |emit: &mut Emit<'_>| {
+            let mut piece = self.all.take(rows)?;
+            // The place.
+            piece.columns.pop();
+            emit(piece)
+        };
+        Ok(Some(Task { number: number as u64, run: Box::new(run) }))
+    }
+
+    fn width(&self) -> usize {
+        (self.order.len() - self.from).div_ceil(PIECE_ROWS).max(1)
+    }
 }
 
 impl Order {
     /// The first rows wanted, in order.
     fn first(&self, batches: Vec<Batch>, control: &Control<'_>) -> Result<Batch> {
-        let mut all = join_batches(batches, &self.types, &self.need)?;
+        let (all, order) = self.order(batches, control)?;
+        all.take(&order)
+    }
+
+    /// All rows, and which of them are the first wanted, in order.
+    fn order(&self, batches: Vec<Batch>, control: &Control<'_>) -> Result<(Batch, Vec<u32>)> {
+        let mut all = join_batches(control, self.by_place(batches)?, &self.types, &self.need)?;
         let place = all.columns.len() - 1;
         if all.rows > 0 {
             let places = all.columns[place].flat()?;
@@ -103,20 +166,66 @@ impl Order {
         }
         let keys = self.keys.arrays(&all, control.now_us)?;
         control.check()?;
-        let order = top_n(&keys, &self.fields, all.rows, self.wanted.min(all.rows))?;
-        control.check()?;
-        all.take(&order)
+        let order = top_n(&keys, &self.fields, all.rows, self.wanted.min(all.rows), &|| control.check())?;
+        Ok((all, order))
+    }
+
+    /// The batches by the places of their first rows: as they lay in the input, unless some were sorted before.
+    fn by_place(&self, batches: Vec<Batch>) -> Result<Vec<Batch>> {
+        let mut placed = Vec::with_capacity(batches.len());
+        for batch in batches.into_iter().filter(|batch| batch.rows > 0) {
+            let places = batch.columns[batch.columns.len() - 1].flat()?;
+            placed.push((places.as_primitive::<UInt64Type>().value(0), batch));
+        }
+        placed.sort_by_key(|(place, _)| *place);
+        Ok(placed.into_iter().map(|(_, batch)| batch).collect())
+    }
+
+    /// The keys of rows as bytes in their order; the place makes them differ.
+    fn key_column(&self, rows: &Batch, control: &Control<'_>) -> Result<ArrayRef> {
+        let mut keys = self.keys.arrays(rows, control.now_us)?;
+        let places = rows.columns[rows.columns.len() - 1].flat()?;
+        // They are far below the middle of 64 bits.
+        let places = places.as_primitive::<UInt64Type>().values().iter().map(|&place| place as i64);
+        keys.push(Arc::new(Int64Array::from_iter_values(places)));
+        let mut fields = self.fields.clone();
+        fields.push(SortField { descending: false, nulls_first: false });
+        key_column(&keys, &fields)
     }
 }
 
+/// One thread's rows.
 struct Held<'a> {
     order: &'a Order,
     control: &'a Control<'a>,
+    file: &'a LazyFile,
     batches: Vec<Batch>,
     rows: usize,
-    bytes: usize,
+    held: memory::Held,
     /// The key of the worst row that is held, once as many are held as are wanted: what comes after it is too bad.
     worst: Option<Vec<u8>>,
+    /// What was written, in order each.
+    runs: Vec<Run>,
+}
+
+/// While rows are sorted there are two of each, and for each its key and places.
+fn bytes_to_sort(batch: &Batch) -> usize {
+    const A_ROW: usize = 32;
+    batch.bytes() * 2 + batch.rows * A_ROW
+}
+
+impl Held<'_> {
+    fn write_run(&mut self) -> Result<()> {
+        if self.batches.is_empty() {
+            return Ok(());
+        }
+        let (all, order) = self.order.order(std::mem::take(&mut self.batches), self.control)?;
+        self.rows = 0;
+        let keys = |piece: &Batch| self.order.key_column(piece, self.control);
+        self.runs.push(Run::write(self.control, &self.file.get()?, (&all, &order), keys)?);
+        self.held.clear();
+        Ok(())
+    }
 }
 
 impl Sink for Held<'_> {
@@ -141,18 +250,19 @@ impl Sink for Held<'_> {
                 _ => {}
             }
         }
-        let bytes = batch.bytes();
-        self.control.hold(bytes)?;
-        self.bytes += bytes;
+        let bytes = bytes_to_sort(&batch);
+        if !self.held.grow(bytes) {
+            self.write_run()?;
+            self.held.force(bytes);
+        }
         self.rows += batch.rows;
         crate::batch::check_rows(self.rows)?;
         self.batches.push(batch);
         let prune_at = self.order.wanted.saturating_mul(2).saturating_add(PRUNE_ROWS);
         if self.rows >= prune_at {
             let kept = self.order.first(std::mem::take(&mut self.batches), self.control)?;
-            self.control.release(self.bytes);
-            self.bytes = kept.bytes();
-            self.control.hold(self.bytes)?;
+            self.held.clear();
+            self.held.force(bytes_to_sort(&kept));
             self.rows = kept.rows;
             if let Some(top) = &self.order.top
                 && kept.rows == self.order.wanted

@@ -1,0 +1,28 @@
+-- The columns of ClickBench's table that its queries read, with their types.
+CREATE TABLE hits (
+  WatchID BIGINT NOT NULL,
+  Title TEXT NOT NULL,
+  EventTime TIMESTAMP NOT NULL,
+  EventDate DATE NOT NULL,
+  CounterID INTEGER NOT NULL,
+  ClientIP INTEGER NOT NULL,
+  RegionID INTEGER NOT NULL,
+  UserID BIGINT NOT NULL,
+  URL TEXT NOT NULL,
+  Referer TEXT NOT NULL,
+  IsRefresh SMALLINT NOT NULL,
+  ResolutionWidth SMALLINT NOT NULL,
+  MobilePhone SMALLINT NOT NULL,
+  MobilePhoneModel TEXT NOT NULL,
+  TraficSourceID SMALLINT NOT NULL,
+  SearchEngineID SMALLINT NOT NULL,
+  SearchPhrase TEXT NOT NULL,
+  AdvEngineID SMALLINT NOT NULL,
+  WindowClientWidth SMALLINT NOT NULL,
+  WindowClientHeight SMALLINT NOT NULL,
+  IsLink SMALLINT NOT NULL,
+  IsDownload SMALLINT NOT NULL,
+  DontCountHits SMALLINT NOT NULL,
+  RefererHash BIGINT NOT NULL,
+  URLHash BIGINT NOT NULL
+);
