@@ -12,6 +12,7 @@ mod graph;
 mod join;
 mod node;
 mod project;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod time_window;
@@ -25,4 +26,5 @@ mod window;
 pub use change::ChangeBatch;
 pub use compile::FlowEnv;
 pub use graph::Graph;
+pub use saved::SavedView;
 pub use view_store::ViewSnapshot;
