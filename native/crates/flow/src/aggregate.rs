@@ -153,7 +153,7 @@ impl Operator for Aggregate {
 
 /// A row a group that has rows, then the calls' states and pairs of those groups.
 impl Kept for Aggregate {
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>> {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
         let groups: Vec<u32> = if self.global() {
             vec![0]
         } else {
@@ -163,13 +163,12 @@ impl Kept for Aggregate {
         let counts = groups.iter().map(|&g| self.counts[g as usize]).collect();
         let mut saved = vec![weighted(keys, counts)?];
         for call in &self.calls {
-            let Some(columns) = call.accumulator.save(&groups)? else { return Ok(None) };
-            saved.push(plain(columns)?);
+            saved.push(plain(call.accumulator.save(&groups)?)?);
             if let Some(distinct) = &call.distinct {
                 saved.push(plain(distinct.save(&groups)?)?);
             }
         }
-        Ok(Some(saved))
+        Ok(saved)
     }
 
     fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {

@@ -75,7 +75,7 @@ impl Graph {
         Ok(output.into_iter().collect())
     }
 
-    /// The view as it is; None if it has failed, or if some state of its operators cannot be written.
+    /// The view as it is; None if it has failed or has not run yet.
     pub fn save_view(&mut self, id: RelationId) -> Result<Option<SavedView>> {
         let Some(view) = self.views.iter_mut().find(|v| v.id == id && !v.failed) else { return Ok(None) };
         let mut operators = Vec::new();

@@ -72,15 +72,14 @@ impl Node {
         Node::Operator { operator: Box::new(operator), children, started: false }
     }
 
-    /// Lists the state of all operators; false if one cannot be written, or has not run.
+    /// Lists the state of all operators; false if one has not run.
     pub fn save(&mut self, into: &mut Vec<Vec<RecordBatch>>) -> Result<bool> {
         let Node::Operator { operator, children, started } = self else { return Ok(true) };
         if !*started {
             return Ok(false);
         }
         if let Some(kept) = operator.kept() {
-            let Some(saved) = kept.save()? else { return Ok(false) };
-            into.push(saved);
+            into.push(kept.save()?);
         }
         for child in children {
             if !child.save(into)? {

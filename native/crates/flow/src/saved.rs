@@ -15,8 +15,8 @@ use crate::change::{ChangeBatch, batch_of, schema_of};
 
 /// State that outlives a step.
 pub(crate) trait Kept {
-    /// The state as batches; None if it cannot be written.
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>>;
+    /// The state as batches.
+    fn save(&self) -> Result<Vec<RecordBatch>>;
     /// Brings what `save` gave into an operator that has seen nothing.
     fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()>;
 }

@@ -229,13 +229,13 @@ impl Operator for TopN {
 
 /// The rows in their order. Taken in again they are the same state, as it depends on the rows alone.
 impl Kept for TopN {
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>> {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
         let kept: Vec<Held> = self.rows.values().copied().collect();
         let part = |rows: &[Held]| {
             let slots: Vec<u32> = rows.iter().map(|kept| kept.slot).collect();
             weighted(self.store.gather_all(&slots)?, rows.iter().map(|kept| kept.weight).collect())
         };
-        kept.chunks(BATCH_ROWS).map(part).collect::<Result<_>>().map(Some)
+        kept.chunks(BATCH_ROWS).map(part).collect()
     }
 
     fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {

@@ -23,8 +23,8 @@ impl Operator for Constant {
 
 /// That the rows have come.
 impl Kept for Constant {
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>> {
-        Ok(Some(Vec::new()))
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        Ok(Vec::new())
     }
 
     fn load(&mut self, _saved: Vec<RecordBatch>) -> Result<()> {

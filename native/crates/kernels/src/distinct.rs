@@ -7,9 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array, Int64Array, UInt32Array};
 use arrow_schema::DataType;
-use millrace_base::{Code, Error, Result};
+use millrace_base::{Error, Result};
 
 use crate::accumulator::placed;
+use crate::group_bytes::unfit;
 use crate::group_table::GroupTable;
 
 #[derive(Debug)]
@@ -54,7 +55,6 @@ impl DistinctSet {
 
     /// Brings what `save` gave into a set without pairs.
     pub fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
-        let unfit = || Error::new(Code::DataCorrupted, "saved pairs are of another form");
         let [places, values, counts] = columns else { return Err(unfit()) };
         let counts = counts.as_primitive_opt::<Int64Type>().filter(|a| a.len() == values.len()).ok_or_else(unfit)?;
         let groups = placed(places, values.len(), groups)?;

@@ -217,11 +217,11 @@ impl Operator for Join {
 
 /// Both sides' rows, the left side's first; a batch without rows stands between them.
 impl Kept for Join {
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>> {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
         let mut saved = self.sides[LEFT].save(self.singles[LEFT] != Single::Nothing)?;
         saved.push(plain(Vec::new())?);
         saved.extend(self.sides[RIGHT].save(self.singles[RIGHT] != Single::Nothing)?);
-        Ok(Some(saved))
+        Ok(saved)
     }
 
     fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {

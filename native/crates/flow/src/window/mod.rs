@@ -365,11 +365,11 @@ impl<K: KeysOf> Operator for Window<K> {
 
 /// The rows, partition by partition and in order. Taken in again they are the same state, as it depends on the rows alone.
 impl<K: KeysOf> Kept for Window<K> {
-    fn save(&self) -> Result<Option<Vec<RecordBatch>>> {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
         let width = self.setup.input_types.len();
         let slots: Vec<u32> = self.partitions.iter().flat_map(|p| p.rows().iter().copied()).collect();
         let part = |slots: &[u32]| weighted(self.store.gather_first(width, slots)?, vec![1; slots.len()]);
-        slots.chunks(BATCH_ROWS).map(part).collect::<Result<_>>().map(Some)
+        slots.chunks(BATCH_ROWS).map(part).collect()
     }
 
     fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
