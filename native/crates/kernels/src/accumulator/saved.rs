@@ -220,7 +220,7 @@ mod tests {
             let mut state = Accumulator::new(kind, argument.as_ref(), &DataType::Int64, false).unwrap();
             state.resize(2);
             assert!(state.load(&[column.clone(), column.clone()], &[0]).is_err());
-            assert!(state.load(&[column.clone()], &[0, 1]).is_err());
+            assert!(state.load(std::slice::from_ref(&column), &[0, 1]).is_err());
         }
     }
 }
