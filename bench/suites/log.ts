@@ -46,8 +46,8 @@ export const log: Suite = {
       part(command, () => runDriver(command, join(folder, command), amount, times))
     try {
       for (const name of ['append', 'single', 'writers', 'records']) mkdirSync(join(folder, name))
-      await driver('append', AMOUNT.events, Math.max(5, repeat))
-      await driver('single', AMOUNT.commits, Math.max(5, repeat))
+      await driver('append', AMOUNT.events, Math.max(15, repeat))
+      await driver('single', AMOUNT.commits, Math.max(9, repeat))
       await driver('writers', 64, Math.max(5, repeat))
       await part('records', async () => {
         try {
@@ -68,7 +68,7 @@ export const log: Suite = {
       await driver('recover', AMOUNT.megabytes)
       await driver('sealing', AMOUNT.sealing)
       await driver('streams', AMOUNT.streams)
-      await driver('readers', AMOUNT.readers, Math.max(5, repeat))
+      await driver('readers', AMOUNT.readers, Math.max(9, repeat))
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

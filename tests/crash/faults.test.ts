@@ -329,3 +329,20 @@ describe('a full disk', () => {
     }
   })
 })
+
+it('a stream that asks for no fsync gets none, unless a table of the same commit does', async () => {
+  const host = new Host('durability')
+  const path = join(folder, 'durability')
+  expect(await host.open(path)).toEqual({})
+  await host.rows(`CREATE STREAM fast (n BIGINT) WITH (durability = 'none')`)
+  await host.rows('CREATE STREAM safe (n BIGINT)')
+  await host.rows('INSERT INTO safe VALUES (0)')
+  host.fail(`sync .wal ${EIO} 0 1000`)
+  await host.rows('INSERT INTO fast VALUES (1)')
+  await host.rows('INSERT INTO fast VALUES (2)')
+  expect(await host.rows('SELECT n FROM fast')).toHaveLength(2)
+  for (const sql of ['BEGIN', 'INSERT INTO fast VALUES (3)', 'INSERT INTO safe VALUES (3)']) await host.rows(sql)
+  expect((await host.run('COMMIT')).error).toMatchObject({ code: '58030' })
+  expect(await host.rows('SELECT n FROM safe')).toHaveLength(1)
+  await host.end()
+})

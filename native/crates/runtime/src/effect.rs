@@ -98,23 +98,48 @@ impl Effect {
                 }
             }
         }
-        commit.durability = durability(&commit, catalog);
+        commit.durability = durability(&commit, catalog, shared.log.durability());
         Ok(commit)
     }
 }
 
-/// The strictest that the commit's relations ask for; those that ask for nothing have the database's.
-fn durability(commit: &Commit, catalog: &Catalog) -> Option<Durability> {
-    let asked: Vec<Option<RelationDurability>> =
-        commit.rows.iter().map(|part| options::of(&catalog.get(part.relation)?.definition.object).durability).collect();
-    let any = |wanted: Option<RelationDurability>| asked.contains(&wanted);
-    if any(Some(RelationDurability::Commit)) {
-        Some(Durability::Commit)
-    } else if asked.is_empty() || any(None) {
-        None
-    } else if any(Some(RelationDurability::Interval)) {
-        Some(Durability::Interval(INTERVAL_DEFAULT))
-    } else {
-        Some(Durability::None)
+/// The strictest that the commit's relations ask for, with `database` for those that ask for nothing; `None` when it has
+/// no rows.
+fn durability(commit: &Commit, catalog: &Catalog, database: Durability) -> Option<Durability> {
+    let asked = commit.rows.iter().map(|part| {
+        let option = catalog.get(part.relation).and_then(|one| options::of(&one.definition.object).durability);
+        option.map_or(database, |asked| match asked {
+            RelationDurability::Commit => Durability::Commit,
+            RelationDurability::Interval => Durability::Interval(INTERVAL_DEFAULT),
+            RelationDurability::None => Durability::None,
+        })
+    });
+    asked.reduce(stricter)
+}
+
+fn stricter(a: Durability, b: Durability) -> Durability {
+    match (a, b) {
+        (Durability::Commit, _) | (_, Durability::Commit) => Durability::Commit,
+        (Durability::Interval(a), Durability::Interval(b)) => Durability::Interval(a.min(b)),
+        (interval @ Durability::Interval(_), Durability::None) | (Durability::None, interval) => interval,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_stricter_of_two_durabilities_holds_for_both() {
+        let every = |ms| Durability::Interval(Duration::from_millis(ms));
+        // From the strictest on.
+        let order = [Durability::Commit, every(10), every(100), Durability::None];
+        for (place, &a) in order.iter().enumerate() {
+            for &b in &order[place..] {
+                assert_eq!((stricter(a, b), stricter(b, a)), (a, a), "{a:?} and {b:?}");
+            }
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The body of a frame: a MessagePack head that says what is where, then Arrow buffers, aligned so that a body read
 //! into aligned memory is decoded without a copy. Schemas are not repeated: they come from the catalog.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::read_record_batch;
-use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
+use arrow_ipc::writer::{DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
 use arrow_ipc::{MetadataVersion, root_as_message};
 use arrow_schema::SchemaRef;
 use millrace_base::{Code, Error, RelationId, Result, limits::FRAME_BYTES_MAX};
@@ -19,6 +20,21 @@ use crate::commit::{Commit, GroupOffset, SinkProgress, SourceOffset};
 pub const ALIGNMENT: usize = 64;
 /// Room for the head of a commit that carries rows and little else.
 const HEAD_BYTES: usize = 512;
+
+/// Commits of so few rows cost more in allocations than in bytes.
+const FEW_ROWS: usize = 64;
+const SMALL_BYTES_MAX: usize = 64 << 10;
+
+thread_local! {
+    /// What encoding a few rows works in: grown once a thread, not once a commit.
+    static SMALL: RefCell<IpcWriteContext> = RefCell::new(reused());
+}
+
+fn reused() -> IpcWriteContext {
+    let mut context = IpcWriteContext::default();
+    context.set_reserve_scratch(true);
+    context
+}
 
 /// Where one relation's rows lie in the body. Offsets are from the body's first byte.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,15 +72,8 @@ pub struct BodyHead {
 pub fn encode_body(commit: &Commit) -> Result<(Vec<u8>, BodyHead)> {
     let mut out: Vec<u8> = Vec::new();
     let mut rows = Vec::with_capacity(commit.rows.len());
-    let generator = IpcDataGenerator::default();
-    let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)
-        .map_err(|e| Error::internal(format!("Arrow options: {e}")))?;
     for part in &commit.rows {
-        let mut tracker = DictionaryTracker::new(false);
-        #[expect(deprecated, reason = "encode() needs a context that only pays with compression")]
-        let (_, encoded) = generator
-            .encoded_batch(&part.batch, &mut tracker, &options)
-            .map_err(|e| Error::internal(format!("could not encode rows: {e}")))?;
+        let encoded = encode_rows(&part.batch)?;
         let data = if out.is_empty() {
             // Most commits have the rows of one relation: these become the body, without a copy.
             out = encoded.arrow_data;
@@ -96,6 +105,27 @@ pub fn encode_body(commit: &Commit) -> Result<(Vec<u8>, BodyHead)> {
     out.extend_from_slice(&encoded);
     out.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
     if out.len() > FRAME_BYTES_MAX { Err(too_large()) } else { Ok((out, head)) }
+}
+
+fn encode_rows(batch: &RecordBatch) -> Result<EncodedData> {
+    let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)
+        .map_err(|e| Error::internal(format!("Arrow options: {e}")))?;
+    let encode = |context: &mut IpcWriteContext| {
+        let mut tracker = DictionaryTracker::new(false);
+        IpcDataGenerator::default().encode(batch, &mut tracker, &options, context)
+    };
+    let encoded = if batch.num_rows() > FEW_ROWS {
+        encode(&mut IpcWriteContext::default())
+    } else {
+        SMALL.with_borrow_mut(|context| {
+            let encoded = encode(context);
+            if !encoded.as_ref().is_ok_and(|(_, rows)| rows.arrow_data.len() <= SMALL_BYTES_MAX) {
+                *context = reused(); // a long text must not stay with the thread
+            }
+            encoded
+        })
+    };
+    encoded.map(|(_, rows)| rows).map_err(|e| Error::internal(format!("could not encode rows: {e}")))
 }
 
 fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(u32, u32)> {

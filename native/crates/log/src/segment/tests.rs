@@ -191,6 +191,16 @@ fn what_is_written_comes_back() {
             assert_eq!(segment.runs().unwrap().as_ref(), runs);
             segment.verify().unwrap();
             let count = all.num_columns();
+            let mut first = 0;
+            for block in &segment.meta().blocks {
+                let rows = all.slice(first, block.rows as usize);
+                let nulls: Vec<usize> = rows.columns().iter().map(|column| column.null_count()).collect();
+                let told: Vec<usize> = block.columns.iter().map(|column| column.nulls as usize).collect();
+                assert_eq!(told, nulls);
+                assert!(block.columns.iter().all(|column| column.distinct <= block.rows));
+                first += block.rows as usize;
+            }
+            assert_eq!(first, all.num_rows());
             for _ in 0..10 {
                 let projection: Vec<usize> = (0..rng.random_range(1..6)).map(|_| rng.random_range(0..count)).collect();
                 let wanted = all.project(&projection).unwrap();
@@ -215,6 +225,25 @@ fn what_is_written_comes_back() {
             assert!(segment.take(&[all.num_rows() as u64], &[0]).is_err());
         }
     }
+}
+
+#[test]
+fn distinct_values_are_told_about() {
+    let rows = 64 << 10;
+    let mut rng = seed();
+    let mut told = |distinct: i64| {
+        let values: Int64Array = (0..rows).map(|_| rng.random_range(0..distinct) * 1_000_003).collect();
+        stats::distinct(&values)
+    };
+    // A sample of 1,024 has seen each of a few many times.
+    for few in [1, 2, 10, 100] {
+        assert_eq!(i64::from(told(few)), few);
+    }
+    // Of many the estimate is within a third; of values that hardly repeat it is known that they are many.
+    assert!((660..1_330).contains(&told(1_000)), "{} of 1,000", told(1_000));
+    assert!(told(1 << 40) > 20_000);
+    let texts: StringArray = (0..rows).map(|n| Some(format!("card {}", n % 7))).collect();
+    assert_eq!(stats::distinct(&texts), 7);
 }
 
 #[test]
