@@ -2,7 +2,7 @@
 //! table, a row count a group (a group is there while it has rows; without group columns always), the accumulators.
 //! Groups without rows are freed.
 
-use arrow_array::{ArrayRef, BooleanArray};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 use millrace_base::{Error, Result};
 use millrace_expr::Evaluator;
@@ -11,6 +11,7 @@ use millrace_kernels::{Accumulator, DistinctSet, GroupTable, RawColumn};
 use crate::change::{ChangeBatch, batch_of, take_columns};
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::{Kept, plain, split_integers, unfit, weighted};
 
 pub(crate) struct Call {
     pub argument: Option<Computed>,
@@ -143,5 +144,51 @@ impl Operator for Aggregate {
             self.table.release(id);
         }
         Ok(output)
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        Some(self)
+    }
+}
+
+/// A row a group that has rows, then the calls' states and pairs of those groups.
+impl Kept for Aggregate {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        let groups: Vec<u32> = if self.global() {
+            vec![0]
+        } else {
+            (0..self.counts.len() as u32).filter(|&g| self.counts[g as usize] > 0).collect()
+        };
+        let keys = if self.global() { Vec::new() } else { self.table.keys(&groups)? };
+        let counts = groups.iter().map(|&g| self.counts[g as usize]).collect();
+        let mut saved = vec![weighted(keys, counts)?];
+        for call in &self.calls {
+            saved.push(plain(call.accumulator.save(&groups)?)?);
+            if let Some(distinct) = &call.distinct {
+                saved.push(plain(distinct.save(&groups)?)?);
+            }
+        }
+        Ok(saved)
+    }
+
+    fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
+        let mut saved = saved.into_iter();
+        let mut keys = saved.next().ok_or_else(unfit)?.columns().to_vec();
+        let counts = split_integers(&mut keys)?;
+        let types = Computed::arrow_types(&self.group);
+        if !keys.iter().map(|k| k.data_type()).eq(&types) || (self.global() && counts.len() != 1) {
+            return Err(unfit());
+        }
+        let groups = self.table.intern(&keys, counts.len())?;
+        self.started = true;
+        self.resize();
+        groups.iter().zip(counts).for_each(|(&group, count)| self.counts[group as usize] = count);
+        for call in &mut self.calls {
+            call.accumulator.load(saved.next().ok_or_else(unfit)?.columns(), &groups)?;
+            if let Some(distinct) = &mut call.distinct {
+                distinct.load(saved.next().ok_or_else(unfit)?.columns(), &groups)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use millrace_expr::Evaluator;
 
 use crate::change::ChangeBatch;
 use crate::node::Operator;
+use crate::saved::Kept;
 
 pub(crate) struct Filter {
     pub predicate: Evaluator,
@@ -16,5 +17,9 @@ impl Operator for Filter {
         let Some(input) = inputs.pop().flatten() else { return Ok(None) };
         let keep = self.predicate.select(&input.rows, now_us)?;
         input.filter(&keep)
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        None
     }
 }

@@ -10,6 +10,7 @@ use millrace_plan::Rel;
 use crate::change::{ChangeBatch, schema_of};
 use crate::compile::{Compiler, FlowEnv};
 use crate::node::{Node, StepInput};
+use crate::saved::{SavedView, change_of, split_integers, unfit, weighted};
 use crate::view_store::{ViewSnapshot, ViewStore};
 
 #[derive(Default)]
@@ -75,6 +76,41 @@ impl Graph {
         let view = view.ok_or_else(|| Error::internal(format!("view {} is not in the graph", id.0)))?;
         let output = view.step(epoch, &StepInput::new(now_us, history))?;
         Ok(output.into_iter().collect())
+    }
+
+    /// The view as it is; None if it has failed or has not run yet.
+    pub fn save_view(&mut self, id: RelationId) -> Result<Option<SavedView>> {
+        let Some(view) = self.views.iter_mut().find(|v| v.id == id && !v.failed) else { return Ok(None) };
+        let mut operators = Vec::new();
+        if !view.root.save(&mut operators)? {
+            return Ok(None);
+        }
+        let snapshot = view.store.snapshot();
+        let columns: Vec<u32> = (0..snapshot.schema().fields().len() as u32).collect();
+        let rows = snapshot.scan(&columns)?.into_iter().map(|rows| {
+            let count = rows.num_rows();
+            weighted(rows.columns().to_vec(), vec![1; count])
+        });
+        Ok(Some(SavedView { rows: rows.collect::<Result<_>>()?, operators }))
+    }
+
+    /// Brings a view without rows to where it was when it was saved. On an error the view is to be removed.
+    pub fn load_view(&mut self, id: RelationId, epoch: Epoch, saved: SavedView) -> Result<()> {
+        let view = self.views.iter_mut().find(|v| v.id == id);
+        let view = view.ok_or_else(|| Error::internal(format!("view {} is not in the graph", id.0)))?;
+        let mut operators = saved.operators.into_iter();
+        view.root.load(&mut operators)?;
+        if operators.next().is_some() {
+            return Err(unfit());
+        }
+        let schema = view.store.snapshot().schema();
+        for batch in saved.rows {
+            let mut columns = batch.columns().to_vec();
+            let weights = split_integers(&mut columns)?;
+            view.store.push(change_of(columns, weights, &schema)?)?;
+        }
+        view.epoch = epoch;
+        Ok(())
     }
 
     pub fn remove_view(&mut self, id: RelationId) {

@@ -12,6 +12,7 @@ mod graph;
 mod join;
 mod node;
 mod project;
+mod saved;
 mod schedule;
 mod temporal_filter;
 #[cfg(test)]
@@ -27,4 +28,5 @@ mod window;
 pub use change::ChangeBatch;
 pub use compile::FlowEnv;
 pub use graph::Graph;
+pub use saved::SavedView;
 pub use view_store::ViewSnapshot;

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use millrace_base::{Error, RelationId, Result};
 
 use crate::change::{ChangeBatch, batch_of};
+use crate::saved::{Kept, unfit};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 /// One step of one operator. Inputs are all changes of this step in one batch; None is no change.
@@ -16,6 +18,9 @@ pub(crate) trait Operator: Send {
     fn deadline(&self) -> Option<i64> {
         None
     }
+
+    /// What it keeps from step to step, for checkpoints; None if that is nothing.
+    fn kept(&mut self) -> Option<&mut dyn Kept>;
 }
 
 pub(crate) enum Node {
@@ -80,6 +85,33 @@ impl Node {
                 children.iter().map(Self::deadline).chain([operator.deadline()]).flatten().min()
             }
         }
+    }
+
+    /// Lists the state of all operators; false if one has not run.
+    pub fn save(&mut self, into: &mut Vec<Vec<RecordBatch>>) -> Result<bool> {
+        let Node::Operator { operator, children, started } = self else { return Ok(true) };
+        if !*started {
+            return Ok(false);
+        }
+        if let Some(kept) = operator.kept() {
+            into.push(kept.save()?);
+        }
+        for child in children {
+            if !child.save(into)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings what `save` listed into operators that have not run.
+    pub fn load(&mut self, saved: &mut impl Iterator<Item = Vec<RecordBatch>>) -> Result<()> {
+        let Node::Operator { operator, children, started } = self else { return Ok(()) };
+        *started = true;
+        if let Some(kept) = operator.kept() {
+            kept.load(saved.next().ok_or_else(unfit)?)?;
+        }
+        children.iter_mut().try_for_each(|child| child.load(saved))
     }
 
     /// An operator without changes is left alone, but each runs once: some have rows without input.

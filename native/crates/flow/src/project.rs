@@ -6,6 +6,7 @@ use millrace_expr::Projection;
 
 use crate::change::{ChangeBatch, batch_of};
 use crate::node::Operator;
+use crate::saved::Kept;
 
 pub(crate) struct Project {
     pub exprs: Projection,
@@ -17,5 +18,9 @@ impl Operator for Project {
         let Some(input) = inputs.pop().flatten() else { return Ok(None) };
         let columns = self.exprs.evaluate(&input.rows, now_us)?;
         Ok(Some(ChangeBatch { rows: batch_of(&self.schema, columns, input.len())?, weights: input.weights }))
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        None
     }
 }

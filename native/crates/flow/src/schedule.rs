@@ -3,11 +3,12 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use millrace_base::Result;
 
 use crate::change::{ChangeBatch, batch_of, schema_of};
+use crate::saved::{split_integers, unfit, weighted};
 
 /// Runs of rows, then of when they are due; sorted by that.
 pub(crate) struct Schedule {
@@ -71,6 +72,29 @@ impl Schedule {
                 self.runs.push(sorted(merged)?);
             }
         }
+        Ok(())
+    }
+
+    /// What waits, in parts that `restore` takes.
+    pub fn parts(&self) -> Result<Vec<RecordBatch>> {
+        let part = |run: &Run| {
+            let rest = slice(&run.changes, run.next, run.len());
+            let weights = (0..rest.len()).map(|row| rest.weight(row)).collect();
+            weighted(rest.rows.columns().to_vec(), weights)
+        };
+        self.runs.iter().map(part).collect()
+    }
+
+    /// Puts a part back.
+    pub fn restore(&mut self, part: &RecordBatch) -> Result<()> {
+        let mut columns = part.columns().to_vec();
+        let weights = split_integers(&mut columns)?;
+        let types_fit = columns.iter().map(|c| c.data_type()).eq(self.with_due.fields().iter().map(|f| f.data_type()));
+        if !types_fit || weights.is_empty() || columns.last().is_none_or(|due| due.null_count() > 0) {
+            return Err(unfit());
+        }
+        let rows = batch_of(&self.with_due, columns, weights.len())?;
+        self.runs.push(sorted(ChangeBatch { rows, weights: Some(weights.into()) })?);
         Ok(())
     }
 
@@ -158,6 +182,11 @@ mod tests {
             expected.sort_unstable();
             assert_eq!(taken(&mut schedule, now), expected);
             assert!(schedule.runs.len() <= 12, "{} runs", schedule.runs.len());
+            if rng.random_bool(0.02) {
+                let parts = schedule.parts().unwrap();
+                schedule = Schedule::new(&[DataType::Int64]);
+                parts.iter().for_each(|part| schedule.restore(part).unwrap());
+            }
         }
     }
 

@@ -2,15 +2,16 @@
 //! reached one that it is valid until: also in a step that brings nothing else. State: the rows whose time is still to come
 //! or to end.
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
 use crate::change::ChangeBatch;
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::Kept;
 use crate::schedule::Schedule;
 
 pub(crate) struct TemporalFilter {
@@ -77,5 +78,19 @@ impl Operator for TemporalFilter {
 
     fn deadline(&self) -> Option<i64> {
         self.schedule.deadline()
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        Some(self)
+    }
+}
+
+impl Kept for TemporalFilter {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        self.schedule.parts()
+    }
+
+    fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
+        saved.iter().try_for_each(|part| self.schedule.restore(part))
     }
 }

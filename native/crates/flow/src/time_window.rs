@@ -9,6 +9,7 @@ use millrace_kernels::{array_of_sortable, assign_windows, sortable_i64};
 use crate::change::{ChangeBatch, batch_of};
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::Kept;
 
 pub(crate) struct TimeWindow {
     pub time: Computed,
@@ -31,5 +32,9 @@ impl Operator for TimeWindow {
         columns.push(array_of_sortable(&self.time_type, windows.starts, None)?);
         columns.push(array_of_sortable(&self.time_type, windows.ends, None)?);
         Ok(Some(ChangeBatch { rows: batch_of(&self.schema, columns, windows.rows.len())?, weights: taken.weights }))
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        None
     }
 }

@@ -8,13 +8,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
-use millrace_base::{Error, Result};
+use millrace_base::{Error, Result, limits::BATCH_ROWS};
 use millrace_kernels::{BatchStore, NO_ROW, SortField, byte_keys, row_order};
 
 use crate::change::{ChangeBatch, batch_of};
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::{Kept, change_of, split_integers, weighted};
 
 /// The bytes of the order's keys, then those of the whole row.
 type Place = Arc<[u8]>;
@@ -25,7 +27,7 @@ pub(crate) struct Order {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Kept {
+struct Held {
     slot: u32,
     weight: i64,
 }
@@ -44,7 +46,7 @@ pub(crate) struct TopN {
     append_only: bool,
     schema: SchemaRef,
     store: BatchStore,
-    rows: BTreeMap<Place, Kept>,
+    rows: BTreeMap<Place, Held>,
     shown: Vec<Shown>,
     /// How many rows there are in `shown`, copies counted.
     shown_rows: u64,
@@ -97,7 +99,7 @@ impl TopN {
             match self.rows.get_mut(place) {
                 Some(kept) => kept.weight += weight,
                 None => {
-                    self.rows.insert(place.clone(), Kept { slot: NO_ROW, weight });
+                    self.rows.insert(place.clone(), Held { slot: NO_ROW, weight });
                     new.push(row as u32);
                 }
             }
@@ -218,5 +220,31 @@ impl Operator for TopN {
             self.forget_rest()?;
         }
         Ok(output)
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        Some(self)
+    }
+}
+
+/// The rows in their order. Taken in again they are the same state, as it depends on the rows alone.
+impl Kept for TopN {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        let kept: Vec<Held> = self.rows.values().copied().collect();
+        let part = |rows: &[Held]| {
+            let slots: Vec<u32> = rows.iter().map(|kept| kept.slot).collect();
+            weighted(self.store.gather_all(&slots)?, rows.iter().map(|kept| kept.weight).collect())
+        };
+        kept.chunks(BATCH_ROWS).map(part).collect()
+    }
+
+    fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
+        for batch in saved {
+            let mut columns = batch.columns().to_vec();
+            let weights = split_integers(&mut columns)?;
+            let rows = change_of(columns, weights, &self.schema)?;
+            self.step(vec![Some(rows)], 0)?;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use millrace_kernels::unnest;
 
 use crate::change::{ChangeBatch, batch_of};
 use crate::node::Operator;
+use crate::saved::Kept;
 
 pub(crate) struct Unnest {
     pub lists: Projection,
@@ -27,5 +28,9 @@ impl Operator for Unnest {
             columns.push(found.places);
         }
         Ok(Some(ChangeBatch { rows: batch_of(&self.schema, columns, found.rows.len())?, weights: taken.weights }))
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        None
     }
 }

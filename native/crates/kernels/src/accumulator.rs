@@ -2,6 +2,9 @@
 //! the insertion added, whatever came between. DISTINCT goes through `DistinctSet`, FILTER through `mask`.
 
 mod merge;
+mod saved;
+
+pub(crate) use saved::placed;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, cast::AsArray, types::Float32Type, types::Float64Type};
 use arrow_buffer::i256;

@@ -77,6 +77,12 @@ impl BatchStore {
         self.places.len()
     }
 
+    /// The slots with a row, those of one batch together.
+    pub fn live_slots(&self) -> Vec<u32> {
+        let batches = self.batches.iter().flatten();
+        batches.flat_map(|batch| batch.slots.iter().copied().filter(|&slot| slot != NO_ROW)).collect()
+    }
+
     /// Takes in the listed rows of a batch (each at most once; None is all of `rows`) and gives their slots. The
     /// arrays are kept as they are, unless a good part of their rows is left out.
     pub fn insert(&mut self, columns: &[ArrayRef], rows: usize, chosen: Option<&[u32]>) -> Result<Vec<u32>> {

@@ -6,6 +6,7 @@ use arrow_array::{ArrayRef, Int16Array, Int32Array, Int64Array};
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
+use crate::group_bytes::{load_bytes, save_bytes};
 use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::sortable_i64;
 
@@ -87,6 +88,25 @@ impl GroupState for Bits {
             into.with_bit.iter_mut().zip(&from.with_bit).for_each(|(into, from)| *into += from);
         }
         Ok(())
+    }
+
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(save_bytes(groups, |group, into| {
+            let group = &self.groups[group];
+            let counts = std::iter::once(&group.values).chain(&group.with_bit);
+            counts.for_each(|count| into.extend_from_slice(&count.to_le_bytes()));
+        }))
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
+        load_bytes(columns, groups, |group, from| {
+            let group = &mut self.groups[group];
+            group.values = from.i64()?;
+            group.with_bit.iter_mut().try_for_each(|count| {
+                *count = from.i64()?;
+                Some(())
+            })
+        })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int32Array, ListArray, StructArray, cast::AsArray, new_empty_array};
+use arrow_array::{Array, ArrayRef, Int32Array, ListArray, StructArray, UInt32Array, cast::AsArray, new_empty_array};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_row::{RowConverter, SortField as ArrowSortField};
 use arrow_schema::{DataType, Field};
@@ -16,7 +16,9 @@ use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use millrace_base::{Code, Error, Result};
 
+use crate::accumulator::placed;
 use crate::arrow_error;
+use crate::group_bytes::{load_bytes, put_bytes, save_bytes, unfit};
 use crate::group_state::{GroupState, Weight, counted, same};
 use crate::order::{SortField, key_rows, row_order, tied_sort_order};
 
@@ -139,6 +141,23 @@ impl Collect {
         self.list(take(&values, &order, None).map_err(arrow_error)?, lengths)
     }
 
+    /// Of every row that is kept: the group's place in the list, and the row.
+    fn save_arrived(&self, arrived: &Arrived, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut listed: Vec<(usize, usize)> = Vec::new();
+        let mut places = Vec::new();
+        for (place, &group) in groups.iter().enumerate() {
+            listed.extend(arrived.in_order(group).iter().map(|&(chunk, row)| (chunk as usize, row as usize)));
+            places.resize(listed.len(), place as u32);
+        }
+        let chunks: Vec<&dyn Array> = arrived.chunks.iter().map(AsRef::as_ref).collect();
+        let rows = if listed.is_empty() {
+            new_empty_array(&self.argument)
+        } else {
+            interleave(&chunks, &listed).map_err(arrow_error)?
+        };
+        Ok(vec![Arc::new(UInt32Array::from(places)), rows])
+    }
+
     fn finish_counted(&self, kept: &[BTreeMap<Counted, i64>], groups: &[u32]) -> Result<ArrayRef> {
         let converter = RowConverter::new(vec![ArrowSortField::new(self.value.clone())]).map_err(arrow_error)?;
         let parser = converter.parser();
@@ -230,6 +249,37 @@ impl GroupState for Collect {
     fn keeps(&self, values: &ArrayRef) -> usize {
         let bytes = values.to_data().get_slice_memory_size().unwrap_or_else(|_| values.get_array_memory_size());
         bytes + values.len() * size_of::<(u32, u32)>()
+    }
+
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        let kept = match &self.kept {
+            Kept::Arrived(arrived) => return self.save_arrived(arrived, groups),
+            Kept::Counted(kept) => kept,
+        };
+        Ok(save_bytes(groups, |group, into| {
+            for ((key, value), count) in &kept[group] {
+                put_bytes(key, into);
+                put_bytes(value, into);
+                into.extend_from_slice(&count.to_le_bytes());
+            }
+        }))
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
+        match (&mut self.kept, columns) {
+            (Kept::Arrived(_), [places, values]) => {
+                let groups = placed(places, values.len(), groups)?;
+                self.update(&groups, values, &|_| 1)
+            }
+            (Kept::Counted(kept), columns) => load_bytes(columns, groups, |group, from| {
+                while !from.is_empty() {
+                    let entry = (from.bytes()?.into(), from.bytes()?.into());
+                    kept[group].insert(entry, from.i64()?);
+                }
+                Some(())
+            }),
+            _ => Err(unfit()),
+        }
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -15,6 +15,9 @@ const EXPONENT_MAX: i32 = 95;
 const LIMBS: usize = 36;
 /// The lowest bit of the limbs: below that of the smallest double.
 const LIMB_BITS_BELOW: i32 = 1088;
+/// Bytes of the three counts of odd values, and of a mantissa with its exponent.
+const ODD_HEAD: usize = 24;
+const ODD_PART: usize = 20;
 
 /// Mantissa and exponent: value = mantissa * 2^exponent.
 #[inline]
@@ -150,6 +153,40 @@ impl ExactSum {
         if *odd.as_ref() == Odd::default() {
             self.odd = None;
         }
+    }
+
+    /// The fixed-point part, and the bytes of what does not fit there.
+    pub(crate) fn parts(&self) -> (i256, Option<Vec<u8>>) {
+        let odd = self.odd.as_ref().map(|odd| {
+            let mut bytes = Vec::with_capacity(ODD_HEAD + odd.mantissas.len() * ODD_PART);
+            [odd.nans, odd.infinities, odd.negative_infinities]
+                .iter()
+                .for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()));
+            for (exponent, mantissa) in &odd.mantissas {
+                bytes.extend_from_slice(&exponent.to_le_bytes());
+                bytes.extend_from_slice(&mantissa.to_le_bytes());
+            }
+            bytes
+        });
+        (self.fixed, odd)
+    }
+
+    /// The sum of what `parts` gave; None for other bytes.
+    pub(crate) fn from_parts(fixed: i256, odd: Option<&[u8]>) -> Option<Self> {
+        let Some(bytes) = odd else { return Some(Self { fixed, odd: None }) };
+        let (head, rest) = bytes.split_at_checked(ODD_HEAD)?;
+        if rest.len() % ODD_PART != 0 {
+            return None;
+        }
+        let count = |at: usize| Some(i64::from_le_bytes(head.get(at * 8..at * 8 + 8)?.try_into().ok()?));
+        let mut odd =
+            Odd { nans: count(0)?, infinities: count(1)?, negative_infinities: count(2)?, mantissas: BTreeMap::new() };
+        for part in rest.chunks(ODD_PART) {
+            let (exponent, mantissa) = part.split_at(4);
+            odd.mantissas
+                .insert(i32::from_le_bytes(exponent.try_into().ok()?), i128::from_le_bytes(mantissa.try_into().ok()?));
+        }
+        Some(Self { fixed, odd: Some(Box::new(odd)) })
     }
 
     /// Adds what another sum holds.

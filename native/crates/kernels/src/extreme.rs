@@ -117,6 +117,18 @@ impl<K: Ord> Best<K> {
         Ok(())
     }
 
+    /// What is kept of the listed groups: place in the list, value, how often.
+    fn entries<'a>(&'a self, groups: &'a [u32]) -> Vec<(u32, &'a K, i64)> {
+        let mut entries = Vec::with_capacity(groups.len());
+        for (place, &group) in groups.iter().enumerate() {
+            match &self.kept {
+                Kept::One(v) => entries.extend(v[group as usize].as_ref().map(|value| (place as u32, value, 1))),
+                Kept::All(v) => entries.extend(v[group as usize].iter().map(|(value, &n)| (place as u32, value, n))),
+            }
+        }
+        entries
+    }
+
     fn best(&self, group: u32) -> Option<&K> {
         match &self.kept {
             Kept::One(v) => v[group as usize].as_ref(),
@@ -191,6 +203,29 @@ impl Extreme {
             (Groups::Bytes(a), Groups::Bytes(b)) => a.merge(b, pairs),
             _ => Err(Error::internal("extremes of another type")),
         }
+    }
+
+    /// Every value that the listed groups keep: the group's place in the list, the value, how often it is there.
+    pub fn entries(&self, groups: &[u32]) -> Result<(Vec<u32>, ArrayRef, Vec<i64>)> {
+        fn apart<'a, K>(entries: &[(u32, &'a K, i64)]) -> (Vec<u32>, Vec<Option<&'a K>>, Vec<i64>) {
+            let places = entries.iter().map(|e| e.0).collect();
+            (places, entries.iter().map(|e| Some(e.1)).collect(), entries.iter().map(|e| e.2).collect())
+        }
+        Ok(match &self.groups {
+            Groups::Word(b) => {
+                let (places, values, counts) = apart(&b.entries(groups));
+                (places, finish_words(&self.data_type, values.iter().map(|v| v.copied()))?, counts)
+            }
+            Groups::Wide(b) => {
+                let (places, values, counts) = apart(&b.entries(groups));
+                (places, finish_wide(&self.data_type, values.iter().map(|v| v.copied()))?, counts)
+            }
+            Groups::Bytes(b) => {
+                let (places, values, counts) = apart(&b.entries(groups));
+                let values = values.iter().map(|v| v.map(Vec::as_slice)).collect();
+                (places, finish_bytes(&self.data_type, values)?, counts)
+            }
+        })
     }
 
     pub fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {

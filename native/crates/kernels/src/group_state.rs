@@ -17,6 +17,10 @@ pub(crate) trait GroupState: std::fmt::Debug + Send + Sync {
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
     /// Adds the states of another's groups, which is of the same aggregate: the first of each pair to the second.
     fn merge(&mut self, other: &dyn GroupState, pairs: &[(usize, usize)]) -> Result<()>;
+    /// The states of the listed groups as columns, exactly as they are kept.
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>>;
+    /// Brings what `save` gave into groups without rows: the first one listed then into the first one listed now.
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()>;
     fn as_any(&self) -> &dyn Any;
     /// Where among all rows the next ones are, for states that keep the order in which rows came.
     fn arrive(&mut self, _place: u64) {}

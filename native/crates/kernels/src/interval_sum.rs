@@ -7,6 +7,7 @@ use arrow_array::{ArrayRef, PrimitiveArray, cast::AsArray};
 use arrow_buffer::IntervalMonthDayNano;
 use millrace_base::{Code, Error, Result};
 
+use crate::group_bytes::{load_bytes, save_bytes};
 use crate::group_state::{GroupState, Weight, counted, same};
 
 /// Values, months, days, nanoseconds.
@@ -64,6 +65,21 @@ impl GroupState for IntervalSum {
             into.3 += from.3;
         }
         Ok(())
+    }
+
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(save_bytes(groups, |group, into| {
+            let (values, months, days, nanoseconds) = self.groups[group];
+            [values, months, days].iter().for_each(|n| into.extend_from_slice(&n.to_le_bytes()));
+            into.extend_from_slice(&nanoseconds.to_le_bytes());
+        }))
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
+        load_bytes(columns, groups, |group, from| {
+            self.groups[group] = (from.i64()?, from.i64()?, from.i64()?, from.i128()?);
+            Some(())
+        })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

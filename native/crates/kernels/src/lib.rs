@@ -15,6 +15,7 @@ mod distinct;
 pub mod encodings;
 mod exact;
 mod extreme;
+mod group_bytes;
 mod group_state;
 mod group_table;
 mod hash;

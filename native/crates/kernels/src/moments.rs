@@ -12,6 +12,7 @@ use arrow_schema::Field;
 use millrace_base::{Error, Result};
 
 use crate::exact::ExactSum;
+use crate::group_bytes::{load_bytes, put_sum, save_bytes};
 use crate::group_state::{GroupState, Weight, counted, same};
 use crate::out_of_range;
 
@@ -155,6 +156,28 @@ impl GroupState for Moments {
             into.yy.merge(&from.yy);
         }
         Ok(())
+    }
+
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(save_bytes(groups, |group, into| {
+            let Group { rows, x, y, xx, xy, yy } = &self.groups[group];
+            into.extend_from_slice(&rows.to_le_bytes());
+            [x, y, xx, xy, yy].into_iter().for_each(|sum| put_sum(sum, into));
+        }))
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
+        load_bytes(columns, groups, |group, from| {
+            self.groups[group] = Group {
+                rows: from.i64()?,
+                x: from.sum()?,
+                y: from.sum()?,
+                xx: from.sum()?,
+                xy: from.sum()?,
+                yy: from.sum()?,
+            };
+            Some(())
+        })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

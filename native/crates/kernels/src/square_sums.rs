@@ -8,6 +8,7 @@ use arrow_buffer::i256;
 use arrow_schema::DataType;
 use millrace_base::{Error, Result};
 
+use crate::group_bytes::{load_bytes, save_bytes};
 use crate::group_state::{GroupState, Weight, counted, same};
 use crate::raw::{RawColumn, Words, sortable_i64};
 use crate::sums::{divide_rounded, scale_of};
@@ -140,6 +141,22 @@ impl GroupState for SquareSums {
             into.squares = into.squares.checked_add(from.squares).ok_or_else(|| out_of_range("numeric"))?;
         }
         Ok(())
+    }
+
+    fn save(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Ok(save_bytes(groups, |group, into| {
+            let group = &self.groups[group];
+            into.extend_from_slice(&group.values.to_le_bytes());
+            into.extend_from_slice(&group.sum.to_le_bytes());
+            into.extend_from_slice(&group.squares.to_le_bytes());
+        }))
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32]) -> Result<()> {
+        load_bytes(columns, groups, |group, from| {
+            self.groups[group] = Group { values: from.i64()?, sum: from.i256()?, squares: from.i256()? };
+            Some(())
+        })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -7,7 +7,7 @@
 
 mod side;
 
-use arrow_array::{ArrayRef, BooleanArray, new_null_array};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow_schema::{DataType, SchemaRef};
 use millrace_base::{Error, Result};
 use millrace_expr::Evaluator;
@@ -19,6 +19,7 @@ pub(crate) use side::Side;
 use crate::change::{ChangeBatch, batch_of, take_columns};
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::{Kept, plain};
 
 const LEFT: usize = 0;
 const RIGHT: usize = 1;
@@ -207,6 +208,32 @@ impl Operator for Join {
             self.advance(LEFT, left, now_us, &mut out)?;
         }
         ChangeBatch::concat(out)
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        Some(self)
+    }
+}
+
+/// Both sides' rows, the left side's first; a batch without rows stands between them.
+impl Kept for Join {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        let mut saved = self.sides[LEFT].save(self.singles[LEFT] != Single::Nothing)?;
+        saved.push(plain(Vec::new())?);
+        saved.extend(self.sides[RIGHT].save(self.singles[RIGHT] != Single::Nothing)?);
+        Ok(saved)
+    }
+
+    fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
+        let mut side = LEFT;
+        for batch in saved {
+            if batch.num_columns() == 0 {
+                side = RIGHT;
+                continue;
+            }
+            self.sides[side].load(batch.columns().to_vec(), self.singles[side] != Single::Nothing)?;
+        }
+        Ok(())
     }
 }
 

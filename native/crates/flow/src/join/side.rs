@@ -3,14 +3,17 @@
 //! row that goes is looked for among the rows with its key, newest first; if that turns out to cost more than a table
 //! of all rows would, the side makes one and keeps it.
 
-use arrow_array::ArrayRef;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
-use millrace_base::{Error, Result};
+use millrace_base::{Error, Result, limits::BATCH_ROWS};
 use millrace_kernels::{BatchStore, Chunks, JoinIndex, NO_ROW, RawColumn, RowFinder, unmatchable};
 
-use crate::change::{ChangeBatch, take_columns};
+use crate::change::{ChangeBatch, schema_of, take_columns};
 use crate::computed::Computed;
+use crate::saved::{change_of, split_integers, weighted};
 
 /// Rows that may be looked at in vain before a table is considered, beyond those that are in the state.
 const STEPS_MIN: usize = 1 << 14;
@@ -186,5 +189,25 @@ impl Side {
         }
         self.rows.remove(slot)?;
         Ok(owed - count)
+    }
+
+    /// The rows with how often each is there, before that their matches where the join tracks them.
+    pub fn save(&self, tracked: bool) -> Result<Vec<RecordBatch>> {
+        let part = |slots: &[u32]| {
+            let mut columns = self.rows.gather_all(slots)?;
+            if tracked {
+                columns.push(Arc::new(Int64Array::from(self.matches.gather(slots, 0))));
+            }
+            weighted(columns, slots.iter().map(|&slot| self.count(slot)).collect())
+        };
+        self.rows.live_slots().chunks(BATCH_ROWS).map(part).collect()
+    }
+
+    pub fn load(&mut self, mut columns: Vec<ArrayRef>, tracked: bool) -> Result<()> {
+        let weights = split_integers(&mut columns)?;
+        let matches = if tracked { Some(split_integers(&mut columns)?) } else { None };
+        let rows = change_of(columns, weights, &schema_of(&self.types))?;
+        let keys = Computed::evaluate_all(&self.keys, &rows.rows, 0)?;
+        self.put_in(&rows, &keys, None, matches.as_ref())
     }
 }

@@ -5,17 +5,18 @@
 
 mod ties;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
-use millrace_base::{Error, Result};
+use millrace_base::{Error, Result, limits::BATCH_ROWS};
 use millrace_kernels::{
     BatchStore, BytesKey, GroupTable, IntKey, NO_ROW, OrderKey, Partition, RawColumn, SortField, WindowOutput,
     WindowPlan, WindowValues, byte_keys, int_keys,
 };
 
-use crate::change::{ChangeBatch, batch_of, take_columns};
+use crate::change::{ChangeBatch, batch_of, schema_of, take_columns};
 use crate::computed::Computed;
 use crate::node::Operator;
+use crate::saved::{Kept, change_of, split_integers, weighted};
 use ties::Ties;
 
 /// How the order keys of a batch are read.
@@ -355,6 +356,30 @@ impl<K: KeysOf> Operator for Window<K> {
             empty.into_iter().for_each(|id| self.table.release(id));
         }
         Ok(output)
+    }
+
+    fn kept(&mut self) -> Option<&mut dyn Kept> {
+        Some(self)
+    }
+}
+
+/// The rows, partition by partition and in order. Taken in again they are the same state, as it depends on the rows alone.
+impl<K: KeysOf> Kept for Window<K> {
+    fn save(&self) -> Result<Vec<RecordBatch>> {
+        let width = self.setup.input_types.len();
+        let slots: Vec<u32> = self.partitions.iter().flat_map(|p| p.rows().iter().copied()).collect();
+        let part = |slots: &[u32]| weighted(self.store.gather_first(width, slots)?, vec![1; slots.len()]);
+        slots.chunks(BATCH_ROWS).map(part).collect()
+    }
+
+    fn load(&mut self, saved: Vec<RecordBatch>) -> Result<()> {
+        let schema = schema_of(&self.setup.input_types);
+        for batch in saved {
+            let mut columns = batch.columns().to_vec();
+            let weights = split_integers(&mut columns)?;
+            self.step(vec![Some(change_of(columns, weights, &schema)?)], 0)?;
+        }
+        Ok(())
     }
 }
 
