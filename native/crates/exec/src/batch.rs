@@ -150,10 +150,13 @@ pub(crate) fn check_rows(rows: usize) -> Result<()> {
 }
 
 fn concat_column(parts: &[&Column]) -> Result<Column> {
+    // What some branch of a union leaves out nobody reads.
+    if parts.iter().any(|part| matches!(part, Column::Absent)) {
+        return Ok(Column::Absent);
+    }
     match parts {
         [] => return Err(Error::internal("a column of no batch")),
         [only] => return Ok((*only).clone()),
-        [Column::Absent, ..] => return Ok(Column::Absent),
         [Column::Coded(first), rest @ ..] => {
             let same = |other: &&Column| matches!(other, Column::Coded(o) if Arc::ptr_eq(&o.entries, &first.entries));
             if rest.iter().all(same) {

@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::Array;
@@ -65,6 +64,8 @@ pub(crate) struct Chunk {
     offset: u64,
     bytes: usize,
     checksum: u32,
+    /// Of the columns; `None` is one that is not there. Branches of a union may differ in what they leave out.
+    types: Arc<[Option<DataType>]>,
     pub rows: usize,
     /// What they take in memory.
     pub held: usize,
@@ -77,21 +78,16 @@ pub(crate) struct SpillFile {
     /// For messages.
     path: PathBuf,
     end: AtomicU64,
-    /// Of the columns; `None` is one that is not there.
-    types: OnceLock<Vec<Option<DataType>>>,
 }
 
 impl SpillFile {
     pub fn new(memory: &Arc<Memory>) -> Result<Self> {
         let (file, path) = memory.folder.open()?;
-        Ok(Self { memory: memory.clone(), file, path, end: AtomicU64::new(0), types: OnceLock::new() })
+        Ok(Self { memory: memory.clone(), file, path, end: AtomicU64::new(0) })
     }
 
     pub fn write(&self, batch: &Batch) -> Result<Chunk> {
-        let types = batch.columns.iter().map(type_of).collect::<Vec<_>>();
-        if *self.types.get_or_init(|| types.clone()) != types {
-            return Err(Error::internal("rows of other columns than those of their temporary file"));
-        }
+        let types = batch.columns.iter().map(type_of).collect();
         let mut bytes = Vec::new();
         for column in &batch.columns {
             if !matches!(column, Column::Absent) {
@@ -103,7 +99,7 @@ impl SpillFile {
         self.file.write_all_at(&bytes, offset).map_err(|e| failed(&self.path, "write", &e))?;
         self.memory.count_spilled(bytes.len() as u64);
         let checksum = crc32c::crc32c(&bytes);
-        Ok(Chunk { offset, bytes: bytes.len(), checksum, rows: batch.rows, held: batch.bytes() })
+        Ok(Chunk { offset, bytes: bytes.len(), checksum, types, rows: batch.rows, held: batch.bytes() })
     }
 
     pub fn read(&self, chunk: &Chunk) -> Result<Batch> {
@@ -118,7 +114,7 @@ impl SpillFile {
         }
         let mut reader = Reader::new(&bytes);
         let mut columns = Vec::new();
-        for kind in self.types.get().map_or(&[][..], Vec::as_slice) {
+        for kind in chunk.types.iter() {
             columns.push(match kind {
                 None => Column::Absent,
                 Some(kind) => Column::Flat(decode(&mut reader, kind, chunk.rows).map_err(|why| damaged(why.0))?),

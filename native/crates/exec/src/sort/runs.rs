@@ -152,7 +152,7 @@ impl Merge {
         let width = self.open.first().map_or(0, |(rows, _)| rows.columns.len());
         let mut columns = Vec::with_capacity(width + 1);
         for at in 0..width {
-            if matches!(self.open[0].0.columns[at], Column::Absent) {
+            if self.open.iter().any(|(rows, _)| matches!(rows.columns[at], Column::Absent)) {
                 columns.push(Column::Absent);
                 continue;
             }
