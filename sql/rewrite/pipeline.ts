@@ -3,6 +3,7 @@
 import type { Rule } from './rule.js'
 import { alignJoinKeys } from './rules/align-join-keys.js'
 import { collapseIdentityProjects } from './rules/collapse-identity-projects.js'
+import { connectJoins } from './rules/connect-joins.js'
 import { dropTrueFilter } from './rules/drop-true-filter.js'
 import { extractCommonFactors } from './rules/extract-common-factors.js'
 import { foldConstants } from './rules/fold-constants.js'
@@ -40,6 +41,8 @@ export const PIPELINE: readonly (readonly Rule[])[] = checked([
     simplifyBooleans,
     dropTrueFilter,
   ],
+  // Joins once each condition stands where it belongs, as each tells which relations belong together.
+  [connectJoins],
   // Pruning last: it sees where every column is used once filters stand where they stay.
   [mergeWindows, pruneColumns, mergeProjects, projectIntoScan, collapseIdentityProjects, sortLimitToTopN],
   // After all that make keys of conditions.
