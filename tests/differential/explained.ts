@@ -20,6 +20,11 @@ export const EXPLANATIONS: readonly Explanation[] = [
       /non-inner LATERAL|Not implemented|not supported|Unsupported/i.test(theirs.error ?? ''),
   },
   {
+    why: 'DuckDB forgets the type of NULLs that it folds, and takes REPEAT of one for that of BLOBs',
+    covers: (_sql, ours, theirs, judge) =>
+      judge === 'duckdb' && ours.rows !== undefined && /No function matches[^\n]*\bBLOB\b/.test(theirs.error ?? ''),
+  },
+  {
     why: 'PostgreSQL takes a bare string for no type in the functions that take any, such as FIRST_VALUE',
     covers: (sql, ours, theirs) =>
       ours.rows !== undefined && theirs.error === '42804' && /(FIRST_VALUE|LAST_VALUE|LAG|LEAD)\(/.test(sql),
